@@ -1,0 +1,52 @@
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+/// `text` without the differences of case and accents: `Ünïté` and `UNITE` fold to the same string.
+///
+/// Compatibility decomposition, marks dropped, lower case, and the letters that have no decomposition but are read
+/// as a base letter (`ß` as `ss`, `ł` as `l`, `ø` as `o`, `đ` as `d`, `æ` as `ae`, `œ` as `oe`, `ı` as `i`).
+pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match letter {
+            '\u{df}' => folded.push_str("ss"),
+            '\u{142}' => folded.push('l'),
+            '\u{f8}' => folded.push('o'),
+            '\u{111}' => folded.push('d'),
+            '\u{e6}' => folded.push_str("ae"),
+            '\u{153}' => folded.push_str("oe"),
+            '\u{131}' => folded.push('i'),
+            mark if is_combining_mark(mark) => {}
+            other => folded.push(other),
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_accents_do_not_count() {
+        for (text, folded) in [
+            ("Billing", "billing"),
+            ("R\u{e9}clamation", "reclamation"),
+            ("Stra\u{df}e", "strasse"),
+            ("\u{141}\u{f3}d\u{17a}", "lodz"),
+            ("\u{130}stanbul", "istanbul"),
+            ("\u{fb01}ne", "fine"),
+        ] {
+            assert_eq!(fold(text), folded);
+        }
+    }
+
+    #[test]
+    fn folding_twice_changes_nothing() {
+        for text in ["\u{1e9e}", "\u{130}", "A\u{30a}", "\u{1d2e}", "\u{3a3}\u{3c2}"] {
+            assert_eq!(fold(&fold(text)), fold(text));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The query language and the answers: a pure function of snapshot, scope and query.
