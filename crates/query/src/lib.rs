@@ -1,1 +1,40 @@
 //! The query language and the answers: a pure function of snapshot, scope and query.
+//!
+//! A [`Snapshot`] is everything one request reads. [`Snapshot::scope`] turns a principal into a [`scope::Scope`], the only
+//! key to tickets; [`count`], [`list`] and [`facets`] answer a [`Query`] inside it. Each is a loop over sets: the scope
+//! is a cached set, the filter is lowered to a formula over posting lists and evaluated inside it, and what is not shown
+//! is not sorted. Nothing here waits, locks for long, reads a clock or touches a file.
+//!
+//! What it is not: it decides nothing about people ([`ticketscope_scope`] does) and holds no tickets
+//! ([`ticketscope_bitmap`] does).
+//!
+//! The one rule that every line keeps: an answer depends on the visible tickets alone. Even *how* a value is matched,
+//! exactly or folded, is decided by them.
+
+#![forbid(unsafe_code)]
+
+pub mod ast;
+pub mod parse;
+
+mod answer;
+mod cache;
+mod cursor;
+mod lower;
+mod people;
+mod plan;
+mod snapshot;
+mod sort;
+
+pub use answer::{
+    AnswerError, Facet, FacetRow, FieldValue, Hit, Listing, MAX_PAGE, Page, Start, count, cursor_clock, facets, hit,
+    list, list_with, matching, plans,
+};
+pub use ast::Query;
+pub use cache::CachedScope;
+pub use cursor::CursorError;
+pub use people::{Viewers, who, why};
+pub use plan::ListPlan;
+pub use snapshot::{Snapshot, index_of};
+pub use sort::SortValue;
+#[doc(no_inline)]
+pub use ticketscope_scope as scope;

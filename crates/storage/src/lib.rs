@@ -1,1 +1,74 @@
-//! The log and state in redb and checksummed mapped snapshots; the only crate that opens files.
+//! The log and state of each tenant in redb, and checksummed mapped snapshots: the bytes that survive.
+//!
+//! A [`DataDir`] holds tenants; a [`Store`] is one of them. [`Store::commit`] writes log rows, state rows and the
+//! applied opstamp in one durable transaction; [`Store::begin_snapshot`] writes an image of derived data beside it,
+//! which [`Store::open_snapshot`] maps back. Every byte read is checked first: a wrong one is a typed error or a
+//! rejected snapshot, never a shorter or different answer.
+//!
+//! It is **not** a model of tickets: keys, values, log rows and sections are bytes whose meaning the engine owns. It
+//! starts no threads, retries nothing, and repairs nothing that was acknowledged: after a failed commit the store
+//! refuses everything until it is opened again.
+//!
+//! ```
+//! use ticketscope_model::Opstamp;
+//! use ticketscope_storage::{Batch, DataDir, Row, Table, TenantId};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let data = DataDir::open(dir.path())?;
+//! let store = data.create(&TenantId::parse("acme")?)?;
+//! store.commit(&Batch {
+//!     log: vec![(store.applied().next(), b"ticket 1 was opened".to_vec())],
+//!     rows: vec![Row { table: Table::Tickets, key: b"1".to_vec(), value: Some(b"open".to_vec()) }],
+//! })?;
+//! assert_eq!(store.applied(), Opstamp(1));
+//! assert_eq!(store.get(Table::Tickets, b"1")?.as_deref(), Some(b"open".as_slice()));
+//! store.mark_clean()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where things stand
+//!
+//! ```text
+//! <data dir>/LOCK               locked while a process uses the directory
+//!            FORMAT             version of this layout
+//!            tenants/<id>/state.redb              log, state and meta rows: the truth
+//!            tenants/<id>/snapshot-<serial>.tsnap mapped snapshots: derived, disposable
+//! ```
+//!
+//! Byte layouts: values of rows in [`envelope`], log rows in [`log`], meta rows in [`meta`], mapped snapshots in
+//! [`layout`]. Only this crate opens files.
+
+mod batch;
+mod data_dir;
+mod disk;
+mod envelope;
+mod error;
+mod guard;
+mod integrity;
+mod layout;
+mod log;
+mod mapped;
+mod meta;
+mod reader;
+mod snapshots;
+mod store;
+mod table;
+mod tenant;
+mod verify;
+
+pub use batch::{Batch, Row};
+pub use data_dir::{DEFAULT_CACHE_BYTES, DataDir};
+pub use envelope::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
+pub use error::{
+    CommitError, CompactError, CreateError, Damaged, DataDirError, Defect, DeleteError, FileError, OpenError, Place,
+    ReadError, SnapshotDefect, SnapshotError, VerifyError,
+};
+pub use mapped::MappedSnapshot;
+pub use reader::Reader;
+pub use snapshots::{RejectedSnapshot, SnapshotChoice, SnapshotWriter};
+pub use store::{DiskUsage, MAX_CUT_ROWS, Store};
+pub use table::Table;
+pub use tenant::{TenantId, TenantIdError, TenantUuid};
+pub use verify::Verification;

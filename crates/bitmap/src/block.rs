@@ -1,0 +1,64 @@
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use roaring::RoaringBitmap;
+
+/// The ordinals of one set inside one block of 65,536: a roaring bitmap of their low 16 bits, read from a mapped file
+/// at first use.
+///
+/// Sets share blocks through `Arc`; a write copies only the blocks it touches (8 KiB at most).
+#[derive(Debug)]
+pub(crate) struct Block {
+    len: u32,
+    mapped: Bytes,
+    bitmap: OnceLock<RoaringBitmap>,
+}
+
+impl Block {
+    /// A block that holds `bitmap`, whose members are below 65,536.
+    pub(crate) fn new(bitmap: RoaringBitmap) -> Self {
+        debug_assert!(bitmap.max().is_none_or(|max| max < 1 << 16), "a block holds low halves");
+        // A block holds at most 65,536 members.
+        let len = u32::try_from(bitmap.len()).unwrap_or(u32::MAX);
+        Self { len, mapped: Bytes::new(), bitmap: OnceLock::from(bitmap) }
+    }
+
+    /// A block of `len` members whose serialized form is `mapped`. That form is trusted: the bytes of a file are checked
+    /// against their checksum before an index is read from them, and [`Self::bitmap`] panics where they lie.
+    pub(crate) fn mapped(len: u32, mapped: Bytes) -> Self {
+        Self { len, mapped, bitmap: OnceLock::new() }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    #[inline]
+    pub(crate) fn bitmap(&self) -> &RoaringBitmap {
+        self.bitmap.get_or_init(|| {
+            let bitmap = RoaringBitmap::deserialize_from(&self.mapped[..])
+                .expect("a mapped block was checked against its checksum when the file was opened");
+            assert_eq!(bitmap.len(), u64::from(self.len), "a mapped block holds what its table says");
+            assert!(bitmap.max().is_none_or(|max| max < 1 << 16), "a mapped block holds low halves");
+            bitmap
+        })
+    }
+
+    /// Appends the serialized form; a mapped block is copied as it is, without reading it.
+    pub(crate) fn serialize_into(&self, out: &mut Vec<u8>) {
+        if self.mapped.is_empty() {
+            self.bitmap().serialize_into(out).expect("writing to memory does not fail");
+        } else {
+            out.extend_from_slice(&self.mapped);
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let container = match self.bitmap.get() {
+            None => 0,
+            Some(_) if self.len <= 4096 => self.len as usize * 2 + 48,
+            Some(_) => 8192 + 48,
+        };
+        container + size_of::<Self>() + 16
+    }
+}

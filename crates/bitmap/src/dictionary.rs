@@ -1,0 +1,89 @@
+use std::collections::HashMap;
+
+use crate::{
+    codec::{Reader, SectionError, Writer},
+    column::ord_of,
+    runs::SortedRuns,
+    strings::Strings,
+};
+
+/// The values of one field, numbered in order of first appearance: string to code and back.
+#[derive(Debug, Clone)]
+pub(crate) struct Dictionary {
+    strings: Strings,
+    sorted: SortedRuns,
+}
+
+impl Dictionary {
+    pub(crate) fn new() -> Self {
+        Self { strings: Strings::new(), sorted: SortedRuns::new() }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.strings.len()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, code: u32) -> &str {
+        self.strings.get(code)
+    }
+
+    pub(crate) fn find(&self, text: &str) -> Option<u32> {
+        let mut found = None;
+        self.sorted.find(|code| self.strings.get(code).cmp(text), |code| found = Some(code));
+        found
+    }
+
+    pub(crate) fn find_folded(&self, text: &str, visit: impl FnMut(u32)) {
+        self.strings.find_folded(text, visit);
+    }
+
+    /// The codes of `texts`, in order; new ones are numbered in order of first appearance.
+    pub(crate) fn intern<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Vec<u32> {
+        let mut seen: HashMap<&str, u32> = HashMap::new();
+        let mut new: Vec<&str> = Vec::new();
+        let first_new = self.len();
+        let codes = texts
+            .map(|text| {
+                *seen.entry(text).or_insert_with(|| {
+                    self.find(text).unwrap_or_else(|| {
+                        new.push(text);
+                        first_new + ord_of(new.len()) - 1
+                    })
+                })
+            })
+            .collect();
+        self.append(&new);
+        codes
+    }
+
+    /// Appends strings that are new.
+    pub(crate) fn append(&mut self, new: &[&str]) {
+        let first_new = self.len();
+        self.strings.extend(new.iter().copied());
+        let mut codes: Vec<u32> = (first_new..self.len()).collect();
+        codes.sort_unstable_by(|a, b| self.strings.get(*a).cmp(self.strings.get(*b)));
+        let strings = &self.strings;
+        self.sorted.insert(codes, |a, b| strings.get(a).cmp(strings.get(b)));
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.strings.heap_bytes() + self.sorted.heap_bytes()
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        self.strings.write(out);
+        out.align();
+        out.u32s(self.sorted.merged(|a, b| self.get(a).cmp(self.get(b))).into_iter());
+    }
+
+    pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
+        let strings = Strings::read(input)?;
+        input.align()?;
+        let run = input.u32s()?;
+        if run.len() != strings.len() as usize || run.iter().any(|code| code >= strings.len()) {
+            return Err(input.damaged("a dictionary's order names codes it does not have"));
+        }
+        Ok(Self { strings, sorted: SortedRuns::from_run(run) })
+    }
+}

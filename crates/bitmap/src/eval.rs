@@ -1,0 +1,165 @@
+use model::FieldId;
+use ticketscope_model as model;
+
+use crate::{builder::SetBuilder, field::FieldIndex, index::Index, range::ValueRange, set::TicketSet};
+
+/// A set of tickets as a formula over an index: what scopes and filters are lowered to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SetExpr {
+    /// Every ticket.
+    All,
+    /// No ticket.
+    None,
+    /// These tickets.
+    Set(TicketSet),
+    /// Tickets that have one of these codes of a field; no codes, no tickets.
+    Terms(FieldId, Vec<u32>),
+    /// Tickets that have any value of a field.
+    Has(FieldId),
+    /// Tickets whose date or number of a field lies in a range.
+    Range(FieldId, ValueRange),
+    /// Tickets that are not in a set.
+    Not(Box<SetExpr>),
+    /// Tickets in each of several sets; of none, every ticket.
+    And(Vec<SetExpr>),
+    /// Tickets in any of several sets; of none, no ticket.
+    Or(Vec<SetExpr>),
+}
+
+/// How many tickets a formula yields: `min <= expected <= max`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cardinality {
+    /// At least.
+    pub min: u32,
+    /// Probably.
+    pub expected: u32,
+    /// At most.
+    pub max: u32,
+}
+
+impl Cardinality {
+    fn exact(len: u32) -> Self {
+        Self { min: len, expected: len, max: len }
+    }
+}
+
+impl Index {
+    /// The tickets of a formula.
+    pub fn eval(&self, expr: &SetExpr) -> TicketSet {
+        self.eval_within(expr, self.universe())
+    }
+
+    /// The tickets of a formula that are in `within`, a subset of the universe. Costs shrink with `within`: it is carried
+    /// down, conjuncts are taken smallest first, and an empty one ends the work.
+    pub fn eval_within(&self, expr: &SetExpr, within: &TicketSet) -> TicketSet {
+        if within.is_empty() {
+            return TicketSet::empty();
+        }
+        let everywhere = within.len() == self.universe().len();
+        let cut = |set: &TicketSet| if everywhere { set.clone() } else { set.and(within) };
+        match expr {
+            SetExpr::All => within.clone(),
+            SetExpr::None => TicketSet::empty(),
+            SetExpr::Set(set) => set.and(within),
+            SetExpr::Has(field) => self.field(*field).map_or_else(TicketSet::empty, |field| cut(field.has())),
+            SetExpr::Terms(field, codes) => self.field(*field).map_or_else(TicketSet::empty, |field| {
+                let sets: Vec<TicketSet> = codes
+                    .iter()
+                    .map(|code| field.tickets(*code))
+                    .map(|set| if everywhere { set } else { set.and(within) })
+                    .collect();
+                TicketSet::union(&sets)
+            }),
+            SetExpr::Range(field, range) => {
+                self.field(*field).map_or_else(TicketSet::empty, |field| self.eval_range(field, *range, within))
+            }
+            SetExpr::Not(inner) => within.minus(&self.eval_within(inner, within)),
+            SetExpr::And(parts) => {
+                let mut order: Vec<&SetExpr> = parts.iter().collect();
+                order.sort_by_cached_key(|part| self.estimate(part).expected);
+                order.into_iter().fold(within.clone(), |set, part| self.eval_within(part, &set))
+            }
+            SetExpr::Or(parts) => {
+                let sets: Vec<TicketSet> = parts.iter().map(|part| self.eval_within(part, within)).collect();
+                TicketSet::union(&sets)
+            }
+        }
+    }
+
+    fn eval_range(&self, field: &crate::FieldIndex, range: ValueRange, within: &TicketSet) -> TicketSet {
+        // A pass over few tickets beats a pass over the column.
+        if within.len() < self.ordinals() / 16 {
+            let mut builder = crate::builder::SetBuilder::new();
+            within.for_each(|ord| {
+                if field.number(ord).is_some_and(|number| range.contains(number)) {
+                    builder.push(ord);
+                }
+            });
+            return builder.finish();
+        }
+        field.in_range(range).and(within)
+    }
+
+    /// How many tickets of a formula are in `within`, without making the set where two stored ones suffice.
+    pub fn count_within(&self, expr: &SetExpr, within: &TicketSet) -> u32 {
+        match expr {
+            SetExpr::All => within.len(),
+            SetExpr::None => 0,
+            SetExpr::Set(set) => set.and_len(within),
+            SetExpr::Has(field) => self.field(*field).map_or(0, |field| field.has().and_len(within)),
+            SetExpr::Terms(field, codes) => match (self.field(*field), codes.as_slice()) {
+                (None, _) | (_, []) => 0,
+                (Some(field), [code]) => field.tickets(*code).and_len(within),
+                (Some(_), _) => self.eval_within(expr, within).len(),
+            },
+            SetExpr::Not(inner) => within.len() - self.count_within(inner, within),
+            SetExpr::And(parts) => {
+                let mut order: Vec<&SetExpr> = parts.iter().collect();
+                order.sort_by_cached_key(|part| self.estimate(part).expected);
+                match order.split_last() {
+                    None => within.len(),
+                    Some((last, first)) => {
+                        let narrowed = first.iter().fold(within.clone(), |set, part| self.eval_within(part, &set));
+                        self.count_within(last, &narrowed)
+                    }
+                }
+            }
+            SetExpr::Range(..) | SetExpr::Or(_) => self.eval_within(expr, within).len(),
+        }
+    }
+
+    /// What a formula may yield, from stored lengths alone.
+    pub fn estimate(&self, expr: &SetExpr) -> Cardinality {
+        let all = self.universe().len();
+        match expr {
+            SetExpr::All => Cardinality::exact(all),
+            SetExpr::None => Cardinality::exact(0),
+            SetExpr::Set(set) => Cardinality::exact(set.len()),
+            SetExpr::Has(field) => Cardinality::exact(self.field(*field).map_or(0, |field| field.has().len())),
+            SetExpr::Terms(field, codes) => {
+                let lens = codes.iter().map(|code| self.field(*field).map_or(0, |field| field.tickets_len(*code)));
+                let (sum, max) = lens.fold((0u32, 0), |(sum, max), len| (sum.saturating_add(len).min(all), len.max(max)));
+                Cardinality { min: max, expected: sum, max: sum }
+            }
+            SetExpr::Range(field, _) => {
+                let max = self.field(*field).map_or(0, |field| field.has().len());
+                Cardinality { min: 0, expected: max / 3, max }
+            }
+            SetExpr::Not(inner) => {
+                let inner = self.estimate(inner);
+                Cardinality { min: all - inner.max, expected: all - inner.expected, max: all - inner.min }
+            }
+            SetExpr::And(parts) => parts.iter().map(|part| self.estimate(part)).fold(Cardinality::exact(all), |a, b| {
+                let product = u64::from(a.expected) * u64::from(b.expected) / u64::from(all.max(1));
+                let min = (a.min + b.min).saturating_sub(all);
+                let max = a.max.min(b.max);
+                Cardinality { min, expected: u32::try_from(product).unwrap_or(max).clamp(min, max), max }
+            }),
+            SetExpr::Or(parts) => parts.iter().map(|part| self.estimate(part)).fold(Cardinality::exact(0), |a, b| {
+                let max = a.max.saturating_add(b.max).min(all);
+                let min = a.min.max(b.min);
+                Cardinality { min, expected: a.expected.saturating_add(b.expected).clamp(min, max), max }
+            }),
+        }
+    }
+}

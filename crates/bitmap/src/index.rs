@@ -1,0 +1,370 @@
+use std::{cmp::Ordering, sync::Arc};
+
+use bytes::Bytes;
+use model::{FieldId, Schema, TicketFields, TicketKey, TicketOrd, fields};
+use ticketscope_model as model;
+
+use crate::{
+    codec::{Reader, SectionError, Writer},
+    column::ord_of,
+    field::{FieldIndex, FieldSets, section_of},
+    keys::Keys,
+    order::Order,
+    postings::{Postings, SectionTooLarge},
+    set::TicketSet,
+};
+
+/// The fields whose newest-first order is kept.
+pub const ORDERED: [FieldId; 2] = [fields::UPDATED_AT, fields::CREATED_AT];
+
+/// Everything about the tickets of one tenant but their text: an immutable value whose clone is cheap and whose writer
+/// copies only what a batch touches.
+#[derive(Debug, Clone)]
+pub struct Index {
+    universe: TicketSet,
+    keys: Keys,
+    fields: Vec<(FieldId, Arc<FieldIndex>)>,
+    /// Newest first by [`ORDERED`], tickets without a date last, then by key.
+    orders: [Order; 2],
+}
+
+/// What becomes of tickets in one batch: final states, so that applying a batch again changes nothing more.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TicketBatch {
+    /// Keys of new tickets; they get the next ordinals, in order.
+    pub created: Vec<TicketKey>,
+    /// Ordinals of erased tickets, ascending. They are in none of `sets`.
+    pub erased: Vec<u32>,
+    /// New values per field, fields ascending.
+    pub sets: Vec<(FieldId, FieldSets)>,
+}
+
+/// What a batch touched, for whoever must write or follow it.
+#[derive(Debug, Clone, Default)]
+pub struct Touched {
+    /// Ordinals, ascending: created, erased and changed tickets.
+    pub ords: Vec<u32>,
+    /// Fields with new values, and the first new code of each.
+    pub values: Vec<(FieldId, u32)>,
+    /// Fields in which any ticket changed, ascending.
+    pub fields: Vec<FieldId>,
+}
+
+/// Heap bytes of an index by part; mapped bytes are not counted.
+#[derive(Debug, Clone, Default)]
+pub struct HeapBytes {
+    /// Keys and the way back.
+    pub keys: usize,
+    /// Orders.
+    pub orders: usize,
+    /// Per field: dictionary, posting lists, column.
+    pub fields: Vec<(FieldId, [usize; 3])>,
+}
+
+impl HeapBytes {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.keys + self.orders + self.fields.iter().flat_map(|(_, parts)| parts).sum::<usize>()
+    }
+}
+
+impl Index {
+    /// The index of no tickets.
+    pub fn new() -> Self {
+        Self {
+            universe: TicketSet::empty(),
+            keys: Keys::new(),
+            fields: Vec::new(),
+            orders: [Order::new(), Order::new()],
+        }
+    }
+
+    /// All tickets there are.
+    pub fn universe(&self) -> &TicketSet {
+        &self.universe
+    }
+
+    /// How many ordinals were given out; erased tickets keep theirs.
+    pub fn ordinals(&self) -> u32 {
+        self.keys.len()
+    }
+
+    /// The ticket with this key, if there is one. Logarithmic.
+    pub fn find(&self, key: &TicketKey) -> Option<TicketOrd> {
+        self.keys.find(key).filter(|ord| self.universe.contains(*ord))
+    }
+
+    /// The key of a ticket of the universe.
+    pub fn key(&self, ord: TicketOrd) -> TicketKey {
+        self.keys.get(ord.0)
+    }
+
+    /// Orders two tickets by key.
+    #[inline]
+    pub fn compare_keys(&self, a: TicketOrd, b: TicketOrd) -> Ordering {
+        self.keys.compare(a.0, b.0)
+    }
+
+    /// Orders a ticket by key against `key`.
+    pub fn compare_key_to(&self, ord: TicketOrd, key: &TicketKey) -> Ordering {
+        self.keys.compare_to(ord.0, key)
+    }
+
+    /// A field that any ticket ever had a value of.
+    pub fn field(&self, id: FieldId) -> Option<&FieldIndex> {
+        self.fields.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| &*self.fields[at].1)
+    }
+
+    /// Every field that any ticket ever had a value of, ascending.
+    pub fn fields(&self) -> impl Iterator<Item = (FieldId, &FieldIndex)> {
+        self.fields.iter().map(|(id, field)| (*id, &**field))
+    }
+
+    /// All tickets, newest first by one of [`ORDERED`]; nothing for other fields.
+    pub fn order(&self, field: FieldId) -> Option<&Order> {
+        ORDERED.iter().position(|ordered| *ordered == field).map(|at| &self.orders[at])
+    }
+
+    /// Sorts `tickets` as [`Self::order`] does: newest first by `field`, tickets without it last, then by key.
+    pub fn sort_newest_first(&self, field: FieldId, tickets: &TicketSet) -> Order {
+        let column = self.field(field);
+        let mut rows: Vec<(Option<i64>, u32)> = Vec::with_capacity(tickets.len() as usize);
+        tickets.for_each(|ord| rows.push((column.and_then(|column| column.number(ord)), ord)));
+        rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| self.keys.compare(a.1, b.1)));
+        Order::from_sorted(&rows.into_iter().map(|(_, ord)| ord).collect::<Vec<_>>())
+    }
+
+    /// One ticket, for rules that are judged ticket by ticket.
+    pub fn ticket(&self, ord: TicketOrd) -> TicketRef<'_> {
+        TicketRef { index: self, ord: ord.0 }
+    }
+
+    /// Applies a batch. `schema` knows every field of it.
+    pub fn apply(&mut self, schema: &Schema, batch: &TicketBatch) -> Touched {
+        let first = self.keys.len();
+        self.keys.append(&batch.created);
+        let created: Vec<u32> = (first..self.keys.len()).collect();
+        let mut touched = Touched::default();
+        touched.ords.extend_from_slice(&created);
+        touched.ords.extend_from_slice(&batch.erased);
+        for (_, sets) in &batch.sets {
+            touched.ords.extend(sets.iter().map(|(ord, _)| *ord));
+        }
+        touched.ords.sort_unstable();
+        touched.ords.dedup();
+
+        let mut fields: Vec<FieldId> = batch.sets.iter().map(|(field, _)| *field).collect();
+        if !batch.erased.is_empty() {
+            fields.extend(self.fields.iter().map(|(id, _)| *id));
+        }
+        fields.extend_from_slice(&ORDERED);
+        fields.sort_unstable();
+        fields.dedup();
+        for id in fields {
+            self.apply_field(schema, batch, id, &created, &mut touched);
+        }
+        self.universe = self.universe.updated(&created, &batch.erased);
+        touched
+    }
+
+    fn apply_field(&mut self, schema: &Schema, batch: &TicketBatch, id: FieldId, created: &[u32], touched: &mut Touched) {
+        let Some(def) = schema.by_id(id) else { return };
+        let mut sets = match batch.sets.binary_search_by_key(&id, |(field, _)| *field) {
+            Ok(at) => std::borrow::Cow::Borrowed(&batch.sets[at].1),
+            Err(_) => std::borrow::Cow::Owned(Vec::new()),
+        };
+        if let Some(field) = self.field(id) {
+            let lost: FieldSets = batch
+                .erased
+                .iter()
+                .filter(|ord| field.has().contains(TicketOrd(**ord)))
+                .map(|ord| (*ord, Vec::new()))
+                .collect();
+            if !lost.is_empty() {
+                let all = sets.to_mut();
+                all.extend(lost);
+                all.sort_by_key(|(ord, _)| *ord);
+            }
+        }
+        let order = ORDERED.iter().position(|ordered| *ordered == id);
+        if let Some(order) = order {
+            let mut leaving: Vec<u32> = sets.iter().map(|(ord, _)| *ord).chain(batch.erased.iter().copied()).collect();
+            leaving.retain(|ord| self.universe.contains(TicketOrd(*ord)));
+            leaving.sort_unstable();
+            leaving.dedup();
+            self.reorder(order, id, &mut leaving, Order::remove_all);
+        }
+        if !sets.is_empty() {
+            let at = self.fields.binary_search_by_key(&id, |(id, _)| *id).unwrap_or_else(|at| {
+                self.fields.insert(at, (id, Arc::new(FieldIndex::new(def))));
+                at
+            });
+            let field = Arc::make_mut(&mut self.fields[at].1);
+            let before = field.codes();
+            field.apply(&sets);
+            if field.codes() > before {
+                touched.values.push((id, before));
+            }
+            touched.fields.push(id);
+        }
+        if let Some(order) = order {
+            let mut entering: Vec<u32> = sets
+                .iter()
+                .map(|(ord, _)| *ord)
+                .filter(|ord| batch.erased.binary_search(ord).is_err())
+                .chain(created.iter().copied())
+                .collect();
+            entering.sort_unstable();
+            entering.dedup();
+            self.reorder(order, id, &mut entering, Order::insert_all);
+        }
+    }
+
+    fn reorder(
+        &mut self,
+        order: usize,
+        id: FieldId,
+        ords: &mut [u32],
+        change: fn(&mut Order, &mut [u32], &dyn Fn(u32, u32) -> Ordering),
+    ) {
+        if ords.is_empty() {
+            return;
+        }
+        let mut moved = std::mem::replace(&mut self.orders[order], Order::new());
+        change(&mut moved, ords, &|a, b| self.compare_newest(id, a, b));
+        self.orders[order] = moved;
+    }
+
+    /// Newest first by `field`, tickets without it last, then by key.
+    #[inline]
+    pub fn compare_newest(&self, field: FieldId, a: u32, b: u32) -> Ordering {
+        let number = |ord| self.field(field).and_then(|column| column.number(ord));
+        number(b).cmp(&number(a)).then_with(|| self.keys.compare(a, b))
+    }
+
+    /// Keeps an order of some tickets current: takes `leaving` out as they stood in `before`, puts `entering` in as they
+    /// stand here.
+    pub fn follow(&self, before: &Self, field: FieldId, order: &Order, leaving: &mut [u32], entering: &mut [u32]) -> Order {
+        let mut order = order.clone();
+        order.remove_all(leaving, &|a, b| before.compare_newest(field, a, b));
+        order.insert_all(entering, &|a, b| self.compare_newest(field, a, b));
+        order
+    }
+
+    /// Heap bytes by part. Linear in the size of the index.
+    pub fn heap_bytes(&self) -> HeapBytes {
+        HeapBytes {
+            keys: self.keys.heap_bytes() + self.universe.heap_bytes(),
+            orders: self.orders.iter().map(Order::heap_bytes).sum(),
+            fields: self.fields.iter().map(|(id, field)| (*id, field.heap_bytes())).collect(),
+        }
+    }
+
+    /// Hands the index to `sink` in sections, each a number and its bytes; [`Self::read`] takes them back.
+    ///
+    /// # Errors
+    /// [`SectionTooLarge`], or whatever `sink` answers.
+    pub fn write<E: From<SectionTooLarge>>(&self, mut sink: impl FnMut(u32, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut head = Writer::default();
+        head.u32(INDEX_VERSION);
+        head.u32(ord_of(self.fields.len()));
+        self.fields.iter().for_each(|(id, _)| head.u32(u32::from(id.0)));
+        head.align();
+        let mut universe = Postings::new();
+        universe.apply(&self.universe.iter().map(|ord| (0, ord, true)).collect::<Vec<_>>());
+        head.bytes(&universe.write()?);
+        sink(SECTION_HEAD, &head.out)?;
+        let mut keys = Writer::default();
+        self.keys.write(&mut keys);
+        sink(SECTION_KEYS, &keys.out)?;
+        for (order, section) in self.orders.iter().zip(SECTION_ORDERS) {
+            let mut out = Writer::default();
+            order.write(&mut out);
+            sink(section, &out.out)?;
+        }
+        for (id, field) in &self.fields {
+            let (head, postings) = field.write()?;
+            sink(section_of(*id, 0), &head)?;
+            sink(section_of(*id, 1), &postings)?;
+        }
+        Ok(())
+    }
+
+    /// Reads an index back; posting lists and columns stay views of the sections.
+    ///
+    /// # Errors
+    /// [`SectionError`] where a section is missing or not of the form it should have.
+    pub fn read(schema: &Schema, section: impl Fn(u32) -> Option<Bytes>) -> Result<Self, SectionError> {
+        let need = |id: u32| section(id).ok_or(SectionError { section: id, offset: 0, what: "it is missing" });
+        let mut head = Reader::new(SECTION_HEAD, need(SECTION_HEAD)?);
+        if head.u32()? != INDEX_VERSION {
+            return Err(head.damaged("it has another version"));
+        }
+        let count = head.u32()?;
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let id = head.u32()?;
+            ids.push(FieldId(u16::try_from(id).or_else(|_| Err(head.damaged("a field number is out of range")))?));
+        }
+        head.align()?;
+        let universe = Postings::read(SECTION_HEAD, &head.rest())?.get(0);
+        let mut keys = Reader::new(SECTION_KEYS, need(SECTION_KEYS)?);
+        let keys = Keys::read(&mut keys)?;
+        let mut orders = [Order::new(), Order::new()];
+        for (order, section) in orders.iter_mut().zip(SECTION_ORDERS) {
+            let mut input = Reader::new(section, need(section)?);
+            *order = Order::read(&mut input, keys.len())?;
+            input.end()?;
+            if order.len() != universe.len() {
+                return Err(input.damaged("an order does not hold every ticket"));
+            }
+        }
+        let mut fields = Vec::with_capacity(ids.len());
+        for id in ids {
+            let def = schema.by_id(id).ok_or_else(|| head.damaged("the schema does not know a field"))?;
+            let (first, second) = (section_of(id, 0), section_of(id, 1));
+            let field = FieldIndex::read(def, (first, need(first)?), (second, &need(second)?))?;
+            fields.push((id, Arc::new(field)));
+        }
+        Ok(Self { universe, keys, fields, orders })
+    }
+
+    pub(crate) fn from_parts(universe: TicketSet, keys: Keys, fields: Vec<(FieldId, Arc<FieldIndex>)>) -> Self {
+        let mut index = Self { universe, keys, fields, orders: [Order::new(), Order::new()] };
+        index.orders = ORDERED.map(|field| index.sort_newest_first(field, &index.universe));
+        index
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The version of the section formats.
+const INDEX_VERSION: u32 = 1;
+const SECTION_HEAD: u32 = 1;
+const SECTION_KEYS: u32 = 2;
+/// Field sections begin at `1 << 8`, the first field's number being 1.
+const SECTION_ORDERS: [u32; 2] = [3, 4];
+
+/// One ticket of an index.
+#[derive(Debug, Clone, Copy)]
+pub struct TicketRef<'a> {
+    index: &'a Index,
+    ord: u32,
+}
+
+impl TicketFields for TicketRef<'_> {
+    fn any_value(&self, field: FieldId, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        let Some(field) = self.index.field(field) else { return false };
+        let mut any = false;
+        field.for_each_code(self.ord, |code| any = any || test(field.value_of(code)));
+        any
+    }
+
+    fn is_unset(&self, field: FieldId) -> bool {
+        !self.index.field(field).is_some_and(|field| field.has().contains(TicketOrd(self.ord)))
+    }
+}

@@ -1,0 +1,88 @@
+use std::{cmp::Ordering, sync::Arc};
+
+use crate::ords::U32s;
+
+/// Numbers in the order of something they name (keys, strings), as a few sorted runs of doubling length.
+///
+/// New numbers make a run of their own, and neighbouring runs are merged while the older is less than twice as long:
+/// logarithmically many runs, each number merged logarithmically often, and a run can be a view of a mapped file.
+#[derive(Debug, Clone)]
+pub(crate) struct SortedRuns {
+    runs: Vec<Arc<U32s>>,
+}
+
+impl SortedRuns {
+    pub(crate) fn new() -> Self {
+        Self { runs: Vec::new() }
+    }
+
+    pub(crate) fn from_run(run: U32s) -> Self {
+        Self { runs: if run.len() == 0 { Vec::new() } else { vec![Arc::new(run)] } }
+    }
+
+    /// Visits every number that `compare` finds equal to what is sought. `compare` orders a number against it.
+    pub(crate) fn find(&self, compare: impl Fn(u32) -> Ordering, mut visit: impl FnMut(u32)) {
+        for run in &self.runs {
+            let (mut low, mut high) = (0, run.len());
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                if compare(run.at(middle)) == Ordering::Less { low = middle + 1 } else { high = middle }
+            }
+            while low < run.len() && compare(run.at(low)) == Ordering::Equal {
+                visit(run.at(low));
+                low += 1;
+            }
+        }
+    }
+
+    /// Adds `numbers`, sorted by `compare`.
+    pub(crate) fn insert(&mut self, numbers: Vec<u32>, compare: impl Fn(u32, u32) -> Ordering) {
+        if numbers.is_empty() {
+            return;
+        }
+        let mut last = U32s::from(numbers);
+        while let Some(previous) = self.runs.last() {
+            if previous.len() >= last.len() * 2 {
+                break;
+            }
+            last = merge(previous, &last, &compare);
+            self.runs.pop();
+        }
+        self.runs.push(Arc::new(last));
+    }
+
+    /// All numbers in one sorted list.
+    pub(crate) fn merged(&self, compare: impl Fn(u32, u32) -> Ordering) -> Vec<u32> {
+        let mut all = U32s::empty();
+        for run in self.runs.iter().rev() {
+            all = merge(run, &all, &compare);
+        }
+        all.to_vec()
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.runs.iter().map(|run| run.heap_bytes()).sum()
+    }
+}
+
+fn merge(a: &U32s, b: &U32s, compare: impl Fn(u32, u32) -> Ordering) -> U32s {
+    let mut merged = Vec::with_capacity(a.len() + b.len());
+    // Numbers mostly arrive in order, so that one run follows the other.
+    if a.len() == 0 || b.len() == 0 || compare(a.at(a.len() - 1), b.at(0)) != Ordering::Greater {
+        merged.extend(a.iter().chain(b.iter()));
+        return merged.into();
+    }
+    let (mut i, mut j) = (0, 0);
+    while i < a.len() && j < b.len() {
+        if compare(b.at(j), a.at(i)) == Ordering::Less {
+            merged.push(b.at(j));
+            j += 1;
+        } else {
+            merged.push(a.at(i));
+            i += 1;
+        }
+    }
+    merged.extend((i..a.len()).map(|at| a.at(at)));
+    merged.extend((j..b.len()).map(|at| b.at(at)));
+    merged.into()
+}

@@ -1,0 +1,147 @@
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use ticketscope_model::fold;
+
+use crate::{
+    codec::{Reader, SectionError, Writer},
+    column::ord_of,
+    ords::read_u32,
+    spine::Spine,
+};
+
+/// Strings a leaf holds: what one appended string copies.
+const LEAF: usize = 256;
+
+/// An append-only list of strings, by number.
+#[derive(Debug, Clone)]
+pub(crate) struct Strings {
+    leaves: Spine<Arc<StringLeaf>>,
+    len: u32,
+}
+
+/// `ends` (32-bit, one per string), then the strings.
+#[derive(Debug)]
+struct StringLeaf {
+    count: usize,
+    data: Bytes,
+    /// Hashes of the folded strings with their places, sorted; made at first use.
+    folded: OnceLock<Box<[(u64, u16)]>>,
+}
+
+impl StringLeaf {
+    fn new<'a>(strings: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let mut data = Vec::new();
+        let (mut end, mut count) = (0, 0);
+        for text in strings.clone() {
+            end += ord_of(text.len());
+            data.extend_from_slice(&end.to_le_bytes());
+            count += 1;
+        }
+        strings.for_each(|text| data.extend_from_slice(text.as_bytes()));
+        Self { count, data: data.into(), folded: OnceLock::new() }
+    }
+
+    fn get(&self, at: usize) -> &str {
+        let start = if at == 0 { 0 } else { read_u32(&self.data, (at - 1) * 4) as usize };
+        let text = &self.data[self.count * 4 + start..self.count * 4 + read_u32(&self.data, at * 4) as usize];
+        std::str::from_utf8(text).expect("strings are checked when they are read from a file")
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> + Clone {
+        (0..self.count).map(|at| self.get(at))
+    }
+}
+
+impl Strings {
+    pub(crate) fn new() -> Self {
+        Self { leaves: Spine::new(), len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// The string with number `at`, which must be below `len()`.
+    #[inline]
+    pub(crate) fn get(&self, at: u32) -> &str {
+        self.leaves.get(at as usize / LEAF).map_or("", |leaf| leaf.get(at as usize % LEAF))
+    }
+
+    pub(crate) fn extend<'a>(&mut self, strings: impl IntoIterator<Item = &'a str>) {
+        let mut strings = strings.into_iter().peekable();
+        while strings.peek().is_some() {
+            let open = self.len as usize % LEAF;
+            let more: Vec<&str> = strings.by_ref().take(LEAF - open).collect();
+            self.len += ord_of(more.len());
+            if open == 0 {
+                self.leaves.push(Arc::new(StringLeaf::new(more.into_iter())));
+            } else if let Some(last) = self.leaves.get_mut(self.leaves.len() - 1) {
+                *last = Arc::new(StringLeaf::new(last.iter().chain(more)));
+            }
+        }
+    }
+
+    /// Visits the numbers of the strings that are equal to `text` but for case and accents.
+    pub(crate) fn find_folded(&self, text: &str, mut visit: impl FnMut(u32)) {
+        let wanted = fold(text);
+        let hash = hash(&wanted);
+        for (number, leaf) in self.leaves.iter().enumerate() {
+            let folded = leaf.folded.get_or_init(|| {
+                let mut folded: Box<[(u64, u16)]> =
+                    leaf.iter().zip(0..).map(|(text, at)| (crate::strings::hash(&fold(text)), at)).collect();
+                folded.sort_unstable();
+                folded
+            });
+            let from = folded.partition_point(|(found, _)| *found < hash);
+            for (_, at) in folded[from..].iter().take_while(|(found, _)| *found == hash) {
+                if fold(leaf.get(usize::from(*at))) == wanted {
+                    visit(ord_of(number * LEAF) + u32::from(*at));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.leaves.iter().map(|leaf| leaf.data.len() + 72 + leaf.folded.get().map_or(0, |list| list.len() * 16)).sum()
+    }
+
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.number(self.len as usize);
+        self.leaves.iter().for_each(|leaf| out.u32(ord_of(leaf.data.len())));
+        self.leaves.iter().for_each(|leaf| out.bytes(&leaf.data));
+    }
+
+    pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
+        let len = input.number()?;
+        let mut sizes = Vec::with_capacity(len.div_ceil(LEAF));
+        for _ in 0..len.div_ceil(LEAF) {
+            sizes.push(input.u32()? as usize);
+        }
+        let mut leaves = Spine::new();
+        for (number, size) in sizes.into_iter().enumerate() {
+            let count = LEAF.min(len - number * LEAF);
+            let data = input.bytes(size)?;
+            check_strings(&data, count).map_err(|what| input.damaged(what))?;
+            leaves.push(Arc::new(StringLeaf { count, data, folded: OnceLock::new() }));
+        }
+        Ok(Self { leaves, len: ord_of(len) })
+    }
+}
+
+fn check_strings(data: &[u8], count: usize) -> Result<(), &'static str> {
+    let text = data.get(count * 4..).ok_or("a list of strings is shorter than its table")?;
+    let mut start = 0;
+    for at in 0..count {
+        let end = read_u32(data, at * 4) as usize;
+        let bytes = text.get(start..end).ok_or("a string lies outside its list")?;
+        std::str::from_utf8(bytes).or(Err("a string is not UTF-8"))?;
+        start = end;
+    }
+    if start == text.len() { Ok(()) } else { Err("a list of strings goes on after its end") }
+}
+
+/// FNV-1a, 64 bits: only decides which strings are compared.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

@@ -1,0 +1,334 @@
+use bitmap::{Index, SetExpr, TicketSet, number_from_key};
+use model::{FieldId, FieldKind, Span, TicketKey, TicketOrd, Timestamp};
+use scope::Scope;
+use thiserror::Error;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_scope as scope;
+
+use crate::{
+    CursorError, Snapshot,
+    ast::{Direction, Query, Sort, SortKey},
+    cache::count as count_values,
+    cursor::Cursor,
+    lower::lower_filter,
+    plan::{ListPlan, choose},
+    sort::Sorter,
+};
+
+/// Rows of a page at most.
+pub const MAX_PAGE: u32 = 1000;
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AnswerError {
+    /// The query asks for words, and the tenant has no text index.
+    #[error("this index holds no text yet: leave out the words and phrases and filter by fields instead")]
+    Words {
+        /// The first word.
+        span: Span,
+    },
+    /// A page of no rows or of too many.
+    #[error("a page has 1 to {MAX_PAGE} rows, not {0}")]
+    PageSize(u32),
+    /// Both a cursor and a rank were given.
+    #[error("a page begins after a cursor or at a rank, not both")]
+    TwoStarts,
+    /// Not a cursor of this question.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// Facets of a field without values to count.
+    #[error("field `{0}` has no facets: only keyword, principal, tree and flag fields do")]
+    NoFacets(String),
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Start {
+    /// With the first ticket.
+    #[default]
+    First,
+    /// After the page that gave this cursor.
+    After(String),
+    /// With the ticket of this rank, counted from 0.
+    Rank(u32),
+}
+
+/// Which rows of a list are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Where it begins.
+    pub start: Start,
+    /// How many rows, 1 to [`MAX_PAGE`].
+    pub limit: u32,
+    /// Who asks, as the cursor is bound to them.
+    pub asker: String,
+    /// When the query was read; a cursor keeps it for the pages that follow.
+    pub now: Timestamp,
+}
+
+/// One ticket of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Its key.
+    pub key: TicketKey,
+    /// Its values, by field, fields and values ascending.
+    pub fields: Vec<(FieldId, Vec<FieldValue>)>,
+}
+
+/// A value as answers show it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldValue {
+    /// Of a keyword, principal or tree field.
+    Keyword(String),
+    /// Of a number field.
+    Number(f64),
+    /// Of a date field.
+    Date(Timestamp),
+    /// Of a flag field.
+    Flag(bool),
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// How many tickets the list has in all; exact.
+    pub total: u32,
+    /// The rows.
+    pub hits: Vec<Hit>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// How it was answered.
+    pub plan: ListPlan,
+}
+
+/// How many of the tickets have a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FacetRow {
+    /// The value; nothing for the tickets that have none.
+    pub value: Option<String>,
+    /// Exact; never 0 but for the row without a value.
+    pub count: u32,
+}
+
+/// The values of a field among the tickets of a query: most frequent first, then by value; the row without a value
+/// last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facet {
+    /// The field.
+    pub field: FieldId,
+    /// Its rows.
+    pub rows: Vec<FacetRow>,
+}
+
+/// The tickets of a query inside a scope, with the scope itself.
+struct Found {
+    visible: std::sync::Arc<crate::CachedScope>,
+    filter: SetExpr,
+}
+
+fn find(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Found, AnswerError> {
+    if let Some(word) = query.words.first() {
+        return Err(AnswerError::Words { span: word.span });
+    }
+    let visible = snapshot.visible(scope);
+    let filter = lower_filter(snapshot, &query.filter, visible.set());
+    Ok(Found { visible, filter })
+}
+
+impl Found {
+    fn hits(&self, index: &Index) -> TicketSet {
+        match &self.filter {
+            SetExpr::All => self.visible.set().clone(),
+            filter => index.eval_within(filter, self.visible.set()),
+        }
+    }
+
+    fn is_whole_scope(&self) -> bool {
+        self.filter == SetExpr::All
+    }
+}
+
+/// How many visible tickets match.
+///
+/// # Errors
+/// [`AnswerError::Words`].
+pub fn count(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<u32, AnswerError> {
+    let found = find(snapshot, scope, query)?;
+    Ok(snapshot.index().count_within(&found.filter, found.visible.set()))
+}
+
+/// The visible tickets that match, as a set.
+///
+/// # Errors
+/// [`AnswerError::Words`].
+pub fn matching(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<TicketSet, AnswerError> {
+    Ok(find(snapshot, scope, query)?.hits(snapshot.index()))
+}
+
+/// A page of the visible tickets that match, with their exact number.
+///
+/// # Errors
+/// [`AnswerError`].
+pub fn list(snapshot: &Snapshot, scope: &Scope, query: &Query, page: &Page) -> Result<Listing, AnswerError> {
+    list_by(snapshot, scope, query, page, None)
+}
+
+/// [`list`] by a plan that the caller chose among [`plans`]; every one gives the same page.
+///
+/// # Errors
+/// [`AnswerError`].
+pub fn list_with(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    query: &Query,
+    page: &Page,
+    plan: ListPlan,
+) -> Result<Listing, AnswerError> {
+    list_by(snapshot, scope, query, page, Some(plan))
+}
+
+/// Every plan that could answer a list of this query.
+pub fn plans(query: &Query) -> Vec<ListPlan> {
+    crate::plan::possible(query.order.unwrap_or_default(), query.filter.is_empty())
+}
+
+fn list_by(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    query: &Query,
+    page: &Page,
+    plan: Option<ListPlan>,
+) -> Result<Listing, AnswerError> {
+    if page.limit == 0 || page.limit > MAX_PAGE {
+        return Err(AnswerError::PageSize(page.limit));
+    }
+    let sort = query.order.unwrap_or_default();
+    let question = question(snapshot, query, sort, &page.asker);
+    let after = match &page.start {
+        Start::After(text) => Some(Cursor::open(text, snapshot.cursor_secret(), &question)?),
+        Start::First | Start::Rank(_) => None,
+    };
+    let found = find(snapshot, scope, query)?;
+    let index = snapshot.index();
+    let hits = found.hits(index);
+    let sorter = Sorter::new(index, snapshot.schema(), sort);
+    let rank = if let Start::Rank(rank) = page.start { rank } else { 0 };
+    let plan = plan.unwrap_or_else(|| choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope()));
+    // One row more tells whether there is another page.
+    let want = page.limit as usize + 1;
+    let mut ords = crate::plan::execute(plan, index, &found.visible, &hits, &sorter, sort, after.as_ref(), rank, want);
+    let more = ords.len() == want;
+    ords.truncate(page.limit as usize);
+    let now = after.map_or(page.now, |cursor| cursor.now);
+    let next = ords.last().filter(|_| more).map(|ord| {
+        let cursor = Cursor { now, value: sorter.place(*ord), key: index.key(TicketOrd(*ord)) };
+        cursor.seal(snapshot.cursor_secret(), &question)
+    });
+    let hits =
+        Listing { total: hits.len(), hits: ords.into_iter().map(|ord| hit(snapshot, ord)).collect(), next, plan };
+    Ok(hits)
+}
+
+/// The moment at which the query behind a cursor was first read: relative dates of later pages are read with it. The
+/// cursor is checked when the page is asked for.
+pub fn cursor_clock(cursor: &str) -> Option<Timestamp> {
+    let digits = cursor.get(2..18)?;
+    let mut bytes = [0; 8];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(at * 2..at * 2 + 2)?, 16).ok()?;
+    }
+    Some(Timestamp(i64::from_le_bytes(bytes)))
+}
+
+/// What a cursor is bound to: who asks, for what, in which order.
+fn question(snapshot: &Snapshot, query: &Query, sort: Sort, asker: &str) -> String {
+    let by = match sort.by {
+        SortKey::Field(field) => format!("{}", field.0),
+        SortKey::Key => "key".to_owned(),
+    };
+    let direction = if sort.direction == Direction::Ascending { "asc" } else { "desc" };
+    format!("{asker}\n{by} {direction}\n{}", query.to_text(snapshot.schema()))
+}
+
+/// A ticket of the index as answers show it.
+pub fn hit(snapshot: &Snapshot, ord: u32) -> Hit {
+    let index = snapshot.index();
+    let mut fields = Vec::new();
+    for (id, column) in index.fields() {
+        let Some(def) = snapshot.schema().by_id(id) else { continue };
+        let mut values = Vec::new();
+        match def.kind {
+            FieldKind::Date => values.extend(column.number(ord).map(|at| FieldValue::Date(Timestamp(at)))),
+            FieldKind::Number => values.extend(column.number(ord).map(|key| FieldValue::Number(number_from_key(key)))),
+            FieldKind::Flag => {
+                column.for_each_code(ord, |code| values.push(FieldValue::Flag(column.value_of(code) == "true")))
+            }
+            FieldKind::Keyword | FieldKind::Principal | FieldKind::Tree | FieldKind::Text => {
+                let mut texts = Vec::new();
+                column.for_each_code(ord, |code| texts.push(column.value_of(code).to_owned()));
+                texts.sort_unstable();
+                values.extend(texts.into_iter().map(FieldValue::Keyword));
+            }
+        }
+        if !values.is_empty() {
+            fields.push((id, values));
+        }
+    }
+    Hit { key: index.key(TicketOrd(ord)), fields }
+}
+
+/// How many of the visible tickets that match have each value of each of `fields`; the `top` most frequent values of
+/// each, and always the row without a value.
+///
+/// # Errors
+/// [`AnswerError`].
+pub fn facets(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    query: &Query,
+    fields: &[FieldId],
+    top: usize,
+) -> Result<(u32, Vec<Facet>), AnswerError> {
+    for field in fields {
+        match snapshot.schema().by_id(*field) {
+            Some(def) if def.kind.is_keyword() => {}
+            Some(def) => return Err(AnswerError::NoFacets(def.name.to_string())),
+            None => return Err(AnswerError::NoFacets(format!("#{}", field.0))),
+        }
+    }
+    let found = find(snapshot, scope, query)?;
+    let index = snapshot.index();
+    let hits = found.hits(index);
+    let facets = fields
+        .iter()
+        .map(|field| {
+            let counts = if found.is_whole_scope() {
+                found.visible.facet(index, *field)
+            } else {
+                std::sync::Arc::new(count_values(index, *field, &hits))
+            };
+            let with = index.field(*field).map_or(0, |column| column.has().and_len(&hits));
+            Facet { field: *field, rows: facet_rows(index, *field, &counts, hits.len() - with, top) }
+        })
+        .collect();
+    Ok((hits.len(), facets))
+}
+
+fn facet_rows(index: &Index, field: FieldId, counts: &[u32], without: u32, top: usize) -> Vec<FacetRow> {
+    let value = |code: u32| index.field(field).map_or("", |column| column.value_of(code));
+    let mut codes: Vec<(u32, u32)> =
+        (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(code, count)| (code, *count)).collect();
+    let compare = |a: &(u32, u32), b: &(u32, u32)| b.1.cmp(&a.1).then_with(|| value(a.0).cmp(value(b.0)));
+    if top < codes.len() {
+        if top > 0 {
+            codes.select_nth_unstable_by(top - 1, compare);
+        }
+        codes.truncate(top);
+    }
+    codes.sort_unstable_by(compare);
+    let mut rows: Vec<FacetRow> =
+        codes.into_iter().map(|(code, count)| FacetRow { value: Some(value(code).to_owned()), count }).collect();
+    rows.push(FacetRow { value: None, count: without });
+    rows
+}

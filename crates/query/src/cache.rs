@@ -1,0 +1,260 @@
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use bitmap::{Index, ORDERED, Order, TicketSet, Touched};
+use model::{FieldId, TicketOrd, fields};
+use parking_lot::Mutex;
+use scope::{Scope, ScopeView};
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_scope as scope;
+
+use crate::lower::lower_scope;
+
+/// Scopes kept at most; the least recently asked quarter leaves when there are more.
+const MAX_SCOPES: usize = 4096;
+
+/// A batch that touches more tickets than this is followed by set algebra over the touched tickets, not one by one.
+const FOLLOW_EACH: usize = 1024;
+
+/// Fields with more values than this are counted anew for every facet.
+const MAX_FACET_CODES: u32 = 65_536;
+
+/// The evaluated scopes of one snapshot.
+///
+/// A set is found by the scope's *content*, the concrete values it was resolved to, so it depends on nothing but the
+/// tickets: a membership, role, flag or tree change gives the principal another scope, and with it another set.
+#[derive(Debug, Default)]
+pub(crate) struct ScopeCache {
+    sets: Mutex<HashMap<Scope, Arc<CachedScope>>>,
+    /// Scopes by verb and principal; only as old as the directory.
+    principals: Mutex<HashMap<Box<str>, HashMap<Box<str>, Scope>>>,
+    clock: AtomicU64,
+}
+
+/// A scope's tickets, with what was asked about them so far.
+#[derive(Debug)]
+pub struct CachedScope {
+    set: TicketSet,
+    /// The fields on which it depends: changes of others move no ticket in or out.
+    depends_on: BTreeSet<FieldId>,
+    /// Newest first, by [`ORDERED`].
+    orders: [OnceLock<Order>; 2],
+    facets: Mutex<HashMap<FieldId, Arc<Vec<u32>>>>,
+    used: AtomicU64,
+}
+
+impl CachedScope {
+    fn new(scope: &Scope, set: TicketSet) -> Self {
+        let mut depends_on = match scope.view() {
+            ScopeView::Restricted(resolved) => resolved.fields(),
+            ScopeView::Nothing | ScopeView::Unrestricted => BTreeSet::new(),
+        };
+        if scope.gate().is_some() {
+            depends_on.insert(fields::LIFE);
+        }
+        Self::with(set, depends_on)
+    }
+
+    fn with(set: TicketSet, depends_on: BTreeSet<FieldId>) -> Self {
+        Self {
+            set,
+            depends_on,
+            orders: [OnceLock::new(), OnceLock::new()],
+            facets: Mutex::default(),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// The tickets.
+    pub fn set(&self) -> &TicketSet {
+        &self.set
+    }
+
+    /// The tickets newest first by one of [`ORDERED`], made at first use.
+    pub(crate) fn order<'a>(&'a self, index: &'a Index, field: FieldId) -> Option<&'a Order> {
+        let at = ORDERED.iter().position(|ordered| *ordered == field)?;
+        if self.set.len() == index.universe().len() {
+            return index.order(field);
+        }
+        Some(self.orders[at].get_or_init(|| index.sort_newest_first(field, &self.set)))
+    }
+
+    /// The order if somebody has asked for it before.
+    pub(crate) fn ready_order(&self, field: FieldId) -> Option<&Order> {
+        let at = ORDERED.iter().position(|ordered| *ordered == field)?;
+        self.orders[at].get()
+    }
+
+    /// How many of the tickets have each value of `field`, by code.
+    pub(crate) fn facet(&self, index: &Index, field: FieldId) -> Arc<Vec<u32>> {
+        if let Some(counts) = self.facets.lock().get(&field) {
+            return Arc::clone(counts);
+        }
+        let counts = Arc::new(count(index, field, &self.set));
+        if index.field(field).is_some_and(|field| field.codes() <= MAX_FACET_CODES) {
+            self.facets.lock().insert(field, Arc::clone(&counts));
+        }
+        counts
+    }
+
+    /// This scope after a batch.
+    fn follow(&self, scope: &Scope, before: &Index, after: &Index, touched: &Touched) -> Self {
+        if touched.ords.len() > FOLLOW_EACH {
+            let changed = TicketSet::from_sorted(&touched.ords).and(after.universe());
+            let now = after.eval_within(&lower_scope(after, scope), &changed);
+            let set = self.set.minus(&TicketSet::from_sorted(&touched.ords)).or(&now);
+            return Self { used: AtomicU64::new(self.used.load(Relaxed)), ..Self::with(set, self.depends_on.clone()) };
+        }
+        let (mut add, mut remove) = (Vec::new(), Vec::new());
+        let (mut was_in, mut is_in) = (Vec::new(), Vec::new());
+        let same_rule = touched.fields.iter().all(|field| !self.depends_on.contains(field));
+        for ord in touched.ords.iter().copied() {
+            let was = self.set.contains(TicketOrd(ord));
+            let existed = before.universe().contains(TicketOrd(ord));
+            let exists = after.universe().contains(TicketOrd(ord));
+            let is = if same_rule && existed && exists {
+                was
+            } else {
+                exists && scope.matches(&after.ticket(TicketOrd(ord)))
+            };
+            match (was, is) {
+                (false, true) => add.push(ord),
+                (true, false) => remove.push(ord),
+                _ => {}
+            }
+            if was {
+                was_in.push(ord);
+            }
+            if is {
+                is_in.push(ord);
+            }
+        }
+        let mut next = Self::with(self.set.updated(&add, &remove), self.depends_on.clone());
+        next.used = AtomicU64::new(self.used.load(Relaxed));
+        for (at, field) in ORDERED.into_iter().enumerate() {
+            let Some(order) = self.orders[at].get() else { continue };
+            let moved = touched.fields.binary_search(&field).is_ok();
+            let order = match (moved, add.is_empty() && remove.is_empty()) {
+                (false, true) => order.clone(),
+                (false, false) => after.follow(before, field, order, &mut remove.clone(), &mut add.clone()),
+                (true, _) => after.follow(before, field, order, &mut was_in.clone(), &mut is_in.clone()),
+            };
+            next.orders[at] = OnceLock::from(order);
+        }
+        let facets = self.facets.lock();
+        let mut followed = HashMap::with_capacity(facets.len());
+        for (field, counts) in &*facets {
+            let counts = follow_facet(*field, counts, before, after, &was_in, &is_in);
+            followed.insert(*field, counts);
+        }
+        next.facets = Mutex::new(followed);
+        next
+    }
+}
+
+fn follow_facet(
+    field: FieldId,
+    counts: &Arc<Vec<u32>>,
+    before: &Index,
+    after: &Index,
+    was_in: &[u32],
+    is_in: &[u32],
+) -> Arc<Vec<u32>> {
+    let mut next = Arc::clone(counts);
+    let codes = after.field(field).map_or(0, |field| field.codes()) as usize;
+    if next.len() < codes {
+        Arc::make_mut(&mut next).resize(codes, 0);
+    }
+    let mut changes: Vec<(u32, bool)> = Vec::new();
+    if let Some(field) = before.field(field) {
+        was_in.iter().for_each(|ord| field.for_each_code(*ord, |code| changes.push((code, false))));
+    }
+    if let Some(field) = after.field(field) {
+        is_in.iter().for_each(|ord| field.for_each_code(*ord, |code| changes.push((code, true))));
+    }
+    for (code, gained) in changes {
+        if let Some(count) = Arc::make_mut(&mut next).get_mut(code as usize) {
+            *count = if gained { *count + 1 } else { *count - 1 };
+        }
+    }
+    next
+}
+
+/// How many of `tickets` have each value of `field`, by code. Counts the smaller of the tickets and the others.
+pub(crate) fn count(index: &Index, field: FieldId, tickets: &TicketSet) -> Vec<u32> {
+    let Some(field) = index.field(field) else { return Vec::new() };
+    let mut counts = vec![0; field.codes() as usize];
+    let others = index.universe().len() - tickets.len();
+    if others < tickets.len() / 2 && field.codes() <= MAX_FACET_CODES {
+        let mut missing = vec![0; counts.len()];
+        field.count_into(&index.universe().minus(tickets), &mut missing);
+        for ((code, count), missing) in (0..).zip(&mut counts).zip(missing) {
+            *count = field.tickets_len(code) - missing;
+        }
+        return counts;
+    }
+    field.count_into(tickets, &mut counts);
+    counts
+}
+
+impl ScopeCache {
+    pub(crate) fn scope_of<E>(
+        &self,
+        principal: &str,
+        verb: &str,
+        resolve: impl FnOnce() -> Result<Scope, E>,
+    ) -> Result<Scope, E> {
+        if let Some(scope) = self.principals.lock().get(verb).and_then(|scopes| scopes.get(principal)) {
+            return Ok(scope.clone());
+        }
+        let scope = resolve()?;
+        self.principals.lock().entry(verb.into()).or_default().insert(principal.into(), scope.clone());
+        Ok(scope)
+    }
+
+    pub(crate) fn visible(&self, scope: &Scope, evaluate: impl FnOnce() -> TicketSet) -> Arc<CachedScope> {
+        let now = self.clock.fetch_add(1, Relaxed);
+        if let Some(cached) = self.sets.lock().get(scope) {
+            cached.used.store(now, Relaxed);
+            return Arc::clone(cached);
+        }
+        // Evaluated outside the lock: two requests may do it at once, and both get the same set.
+        let cached = Arc::new(CachedScope::new(scope, evaluate()));
+        cached.used.store(now, Relaxed);
+        let mut sets = self.sets.lock();
+        if sets.len() >= MAX_SCOPES {
+            let mut uses: Vec<u64> = sets.values().map(|cached| cached.used.load(Relaxed)).collect();
+            uses.sort_unstable();
+            let oldest = uses[uses.len() / 4];
+            sets.retain(|_, cached| cached.used.load(Relaxed) > oldest);
+        }
+        Arc::clone(sets.entry(scope.clone()).or_insert(cached))
+    }
+
+    /// The cache of the snapshot after a batch.
+    pub(crate) fn follow(&self, before: &Index, after: &Index, touched: &Touched, new_directory: bool) -> Self {
+        let sets: Vec<(Scope, Arc<CachedScope>)> =
+            self.sets.lock().iter().map(|(scope, cached)| (scope.clone(), Arc::clone(cached))).collect();
+        let followed = sets.into_iter().map(|(scope, cached)| {
+            let next =
+                if touched.ords.is_empty() { cached } else { Arc::new(cached.follow(&scope, before, after, touched)) };
+            (scope, next)
+        });
+        Self {
+            sets: Mutex::new(followed.collect()),
+            principals: if new_directory { Mutex::default() } else { Mutex::new(self.principals.lock().clone()) },
+            clock: AtomicU64::new(self.clock.load(Relaxed)),
+        }
+    }
+
+    pub(crate) fn size(&self) -> (usize, usize) {
+        let sets = self.sets.lock();
+        (sets.len(), sets.values().map(|cached| cached.set.heap_bytes()).sum())
+    }
+}

@@ -1,0 +1,74 @@
+//! Files and directories: each step that a crash must not undo ends in an fsync here.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+use crate::FileError;
+
+/// Turns an I/O error into one that says what was attempted where.
+pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
+    move |source| FileError { action, path: path.to_owned(), source }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(path: &Path) -> Result<(), FileError> {
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(failed("sync directory", path))
+}
+
+/// Makes a directory durable if it does not exist.
+pub(crate) fn make_dir(path: &Path, parent: &Path) -> Result<(), FileError> {
+    match fs::create_dir(path) {
+        Ok(()) => sync_dir(parent),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(failed("create directory", path)(error)),
+    }
+}
+
+/// Renames durably; both names are in `dir`.
+pub(crate) fn rename_in(dir: &Path, from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(failed("rename", from))?;
+    sync_dir(dir)
+}
+
+/// Writes a small file as a whole: a crash leaves the old state or the new one.
+pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+    let temporary = dir.join(format!("{name}.tmp"));
+    let write = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(failed("write", &temporary))?;
+    rename_in(dir, &temporary, &dir.join(name))
+}
+
+/// Names of the entries of a directory; a name that is not UTF-8 is none of ours and left out.
+pub(crate) fn names(dir: &Path) -> Result<Vec<String>, FileError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed("list directory", dir))? {
+        let entry = entry.map_err(failed("list directory", dir))?;
+        if let Ok(name) = entry.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes a directory and all in it.
+pub(crate) fn remove_tree(path: &Path) -> Result<(), FileError> {
+    fs::remove_dir_all(path).map_err(failed("remove directory", path))
+}
+
+/// Removes a file.
+pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
+    fs::remove_file(path).map_err(failed("remove", path))
+}
+
+/// Length of a file in bytes.
+pub(crate) fn len(path: &Path) -> Result<u64, FileError> {
+    fs::metadata(path).map(|meta| meta.len()).map_err(failed("measure", path))
+}

@@ -1,0 +1,89 @@
+use std::{fmt, fs::File, path::Path};
+
+use bytes::Bytes;
+use memmap2::Mmap;
+use ticketscope_model::Opstamp;
+
+use crate::{SnapshotDefect, TenantUuid, disk, layout::Layout, meta::SnapshotEntry};
+
+/// A durable image of derived data, checked as a whole and mapped into memory.
+///
+/// Sections are slices of the map; each keeps the map alive, also after the file has been deleted.
+#[derive(Clone)]
+pub struct MappedSnapshot {
+    layout: Layout,
+    bytes: Bytes,
+}
+
+impl MappedSnapshot {
+    /// Maps the file that `entry` names and checks every byte of it. Linear in its length.
+    pub(crate) fn open(
+        path: &Path,
+        entry: &SnapshotEntry,
+        uuid: TenantUuid,
+        applied: Opstamp,
+    ) -> Result<Self, SnapshotDefect> {
+        let found = disk::len(path)?;
+        if found != entry.len {
+            return Err(SnapshotDefect::Length { expected: entry.len, found });
+        }
+        let bytes = Bytes::from_owner(map(path)?);
+        let layout = Layout::check(&bytes)?;
+        if layout.uuid != uuid {
+            return Err(SnapshotDefect::Uuid { expected: uuid, found: layout.uuid });
+        }
+        if layout.opstamp > applied {
+            return Err(SnapshotDefect::AheadOfLog { found: layout.opstamp, applied });
+        }
+        if layout.opstamp != entry.opstamp || layout.seal.digest != entry.digest {
+            return Err(SnapshotDefect::Replaced);
+        }
+        Ok(Self { layout, bytes })
+    }
+
+    /// The last change that the image holds.
+    pub fn opstamp(&self) -> Opstamp {
+        self.layout.opstamp
+    }
+
+    /// The bytes of a section, from an address that is a multiple of 64 on; `None` if there is no section `id`.
+    /// Linear in the number of sections, copies nothing.
+    pub fn section(&self, id: u32) -> Option<Bytes> {
+        let section = self.layout.sections.iter().find(|section| section.id == id)?;
+        let start = usize::try_from(section.offset).ok()?;
+        let len = usize::try_from(section.len).ok()?;
+        Some(self.bytes.slice(start..start + len))
+    }
+
+    /// Ids of the sections, in the order in which they were written.
+    pub fn ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.layout.sections.iter().map(|section| section.id)
+    }
+
+    /// Length of the file in bytes.
+    pub fn len_bytes(&self) -> u64 {
+        self.layout.seal.len
+    }
+}
+
+impl fmt::Debug for MappedSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MappedSnapshot")
+            .field("opstamp", &self.opstamp())
+            .field("sections", &self.layout.sections.len())
+            .field("len_bytes", &self.len_bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Maps a finished snapshot.
+#[expect(unsafe_code, reason = "the one place where a file becomes memory")]
+fn map(path: &Path) -> Result<Mmap, SnapshotDefect> {
+    let file = File::open(path).map_err(disk::failed("open", path))?;
+    // SAFETY: the map must not change while it is borrowed. A snapshot is written under another name, fsynced and then
+    // renamed to this one; after that this crate never writes to it or truncates it, only unlinks it, which leaves a
+    // map intact; and the lock on the data directory keeps every other process of ours away. Someone who overwrites
+    // the files of a running server by hand is outside this contract.
+    let map = unsafe { Mmap::map(&file) };
+    Ok(map.map_err(disk::failed("map", path))?)
+}

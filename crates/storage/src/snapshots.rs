@@ -1,0 +1,208 @@
+//! Which mapped snapshots a tenant has, and how a new one replaces the oldest.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    fs::{File, OpenOptions},
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+use parking_lot::{Mutex, MutexGuard};
+use ticketscope_model::Opstamp;
+
+use crate::{
+    FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store,
+    disk,
+    layout::Encoder,
+    meta::{Meta, SnapshotEntry},
+};
+
+const PREFIX: &str = "snapshot-";
+const SUFFIX: &str = ".tsnap";
+const TEMPORARY: &str = "snapshot.tmp";
+const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Sections are written through a buffer of this size.
+const BUFFER_BYTES: usize = 1 << 20;
+
+fn file_name(serial: u64) -> String {
+    format!("{PREFIX}{serial:020}{SUFFIX}")
+}
+
+/// A mapped snapshot that cannot be used.
+#[derive(Debug)]
+pub struct RejectedSnapshot {
+    /// Its opstamp, by the row that names it.
+    pub opstamp: Opstamp,
+    /// Its file.
+    pub path: PathBuf,
+    /// Why.
+    pub defect: SnapshotDefect,
+}
+
+/// What [`Store::open_snapshot`] found.
+#[derive(Debug)]
+pub struct SnapshotChoice {
+    /// The newest mapped snapshot that can be used, if any.
+    pub snapshot: Option<MappedSnapshot>,
+    /// Newer ones that cannot.
+    pub rejected: Vec<RejectedSnapshot>,
+}
+
+/// Bookkeeping beside the meta rows.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    /// Held while one is being written.
+    writing: Mutex<()>,
+    /// Serials found damaged, which are not worth keeping as the previous one.
+    rejected: Mutex<BTreeSet<u64>>,
+}
+
+impl Snapshots {
+    /// Removes what a crash left: files that no meta row names.
+    pub(crate) fn open(dir: &Path, meta: &Meta) -> Result<Self, FileError> {
+        remove_unnamed(dir, meta)?;
+        Ok(Self::default())
+    }
+}
+
+fn named(meta: &Meta) -> impl Iterator<Item = SnapshotEntry> + use<> {
+    [meta.current, meta.previous].into_iter().flatten()
+}
+
+/// Removes every snapshot file that no meta row names; leaves files alone that are not this crate's.
+fn remove_unnamed(dir: &Path, meta: &Meta) -> Result<(), FileError> {
+    let keep: Vec<String> = named(meta).map(|entry| file_name(entry.serial)).collect();
+    let ours = |name: &String| name.ends_with(TEMPORARY_SUFFIX) || (name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+    let stray: Vec<String> = disk::names(dir)?.into_iter().filter(|name| ours(name) && !keep.contains(name)).collect();
+    for name in &stray {
+        disk::remove(&dir.join(name))?;
+    }
+    if stray.is_empty() { Ok(()) } else { disk::sync_dir(dir) }
+}
+
+impl Store {
+    /// Starts a mapped snapshot of the state after change `opstamp`.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if another one is being written, or `opstamp` is not durable yet.
+    pub fn begin_snapshot(&self, opstamp: Opstamp) -> Result<SnapshotWriter<'_>, SnapshotError> {
+        let applied = self.applied();
+        if opstamp > applied {
+            return Err(SnapshotError::AheadOfLog { opstamp, applied });
+        }
+        let writing = self.snapshots.writing.try_lock().ok_or(SnapshotError::Busy)?;
+        let path = self.dir.join(TEMPORARY);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
+        let file = file.map_err(disk::failed("create", &path))?;
+        let encoder = Encoder::new(BufWriter::with_capacity(BUFFER_BYTES, file), self.uuid, opstamp)
+            .map_err(disk::failed("write", &path))?;
+        Ok(SnapshotWriter { store: self, opstamp, encoder, temporary: Temporary(path), _writing: writing })
+    }
+
+    /// Maps the newest mapped snapshot that can be used. Every byte of it is checked: linear in its length.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if the store is poisoned. A damaged file is no error but rejected, and the one before is used.
+    pub fn open_snapshot(&self) -> Result<SnapshotChoice, SnapshotError> {
+        let meta = self.reader()?.meta().clone();
+        let mut rejected = Vec::new();
+        for entry in named(&meta) {
+            match self.map_entry(&entry, &meta) {
+                Ok(snapshot) => return Ok(SnapshotChoice { snapshot: Some(snapshot), rejected }),
+                Err(damaged) => rejected.push(damaged),
+            }
+        }
+        Ok(SnapshotChoice { snapshot: None, rejected })
+    }
+
+    /// Checks every mapped snapshot that a row names; answers how many there are and those that are damaged.
+    pub(crate) fn check_snapshots(&self, meta: &Meta) -> (u64, Vec<RejectedSnapshot>) {
+        let checked: Vec<_> = named(meta).map(|entry| self.map_entry(&entry, meta)).collect();
+        (checked.len() as u64, checked.into_iter().filter_map(Result::err).collect())
+    }
+
+    fn map_entry(&self, entry: &SnapshotEntry, meta: &Meta) -> Result<MappedSnapshot, RejectedSnapshot> {
+        let path = self.dir.join(file_name(entry.serial));
+        MappedSnapshot::open(&path, entry, meta.uuid, meta.applied.opstamp).map_err(|defect| {
+            self.snapshots.rejected.lock().insert(entry.serial);
+            RejectedSnapshot { opstamp: entry.opstamp, path, defect }
+        })
+    }
+}
+
+/// Writes one mapped snapshot. Dropped before [`Self::finish`], it leaves nothing behind.
+pub struct SnapshotWriter<'a> {
+    store: &'a Store,
+    opstamp: Opstamp,
+    encoder: Encoder<BufWriter<File>>,
+    temporary: Temporary,
+    _writing: MutexGuard<'a, ()>,
+}
+
+impl SnapshotWriter<'_> {
+    /// Writes a section. Ids are the caller's; each is used once.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if the id was used or the file cannot be written.
+    pub fn section(&mut self, id: u32, bytes: &[u8]) -> Result<(), SnapshotError> {
+        self.section_in_pieces(id, [bytes])
+    }
+
+    /// Writes a section that is never in memory as a whole: the pieces follow each other without gaps.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] if the id was used or the file cannot be written.
+    pub fn section_in_pieces<P: AsRef<[u8]>>(
+        &mut self,
+        id: u32,
+        pieces: impl IntoIterator<Item = P>,
+    ) -> Result<(), SnapshotError> {
+        if self.encoder.has(id) {
+            return Err(SnapshotError::DuplicateSection(id));
+        }
+        let written = self.encoder.section(id, pieces);
+        Ok(written.map_err(disk::failed("write", &self.temporary.0))?)
+    }
+
+    /// Makes the snapshot durable and current. The one before is kept, older ones are deleted.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; the snapshots of before are then still there, and a failed commit poisons the store.
+    pub fn finish(self) -> Result<(), SnapshotError> {
+        let Self { store, opstamp, encoder, temporary, _writing } = self;
+        let (buffer, seal) = encoder.finish().map_err(disk::failed("write", &temporary.0))?;
+        let file = buffer.into_inner().map_err(|error| disk::failed("write", &temporary.0)(error.into_error()))?;
+        file.sync_data().map_err(disk::failed("sync", &temporary.0))?;
+        drop(file);
+
+        let serial = named(&store.meta()).map(|entry| entry.serial).max().unwrap_or(0) + 1;
+        disk::rename_in(&store.dir, &temporary.0, &store.dir.join(file_name(serial)))?;
+        let entry = SnapshotEntry { serial, opstamp, len: seal.len, digest: seal.digest };
+        let meta = store.commit_snapshots(|meta| {
+            // A previous one is for when the current one is damaged: a damaged one must not push a good one out.
+            let rejected = store.snapshots.rejected.lock();
+            let good = |entry: &SnapshotEntry| !rejected.contains(&entry.serial);
+            meta.previous = meta.current.filter(good).or(meta.previous.filter(good));
+            meta.current = Some(entry);
+        })?;
+        Ok(remove_unnamed(&store.dir, &meta)?)
+    }
+}
+
+impl fmt::Debug for SnapshotWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotWriter").field("opstamp", &self.opstamp).finish_non_exhaustive()
+    }
+}
+
+/// The file being written; removed when dropped, unless it was renamed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed when the tenant is opened again.
+        drop(disk::remove(&self.0));
+    }
+}
