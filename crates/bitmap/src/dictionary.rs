@@ -53,14 +53,14 @@ impl Dictionary {
                 })
             })
             .collect();
-        self.append(&new);
+        self.append(new.into_iter());
         codes
     }
 
     /// Appends strings that are new.
-    pub(crate) fn append(&mut self, new: &[&str]) {
+    pub(crate) fn append<'a>(&mut self, new: impl Iterator<Item = &'a str>) {
         let first_new = self.len();
-        self.strings.extend(new.iter().copied());
+        self.strings.extend(new);
         let mut codes: Vec<u32> = (first_new..self.len()).collect();
         codes.sort_unstable_by(|a, b| self.strings.get(*a).cmp(self.strings.get(*b)));
         let strings = &self.strings;

@@ -10,7 +10,7 @@ pub enum SetExpr {
     All,
     /// No ticket.
     None,
-    /// These tickets.
+    /// Those of these tickets that there are; of a set made from this index or an older one.
     Set(TicketSet),
     /// Tickets that have one of these codes of a field; no codes, no tickets.
     Terms(FieldId, Vec<u32>),
@@ -86,10 +86,13 @@ impl Index {
         }
     }
 
-    fn eval_range(&self, field: &crate::FieldIndex, range: ValueRange, within: &TicketSet) -> TicketSet {
+    fn eval_range(&self, field: &FieldIndex, range: ValueRange, within: &TicketSet) -> TicketSet {
+        if !field.holds_numbers() {
+            return TicketSet::empty();
+        }
         // A pass over few tickets beats a pass over the column.
         if within.len() < self.ordinals() / 16 {
-            let mut builder = crate::builder::SetBuilder::new();
+            let mut builder = SetBuilder::new();
             within.for_each(|ord| {
                 if field.number(ord).is_some_and(|number| range.contains(number)) {
                     builder.push(ord);
@@ -134,14 +137,21 @@ impl Index {
         match expr {
             SetExpr::All => Cardinality::exact(all),
             SetExpr::None => Cardinality::exact(0),
-            SetExpr::Set(set) => Cardinality::exact(set.len()),
+            SetExpr::Set(set) => {
+                // Every member that is no ticket any more is one of the erased.
+                let (max, erased) = (set.len().min(all), self.ordinals() - all);
+                let min = set.len().saturating_sub(erased).min(max);
+                Cardinality { min, expected: max, max }
+            }
             SetExpr::Has(field) => Cardinality::exact(self.field(*field).map_or(0, |field| field.has().len())),
             SetExpr::Terms(field, codes) => {
                 let lens = codes.iter().map(|code| self.field(*field).map_or(0, |field| field.tickets_len(*code)));
-                let (sum, max) = lens.fold((0u32, 0), |(sum, max), len| (sum.saturating_add(len).min(all), len.max(max)));
+                let (sum, max) =
+                    lens.fold((0u32, 0), |(sum, max), len| (sum.saturating_add(len).min(all), len.max(max)));
                 Cardinality { min: max, expected: sum, max: sum }
             }
             SetExpr::Range(field, _) => {
+                // Without a histogram, a third is as good a guess as any.
                 let max = self.field(*field).map_or(0, |field| field.has().len());
                 Cardinality { min: 0, expected: max / 3, max }
             }
@@ -149,12 +159,15 @@ impl Index {
                 let inner = self.estimate(inner);
                 Cardinality { min: all - inner.max, expected: all - inner.expected, max: all - inner.min }
             }
-            SetExpr::And(parts) => parts.iter().map(|part| self.estimate(part)).fold(Cardinality::exact(all), |a, b| {
-                let product = u64::from(a.expected) * u64::from(b.expected) / u64::from(all.max(1));
-                let min = (a.min + b.min).saturating_sub(all);
-                let max = a.max.min(b.max);
-                Cardinality { min, expected: u32::try_from(product).unwrap_or(max).clamp(min, max), max }
-            }),
+            SetExpr::And(parts) => {
+                parts.iter().map(|part| self.estimate(part)).fold(Cardinality::exact(all), |a, b| {
+                    let product = u64::from(a.expected) * u64::from(b.expected) / u64::from(all.max(1));
+                    let min = u64::from(a.min) + u64::from(b.min);
+                    let min = u32::try_from(min.saturating_sub(u64::from(all))).unwrap_or(all);
+                    let max = a.max.min(b.max);
+                    Cardinality { min, expected: u32::try_from(product).unwrap_or(max).clamp(min, max), max }
+                })
+            }
             SetExpr::Or(parts) => parts.iter().map(|part| self.estimate(part)).fold(Cardinality::exact(0), |a, b| {
                 let max = a.max.saturating_add(b.max).min(all);
                 let min = a.min.max(b.min);

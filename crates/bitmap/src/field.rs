@@ -2,6 +2,7 @@ use model::{FieldDef, FieldId, Value};
 use ticketscope_model as model;
 
 use crate::{
+    builder::SetBuilder,
     codec::{Reader, SectionError, Writer},
     column::{Column, LEAF, Leaf},
     dictionary::Dictionary,
@@ -30,6 +31,11 @@ enum Kind {
     Many { dictionary: Dictionary, postings: Postings, column: ManyColumn },
     Numbers(Column),
 }
+
+/// The numbers of the kinds on disk.
+const ONE: u32 = 1;
+const MANY: u32 = 2;
+const NUMBERS: u32 = 3;
 
 impl FieldIndex {
     pub(crate) fn new(def: &FieldDef) -> Self {
@@ -124,7 +130,7 @@ impl FieldIndex {
 
     /// The tickets whose date or number lies in `range`. One pass over the leaves that meet it.
     pub fn in_range(&self, range: ValueRange) -> TicketSet {
-        let mut builder = crate::builder::SetBuilder::new();
+        let mut builder = SetBuilder::new();
         if let Kind::Numbers(column) = &self.kind {
             column.range(range.low, range.high, |ord| builder.push(ord));
         }
@@ -146,8 +152,26 @@ impl FieldIndex {
         }
     }
 
+    /// Whether it is a date or number field.
+    pub(crate) fn holds_numbers(&self) -> bool {
+        matches!(self.kind, Kind::Numbers(_))
+    }
+
+    /// Makes a field of one value per ticket one of several, as a schema may redeclare it; codes stay.
+    pub(crate) fn widen(&mut self, def: &FieldDef) {
+        if let Kind::One { dictionary, postings, column } = &self.kind
+            && def.many
+        {
+            let rows: Vec<_> =
+                self.has.iter().map(|ord| (ord, column.get(ord).map(code_of).into_iter().collect())).collect();
+            let mut wide = ManyColumn::new();
+            wide.set_all(&rows);
+            self.kind = Kind::Many { dictionary: dictionary.clone(), postings: postings.clone(), column: wide };
+        }
+    }
+
     /// Applies new values.
-    pub(crate) fn apply(&mut self, sets: &FieldSets) {
+    pub(crate) fn apply(&mut self, sets: &[(u32, Vec<Value>)]) {
         let (mut gained, mut lost) = (Vec::new(), Vec::new());
         for (ord, values) in sets {
             match (self.has.contains(model::TicketOrd(*ord)), values.is_empty()) {
@@ -163,7 +187,7 @@ impl FieldIndex {
                 column.set_all(&updates);
             }
             Kind::One { dictionary, postings, column } => {
-                let codes = dictionary.intern(sets.iter().flat_map(|(_, values)| values.first()).map(text_of));
+                let codes = dictionary.intern(sets.iter().filter_map(|(_, values)| values.first()).map(text_of));
                 let mut codes = codes.into_iter();
                 let (mut changes, mut updates) = (Vec::new(), Vec::with_capacity(sets.len()));
                 for (ord, values) in sets {
@@ -191,8 +215,12 @@ impl FieldIndex {
                     new.dedup();
                     let mut old = Vec::new();
                     column.for_each(*ord, |code| old.push(code));
-                    changes.extend(old.iter().filter(|code| !new.contains(code)).map(|code| (*code, *ord, false)));
-                    changes.extend(new.iter().filter(|code| !old.contains(code)).map(|code| (*code, *ord, true)));
+                    if old == new {
+                        continue;
+                    }
+                    let lacking = |codes: &[u32], code: &u32| codes.binary_search(code).is_err();
+                    changes.extend(old.iter().filter(|code| lacking(&new, code)).map(|code| (*code, *ord, false)));
+                    changes.extend(new.iter().filter(|code| lacking(&old, code)).map(|code| (*code, *ord, true)));
                     updates.push((*ord, new));
                 }
                 changes.sort_unstable();
@@ -202,32 +230,39 @@ impl FieldIndex {
         }
     }
 
-    /// Restores a state written as codes: the dictionary in order, then `(ordinal, codes)` ascending.
-    pub(crate) fn restore(&mut self, values: &[&str], rows: Vec<(u32, Vec<u32>)>) {
-        self.has = TicketSet::from_sorted(&rows.iter().map(|(ord, _)| *ord).collect::<Vec<_>>());
-        let mut changes: Vec<(u32, u32, bool)> =
-            rows.iter().flat_map(|(ord, codes)| codes.iter().map(|code| (*code, *ord, true))).collect();
-        changes.sort_unstable();
+    /// Restores a keyword field written as codes: the dictionary in order, then `(ordinal, code)` ascending, one per
+    /// ticket unless the field holds several.
+    pub(crate) fn restore(&mut self, values: &[String], mut rows: Vec<(u32, u32)>) {
+        let same_block = |a: &(u32, u32), b: &(u32, u32)| a.0 >> 16 == b.0 >> 16;
+        let same_ticket = |a: &(u32, u32), b: &(u32, u32)| a.0 == b.0;
+        self.has = sorted_set(rows.chunk_by(same_ticket).map(|rows| rows[0].0));
         match &mut self.kind {
-            Kind::Numbers(_) => {}
-            Kind::One { dictionary, postings, column } => {
-                dictionary.append(values);
-                postings.apply(&changes);
-                let updates: Vec<_> =
-                    rows.iter().map(|(ord, codes)| (*ord, codes.first().map(|code| i64::from(*code)))).collect();
-                column.set_all(&updates);
+            Kind::Numbers(_) => return,
+            Kind::One { dictionary, column, .. } => {
+                dictionary.append(values.iter().map(String::as_str));
+                // Column updates are several times as large as rows: made a block at a time.
+                for block in rows.chunk_by(same_block) {
+                    column.set_all(&block.iter().map(|(ord, code)| (*ord, Some(i64::from(*code)))).collect::<Vec<_>>());
+                }
             }
-            Kind::Many { dictionary, postings, column } => {
-                dictionary.append(values);
-                postings.apply(&changes);
-                column.set_all(&rows);
+            Kind::Many { dictionary, column, .. } => {
+                dictionary.append(values.iter().map(String::as_str));
+                for block in rows.chunk_by(same_block) {
+                    let lists = block.chunk_by(same_ticket);
+                    let lists = lists.map(|rows| (rows[0].0, rows.iter().map(|(_, code)| *code).collect()));
+                    column.set_all(&lists.collect::<Vec<_>>());
+                }
             }
+        }
+        rows.sort_unstable_by_key(|(ord, code)| (*code, *ord));
+        if let Kind::One { postings, .. } | Kind::Many { postings, .. } = &mut self.kind {
+            postings.apply(&rows.into_iter().map(|(ord, code)| (code, ord, true)).collect::<Vec<_>>());
         }
     }
 
     /// Restores a date or number field: `(ordinal, number)` ascending.
     pub(crate) fn restore_numbers(&mut self, rows: &[(u32, i64)]) {
-        self.has = TicketSet::from_sorted(&rows.iter().map(|(ord, _)| *ord).collect::<Vec<_>>());
+        self.has = sorted_set(rows.iter().map(|(ord, _)| *ord));
         if let Kind::Numbers(column) = &mut self.kind {
             column.set_all(&rows.iter().map(|(ord, number)| (*ord, Some(*number))).collect::<Vec<_>>());
         }
@@ -249,23 +284,22 @@ impl FieldIndex {
     /// The field's two sections: head (dictionary and column) and posting lists, the last of which is `has`.
     pub(crate) fn write(&self) -> Result<(Vec<u8>, Vec<u8>), SectionTooLarge> {
         let mut out = Writer::default();
-        let mut has = Postings::new();
-        has.apply(&self.has.iter().map(|ord| (0, ord, true)).collect::<Vec<_>>());
+        let has = Postings::only(&self.has);
         match &self.kind {
             Kind::One { dictionary, column, .. } => {
-                out.u32(1);
+                out.u32(ONE);
                 dictionary.write(&mut out);
                 out.align();
                 column.write(&mut out);
             }
             Kind::Many { dictionary, column, .. } => {
-                out.u32(2);
+                out.u32(MANY);
                 dictionary.write(&mut out);
                 out.align();
                 column.write(&mut out);
             }
             Kind::Numbers(column) => {
-                out.u32(3);
+                out.u32(NUMBERS);
                 column.write(&mut out);
             }
         }
@@ -281,29 +315,42 @@ impl FieldIndex {
         (postings_id, postings): (u32, &bytes::Bytes),
     ) -> Result<Self, SectionError> {
         let mut input = Reader::new(head_id, head);
-        let mut field = Self::new(def);
-        let shape = input.u32()?;
-        match (&mut field.kind, shape) {
-            (Kind::One { dictionary, postings: lists, column }, 1) => {
-                *dictionary = Dictionary::read(&mut input)?;
-                input.align()?;
-                *column = Column::read(&mut input)?;
-                *lists = Postings::read(postings_id, postings)?;
-            }
-            (Kind::Many { dictionary, postings: lists, column }, 2) => {
-                *dictionary = Dictionary::read(&mut input)?;
-                input.align()?;
-                *column = ManyColumn::read(&mut input)?;
-                *lists = Postings::read(postings_id, postings)?;
-            }
-            (Kind::Numbers(column), 3) => *column = Column::read(&mut input)?,
+        let postings = Postings::read(postings_id, postings)?;
+        let kind = match (input.u32()?, def.kind.is_keyword(), def.many) {
+            // A field written before it was redeclared to hold several.
+            (ONE, true, _) => Kind::One {
+                dictionary: Dictionary::read(&mut input)?,
+                postings,
+                column: aligned(&mut input, Column::read)?,
+            },
+            (MANY, true, true) => Kind::Many {
+                dictionary: Dictionary::read(&mut input)?,
+                postings,
+                column: aligned(&mut input, ManyColumn::read)?,
+            },
+            (NUMBERS, false, _) => Kind::Numbers(Column::read(&mut input)?),
             _ => return Err(input.damaged("the field is of another kind than the schema says")),
-        }
+        };
         input.align()?;
         let rest = input.rest();
-        field.has = Postings::read(head_id, &rest)?.get(0);
+        let has = Postings::read(head_id, &rest)?.get(0);
+        let field = Self { has, kind };
+        if field.postings().is_some_and(|postings| postings.len() > field.codes()) {
+            return Err(SectionError { section: postings_id, offset: 0, what: "a posting list has no value" });
+        }
         Ok(field)
     }
+}
+
+fn aligned<T>(input: &mut Reader, read: fn(&mut Reader) -> Result<T, SectionError>) -> Result<T, SectionError> {
+    input.align()?;
+    read(input)
+}
+
+fn sorted_set(ords: impl Iterator<Item = u32>) -> TicketSet {
+    let mut builder = SetBuilder::new();
+    ords.for_each(|ord| builder.push(ord));
+    builder.finish()
 }
 
 fn count_codes(column: &Column, tickets: &TicketSet, counts: &mut [u32]) {

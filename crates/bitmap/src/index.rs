@@ -1,16 +1,12 @@
 use std::{cmp::Ordering, sync::Arc};
 
-use bytes::Bytes;
 use model::{FieldId, Schema, TicketFields, TicketKey, TicketOrd, fields};
 use ticketscope_model as model;
 
 use crate::{
-    codec::{Reader, SectionError, Writer},
-    column::ord_of,
-    field::{FieldIndex, FieldSets, section_of},
+    field::{FieldIndex, FieldSets},
     keys::Keys,
     order::Order,
-    postings::{Postings, SectionTooLarge},
     set::TicketSet,
 };
 
@@ -21,11 +17,11 @@ pub const ORDERED: [FieldId; 2] = [fields::UPDATED_AT, fields::CREATED_AT];
 /// copies only what a batch touches.
 #[derive(Debug, Clone)]
 pub struct Index {
-    universe: TicketSet,
-    keys: Keys,
-    fields: Vec<(FieldId, Arc<FieldIndex>)>,
+    pub(crate) universe: TicketSet,
+    pub(crate) keys: Keys,
+    pub(crate) fields: Vec<(FieldId, Arc<FieldIndex>)>,
     /// Newest first by [`ORDERED`], tickets without a date last, then by key.
-    orders: [Order; 2],
+    pub(crate) orders: [Order; 2],
 }
 
 /// What becomes of tickets in one batch: final states, so that applying a batch again changes nothing more.
@@ -67,6 +63,9 @@ impl HeapBytes {
         self.keys + self.orders + self.fields.iter().flat_map(|(_, parts)| parts).sum::<usize>()
     }
 }
+
+/// [`Order::remove_all`] or [`Order::insert_all`].
+type ChangeOrder = fn(&mut Order, &mut [u32], &dyn Fn(u32, u32) -> Ordering);
 
 impl Index {
     /// The index of no tickets.
@@ -127,16 +126,21 @@ impl Index {
 
     /// Sorts `tickets` as [`Self::order`] does: newest first by `field`, tickets without it last, then by key.
     pub fn sort_newest_first(&self, field: FieldId, tickets: &TicketSet) -> Order {
-        let column = self.field(field);
-        let mut rows: Vec<(Option<i64>, u32)> = Vec::with_capacity(tickets.len() as usize);
-        tickets.for_each(|ord| rows.push((column.and_then(|column| column.number(ord)), ord)));
-        rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| self.keys.compare(a.1, b.1)));
-        Order::from_sorted(&rows.into_iter().map(|(_, ord)| ord).collect::<Vec<_>>())
+        let mut ords = Vec::with_capacity(tickets.len() as usize);
+        tickets.for_each(|ord| ords.push(ord));
+        self.sort_newest(field, &mut ords);
+        Order::from_sorted(&ords)
     }
 
     /// One ticket, for rules that are judged ticket by ticket.
     pub fn ticket(&self, ord: TicketOrd) -> TicketRef<'_> {
         TicketRef { index: self, ord: ord.0 }
+    }
+
+    /// Drops a field that no ticket holds, so that it may start anew in another form.
+    pub fn forget_field(&mut self, field: FieldId) {
+        debug_assert!(self.field(field).is_none_or(|field| field.has().is_empty()), "no ticket holds the field");
+        self.fields.retain(|(id, _)| *id != field);
     }
 
     /// Applies a batch. `schema` knows every field of it.
@@ -167,7 +171,14 @@ impl Index {
         touched
     }
 
-    fn apply_field(&mut self, schema: &Schema, batch: &TicketBatch, id: FieldId, created: &[u32], touched: &mut Touched) {
+    fn apply_field(
+        &mut self,
+        schema: &Schema,
+        batch: &TicketBatch,
+        id: FieldId,
+        created: &[u32],
+        touched: &mut Touched,
+    ) {
         let Some(def) = schema.by_id(id) else { return };
         let mut sets = match batch.sets.binary_search_by_key(&id, |(field, _)| *field) {
             Ok(at) => std::borrow::Cow::Borrowed(&batch.sets[at].1),
@@ -194,12 +205,14 @@ impl Index {
             leaving.dedup();
             self.reorder(order, id, &mut leaving, Order::remove_all);
         }
-        if !sets.is_empty() {
+        // A field that never had a value stays unborn.
+        if self.field(id).is_some() && !sets.is_empty() || sets.iter().any(|(_, values)| !values.is_empty()) {
             let at = self.fields.binary_search_by_key(&id, |(id, _)| *id).unwrap_or_else(|at| {
                 self.fields.insert(at, (id, Arc::new(FieldIndex::new(def))));
                 at
             });
             let field = Arc::make_mut(&mut self.fields[at].1);
+            field.widen(def);
             let before = field.codes();
             field.apply(&sets);
             if field.codes() > before {
@@ -220,34 +233,53 @@ impl Index {
         }
     }
 
-    fn reorder(
-        &mut self,
-        order: usize,
-        id: FieldId,
-        ords: &mut [u32],
-        change: fn(&mut Order, &mut [u32], &dyn Fn(u32, u32) -> Ordering),
-    ) {
+    fn reorder(&mut self, order: usize, id: FieldId, ords: &mut [u32], change: ChangeOrder) {
         if ords.is_empty() {
             return;
         }
         let mut moved = std::mem::replace(&mut self.orders[order], Order::new());
-        change(&mut moved, ords, &|a, b| self.compare_newest(id, a, b));
+        self.sort_newest(id, ords);
+        change(&mut moved, ords, &self.newest_first(id));
         self.orders[order] = moved;
     }
 
     /// Newest first by `field`, tickets without it last, then by key.
     #[inline]
     pub fn compare_newest(&self, field: FieldId, a: u32, b: u32) -> Ordering {
-        let number = |ord| self.field(field).and_then(|column| column.number(ord));
-        number(b).cmp(&number(a)).then_with(|| self.keys.compare(a, b))
+        self.newest_first(field)(a, b)
+    }
+
+    /// [`Self::compare_newest`] with the field looked up once.
+    fn newest_first(&self, field: FieldId) -> impl Fn(u32, u32) -> Ordering {
+        let column = self.field(field);
+        let number = move |ord| column.and_then(|column| column.number(ord));
+        move |a, b| number(b).cmp(&number(a)).then_with(|| self.keys.compare(a, b))
+    }
+
+    /// Sorts ordinals by [`Self::compare_newest`], reading each date once.
+    fn sort_newest(&self, field: FieldId, ords: &mut [u32]) {
+        let column = self.field(field);
+        let number = |ord: u32| column.and_then(|column| column.number(ord));
+        let mut rows: Vec<(Option<i64>, u32)> = ords.iter().map(|ord| (number(*ord), *ord)).collect();
+        rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| self.keys.compare(a.1, b.1)));
+        for (slot, (_, ord)) in ords.iter_mut().zip(rows) {
+            *slot = ord;
+        }
     }
 
     /// Keeps an order of some tickets current: takes `leaving` out as they stood in `before`, puts `entering` in as they
     /// stand here.
-    pub fn follow(&self, before: &Self, field: FieldId, order: &Order, leaving: &mut [u32], entering: &mut [u32]) -> Order {
+    pub fn follow(
+        &self,
+        before: &Self,
+        field: FieldId,
+        order: &Order,
+        leaving: &mut [u32],
+        entering: &mut [u32],
+    ) -> Order {
         let mut order = order.clone();
-        order.remove_all(leaving, &|a, b| before.compare_newest(field, a, b));
-        order.insert_all(entering, &|a, b| self.compare_newest(field, a, b));
+        order.remove_all(leaving, &before.newest_first(field));
+        order.insert_all(entering, &self.newest_first(field));
         order
     }
 
@@ -258,75 +290,6 @@ impl Index {
             orders: self.orders.iter().map(Order::heap_bytes).sum(),
             fields: self.fields.iter().map(|(id, field)| (*id, field.heap_bytes())).collect(),
         }
-    }
-
-    /// Hands the index to `sink` in sections, each a number and its bytes; [`Self::read`] takes them back.
-    ///
-    /// # Errors
-    /// [`SectionTooLarge`], or whatever `sink` answers.
-    pub fn write<E: From<SectionTooLarge>>(&self, mut sink: impl FnMut(u32, &[u8]) -> Result<(), E>) -> Result<(), E> {
-        let mut head = Writer::default();
-        head.u32(INDEX_VERSION);
-        head.u32(ord_of(self.fields.len()));
-        self.fields.iter().for_each(|(id, _)| head.u32(u32::from(id.0)));
-        head.align();
-        let mut universe = Postings::new();
-        universe.apply(&self.universe.iter().map(|ord| (0, ord, true)).collect::<Vec<_>>());
-        head.bytes(&universe.write()?);
-        sink(SECTION_HEAD, &head.out)?;
-        let mut keys = Writer::default();
-        self.keys.write(&mut keys);
-        sink(SECTION_KEYS, &keys.out)?;
-        for (order, section) in self.orders.iter().zip(SECTION_ORDERS) {
-            let mut out = Writer::default();
-            order.write(&mut out);
-            sink(section, &out.out)?;
-        }
-        for (id, field) in &self.fields {
-            let (head, postings) = field.write()?;
-            sink(section_of(*id, 0), &head)?;
-            sink(section_of(*id, 1), &postings)?;
-        }
-        Ok(())
-    }
-
-    /// Reads an index back; posting lists and columns stay views of the sections.
-    ///
-    /// # Errors
-    /// [`SectionError`] where a section is missing or not of the form it should have.
-    pub fn read(schema: &Schema, section: impl Fn(u32) -> Option<Bytes>) -> Result<Self, SectionError> {
-        let need = |id: u32| section(id).ok_or(SectionError { section: id, offset: 0, what: "it is missing" });
-        let mut head = Reader::new(SECTION_HEAD, need(SECTION_HEAD)?);
-        if head.u32()? != INDEX_VERSION {
-            return Err(head.damaged("it has another version"));
-        }
-        let count = head.u32()?;
-        let mut ids = Vec::new();
-        for _ in 0..count {
-            let id = head.u32()?;
-            ids.push(FieldId(u16::try_from(id).or_else(|_| Err(head.damaged("a field number is out of range")))?));
-        }
-        head.align()?;
-        let universe = Postings::read(SECTION_HEAD, &head.rest())?.get(0);
-        let mut keys = Reader::new(SECTION_KEYS, need(SECTION_KEYS)?);
-        let keys = Keys::read(&mut keys)?;
-        let mut orders = [Order::new(), Order::new()];
-        for (order, section) in orders.iter_mut().zip(SECTION_ORDERS) {
-            let mut input = Reader::new(section, need(section)?);
-            *order = Order::read(&mut input, keys.len())?;
-            input.end()?;
-            if order.len() != universe.len() {
-                return Err(input.damaged("an order does not hold every ticket"));
-            }
-        }
-        let mut fields = Vec::with_capacity(ids.len());
-        for id in ids {
-            let def = schema.by_id(id).ok_or_else(|| head.damaged("the schema does not know a field"))?;
-            let (first, second) = (section_of(id, 0), section_of(id, 1));
-            let field = FieldIndex::read(def, (first, need(first)?), (second, &need(second)?))?;
-            fields.push((id, Arc::new(field)));
-        }
-        Ok(Self { universe, keys, fields, orders })
     }
 
     pub(crate) fn from_parts(universe: TicketSet, keys: Keys, fields: Vec<(FieldId, Arc<FieldIndex>)>) -> Self {
@@ -341,13 +304,6 @@ impl Default for Index {
         Self::new()
     }
 }
-
-/// The version of the section formats.
-const INDEX_VERSION: u32 = 1;
-const SECTION_HEAD: u32 = 1;
-const SECTION_KEYS: u32 = 2;
-/// Field sections begin at `1 << 8`, the first field's number being 1.
-const SECTION_ORDERS: [u32; 2] = [3, 4];
 
 /// One ticket of an index.
 #[derive(Debug, Clone, Copy)]

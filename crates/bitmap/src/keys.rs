@@ -47,7 +47,10 @@ impl Keys {
         match self.ints.get(ord) {
             Some(number) => KeyRef::Int(number),
             None => KeyRef::Text(
-                self.text_places.get(ord).and_then(|place| u32::try_from(place).ok()).map_or("", |place| self.texts.get(place)),
+                self.text_places
+                    .get(ord)
+                    .and_then(|place| u32::try_from(place).ok())
+                    .map_or("", |place| self.texts.get(place)),
             ),
         }
     }
@@ -140,6 +143,10 @@ impl Keys {
         let texts = Strings::read(input)?;
         input.align()?;
         let mut run = input.u32s()?;
+        // Also keeps a damaged length from asking for memory that nothing will fill.
+        if len as usize > ints.reach().max(text_places.reach()) {
+            return Err(input.damaged("an ordinal has no key"));
+        }
         if run.len() == 0 {
             run = (0..len).collect::<Vec<u32>>().into();
         }

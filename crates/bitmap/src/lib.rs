@@ -28,6 +28,7 @@
 
 #![forbid(unsafe_code)]
 
+mod algebra;
 mod block;
 mod builder;
 mod codec;
@@ -38,25 +39,31 @@ mod field;
 mod index;
 mod keys;
 mod many;
+mod members;
 mod order;
 mod ords;
 mod postings;
 mod range;
+mod restore;
 mod runs;
+mod sections;
 mod set;
 mod spine;
 mod state;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod varint;
 
 pub use builder::SetBuilder;
 pub use codec::SectionError;
 pub use eval::{Cardinality, SetExpr};
 pub use field::{FieldIndex, FieldSets, number_from_key, number_key};
 pub use index::{HeapBytes, Index, ORDERED, TicketBatch, TicketRef, Touched};
+pub use members::Members;
 pub use order::Order;
 pub use postings::SectionTooLarge;
 pub use range::ValueRange;
+pub use restore::Restore;
 pub use set::TicketSet;
-pub use state::{Restore, StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD};
+pub use state::{StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD};

@@ -116,7 +116,8 @@ impl MappedChunk {
         }
     }
 
-    /// Whether every head and table of the chunk lies inside the section.
+    /// Whether every head and table of the chunk lies inside the section and is sound. What lists and blocks hold is not
+    /// looked at, lest opening a file read all of it: that is the checksum's part.
     fn check(&self) -> Result<(), &'static str> {
         let outside = "a posting list lies outside its section";
         let inside = |from: usize, len: usize| from.checked_add(len).is_some_and(|end| end <= self.section.len());
@@ -125,16 +126,25 @@ impl MappedChunk {
             let word = |at: usize| read_u32(&self.section, head + at * 4);
             let (len, from, blocks) = (word(1), word(2) as usize * 8, word(3) as usize);
             match word(0) {
-                0..=3 => {}
+                few @ 0..=3 => {
+                    let ords = [word(1), word(2), word(3)];
+                    if !ords[..few as usize].is_sorted_by(|a, b| a < b) {
+                        return Err("a short posting list is out of order");
+                    }
+                }
                 LIST if inside(from, len as usize * 4) => {}
                 BLOCKS if inside(from, blocks * ROW) => {
-                    let mut total = 0u64;
+                    let (mut total, mut next) = (0u64, 0);
                     for row in 0..blocks {
                         let row = |word: usize| read_u32(&self.section, from + row * ROW + word * 4);
                         total += u64::from(row(1));
-                        if row(0) > 0xffff || !inside(row(2) as usize * 8, row(3) as usize) {
+                        if !inside(row(2) as usize * 8, row(3) as usize) {
                             return Err(outside);
                         }
+                        if !(next..=0xffff).contains(&row(0)) || !(1..=0x1_0000).contains(&row(1)) || row(3) == 0 {
+                            return Err("a table of blocks is out of order");
+                        }
+                        next = row(0) + 1;
                     }
                     if total != u64::from(len) {
                         return Err("a posting list does not hold as many tickets as its blocks");
@@ -151,6 +161,19 @@ impl MappedChunk {
 impl Postings {
     pub(crate) fn new() -> Self {
         Self { chunks: Spine::new(), len: 0 }
+    }
+
+    /// One list alone, with code 0: how a single set is written.
+    pub(crate) fn only(set: &TicketSet) -> Self {
+        let mut chunks = Spine::new();
+        let lists = OnceLock::from(vec![Posting::from_set(set.clone())]);
+        chunks.push(Arc::new(Chunk { mapped: None, lists }));
+        Self { chunks, len: 1 }
+    }
+
+    /// How many codes have a list, up to the last with tickets.
+    pub(crate) fn len(&self) -> u32 {
+        self.len
     }
 
     fn posting(&self, code: u32) -> &Posting {
@@ -222,7 +245,7 @@ impl Postings {
                         for (number, block) in &blocks.list {
                             let from = place(&mut out)?;
                             let before = out.out.len();
-                            block.bitmap().serialize_into(&mut out.out).or(Err(SectionTooLarge))?;
+                            block.serialize_into(&mut out.out);
                             rows.push([u32::from(*number), block.len(), from, ord_of(out.out.len() - before)]);
                         }
                         let table = place(&mut out)?;
@@ -245,8 +268,7 @@ impl Postings {
         input.bytes(len.saturating_mul(HEAD))?;
         let mut chunks = Spine::new();
         for first in (0..len).step_by(CHUNK) {
-            let chunk =
-                MappedChunk { section: bytes.clone(), heads: 8 + first * HEAD, count: CHUNK.min(len - first) };
+            let chunk = MappedChunk { section: bytes.clone(), heads: 8 + first * HEAD, count: CHUNK.min(len - first) };
             chunk.check().map_err(|what| input.damaged(what))?;
             chunks.push(Arc::new(Chunk { mapped: Some(chunk), lists: OnceLock::new() }));
         }

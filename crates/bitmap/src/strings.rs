@@ -85,11 +85,11 @@ impl Strings {
     /// Visits the numbers of the strings that are equal to `text` but for case and accents.
     pub(crate) fn find_folded(&self, text: &str, mut visit: impl FnMut(u32)) {
         let wanted = fold(text);
-        let hash = hash(&wanted);
+        let hash = hash_of(&wanted);
         for (number, leaf) in self.leaves.iter().enumerate() {
             let folded = leaf.folded.get_or_init(|| {
                 let mut folded: Box<[(u64, u16)]> =
-                    leaf.iter().zip(0..).map(|(text, at)| (crate::strings::hash(&fold(text)), at)).collect();
+                    leaf.iter().zip(0..).map(|(text, at)| (hash_of(&fold(text)), at)).collect();
                 folded.sort_unstable();
                 folded
             });
@@ -114,6 +114,9 @@ impl Strings {
 
     pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
         let len = input.number()?;
+        if u32::try_from(len).is_err() {
+            return Err(input.damaged("there are more strings than 32 bits count"));
+        }
         let mut sizes = Vec::with_capacity(len.div_ceil(LEAF));
         for _ in 0..len.div_ceil(LEAF) {
             sizes.push(input.u32()? as usize);
@@ -142,6 +145,6 @@ fn check_strings(data: &[u8], count: usize) -> Result<(), &'static str> {
 }
 
 /// FNV-1a, 64 bits: only decides which strings are compared.
-fn hash(text: &str) -> u64 {
+fn hash_of(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,1 +1,64 @@
-//! Tenants, the single writer, publication and recovery; the only crate with threads and locks.
+//! Tenants: opening and recovering them, their one writer, and the publication of snapshots. The only crate with threads
+//! and locks.
+//!
+//! [`Engine`] is a data directory, [`Tenant`] one help desk in it. Readers take [`Tenant::snapshot`] and never wait.
+//! [`Tenant::submit`] takes a batch of [`ticketscope_model::Change`]s through four steps, in this order:
+//!
+//! 1. *resolve*: what becomes of each ticket and fact, given revisions and what holds now;
+//! 2. *commit*: log row, state rows and opstamp in one durable transaction, several waiting batches in one;
+//! 3. *publish*: the next snapshot, by one pointer swap, with cached scopes kept current;
+//! 4. *acknowledge*.
+//!
+//! So whatever was acknowledged is on disk and in force, and nothing is in force that is not on disk. After a failed
+//! commit the tenant takes no more writes until it is opened again: what reached the disk is known only then.
+//!
+//! It decides nothing about visibility and answers no question: that is `ticketscope_query` on a snapshot.
+//!
+//! ```
+//! use ticketscope_engine::Engine;
+//! use ticketscope_engine::storage::TenantId;
+//! use ticketscope_model::{Change, Fact, FieldPatch, RawValue, TicketKey, TicketPatch};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let engine = Engine::open(dir.path())?;
+//! let tenant = engine.create_tenant(&TenantId::parse("acme")?)?;
+//! let ack = tenant.submit(vec![Change::state(Fact::Ticket(TicketPatch {
+//!     key: TicketKey::Int(9001),
+//!     fields: vec![("status".into(), FieldPatch::Set(RawValue::Text("open".into())))],
+//!     replace: false,
+//!     text: vec![],
+//! }))])?;
+//! assert_eq!(tenant.snapshot().opstamp(), ack.opstamp);
+//! assert!(tenant.snapshot().index().find(&TicketKey::Int(9001)).is_some());
+//! engine.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod delta;
+mod engine;
+mod facts;
+mod refusal;
+mod resolve;
+mod revs;
+mod session;
+mod state;
+mod tenant;
+mod texts;
+mod wire;
+mod writer;
+
+pub use engine::{Engine, TenantError};
+pub use refusal::Refusal;
+pub use session::ImportSession;
+pub use state::{RecoverError, Recovery};
+pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError};
+#[doc(no_inline)]
+pub use ticketscope_query as query;
+#[doc(no_inline)]
+pub use ticketscope_storage as storage;
+pub use wire::Malformed;
+pub use writer::{OnRefusal, WriteError};

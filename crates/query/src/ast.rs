@@ -337,3 +337,42 @@ impl Default for Sort {
         Self { by: SortKey::Field(fields::UPDATED_AT), direction: Direction::Descending }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounds() -> Vec<Bound<Point>> {
+        let points = (1..4).map(Point::Rank);
+        let closed = points.clone().map(Bound::Included);
+        closed.chain(points.map(Bound::Excluded)).chain([Bound::Unbounded]).collect()
+    }
+
+    #[test]
+    fn an_interval_holds_what_its_bounds_say() {
+        let inside =
+            |lo, hi| (0..5).filter(|rank| Interval { lo, hi }.contains(Point::Rank(*rank))).collect::<Vec<_>>();
+        let [one, three] = [Point::Rank(1), Point::Rank(3)];
+        assert_eq!(inside(Bound::Included(one), Bound::Included(three)), [1, 2, 3]);
+        assert_eq!(inside(Bound::Excluded(one), Bound::Excluded(three)), [2]);
+        assert_eq!(inside(Bound::Unbounded, Bound::Excluded(three)), [0, 1, 2]);
+        assert_eq!(inside(Bound::Excluded(three), Bound::Unbounded), [4]);
+        assert_eq!(inside(Bound::Included(three), Bound::Included(one)), [0; 0]);
+        assert!(!Interval { lo: Bound::Included(one), hi: Bound::Unbounded }.contains(Point::Number(2.0)));
+    }
+
+    #[test]
+    fn the_intersection_holds_what_both_hold() {
+        let intervals: Vec<Interval> =
+            bounds().into_iter().flat_map(|lo| bounds().into_iter().map(move |hi| Interval { lo, hi })).collect();
+        for a in &intervals {
+            for b in &intervals {
+                for rank in 0..5 {
+                    let point = Point::Rank(rank);
+                    let both = a.contains(point) && b.contains(point);
+                    assert_eq!(a.and(*b).contains(point), both, "{a:?} and {b:?} at {rank}");
+                }
+            }
+        }
+    }
+}

@@ -52,9 +52,7 @@ impl Checker<'_> {
             Set::My { rel, level } => self.my(rel, value, level.as_deref()),
             Set::Tenant { rel } => self.tenant(rel, value),
             Set::Const(values) => values.iter().any(|known| **known == *value),
-            Set::Members(groups) => {
-                self.directory.members.groups_of(value).any(|group| self.contains(groups, group))
-            }
+            Set::Members(groups) => self.directory.members.groups_of(value).any(|group| self.contains(groups, group)),
             Set::Under { tree, set } => self.under(tree, set, value),
             Set::Union(terms) => terms.iter().any(|term| self.contains(term, value)),
             Set::Diff(left, right) => self.contains(left, value) && !self.contains(right, value),
@@ -79,9 +77,7 @@ impl Checker<'_> {
             "public_groups" => group().and_then(|fact| fact.flags.public),
             "private_groups" => group().and_then(|fact| fact.flags.public).map(|public| !public),
             "active_groups" => group().map(|fact| fact.flags.active != Some(false)),
-            "shared_organizations" => {
-                self.directory.value("organization", value).and_then(|fact| fact.flags.shared)
-            }
+            "shared_organizations" => self.directory.value("organization", value).and_then(|fact| fact.flags.shared),
             _ => None,
         };
         flag.unwrap_or(stated)

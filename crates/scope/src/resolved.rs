@@ -55,7 +55,9 @@ impl Resolved {
             }
             Self::Not(inner) => inner.collect_fields(found),
             Self::All(operands) | Self::Any(operands) => {
-                operands.iter().for_each(|operand| operand.collect_fields(found));
+                for operand in operands {
+                    operand.collect_fields(found);
+                }
             }
         }
     }

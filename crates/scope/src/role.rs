@@ -54,7 +54,7 @@ pub enum RoleError {
         /// The verb.
         verb: &'static str,
         /// What is wrong, and where in the expression.
-        source: ExprError,
+        source: Box<ExprError>,
     },
 }
 
@@ -87,7 +87,7 @@ impl Role {
             }
         }
         let read = |verb, source, view: Option<&Expr>| {
-            let failed = |source| RoleError::Expr { role: Arc::clone(role), verb, source };
+            let failed = |error| RoleError::Expr { role: Arc::clone(role), verb, source: Box::new(error) };
             Expr::read(source, verb, schema, view).map_err(failed)
         };
         let view = match sources.remove(VIEW) {

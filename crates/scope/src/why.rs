@@ -3,7 +3,7 @@ use std::sync::Arc;
 use ticketscope_model::{FieldId, TicketFields, fields};
 
 use crate::{
-    Directory, UnknownPrincipal,
+    DEFAULT_LIFE, Directory, UnknownPrincipal,
     check::{Checker, passes_default_gate},
     directory::{Standing, is_text_class},
     expr::{Expr, FieldRef},
@@ -77,31 +77,42 @@ fn of_verb(
         return denied(format!("role `{role}` allows `{verb}` on no ticket"));
     };
     if !expr.names_life() && !passes_default_gate(ticket) {
-        let life = values(fields::LIFE, ticket);
-        let gate = "life in {live, archived}".to_owned();
-        let text = format!("gate: life is {life}, and role `{role}` is about live and archived tickets");
-        return Reason { visible: false, text, steps: vec![Step { expr: gate, holds: false, found: life }] };
+        let found = format!("life is {}", values(fields::LIFE, ticket));
+        let text = format!("gate: {found}, and role `{role}` is about live and archived tickets");
+        let gate = Step { expr: format!("life in {{{}}}", DEFAULT_LIFE.join(", ")), holds: false, found };
+        return Reason { visible: false, text, steps: vec![gate] };
     }
     let mut steps = Vec::new();
+    if let Some(gate) = gate(expr).filter(|gate| !checker.holds(gate, ticket)) {
+        decide(checker, gate, false, ticket, &mut steps);
+        let found = format!("life is {}", values(fields::LIFE, ticket));
+        let text = format!("gate: {found}, and role `{role}` asks for `{gate}`");
+        return Reason { visible: false, text, steps };
+    }
     let visible = checker.holds(expr, ticket);
     decide(checker, expr, visible, ticket, &mut steps);
-    let mut parts = steps.iter().map(|step| format!("`{}` ({})", step.expr, step.found));
+    let parts: Vec<_> = steps.iter().map(|step| format!("`{}` ({})", step.expr, step.found)).collect();
     let text = if visible {
-        format!("granted by role `{role}`: {}", parts.by_ref().collect::<Vec<_>>().join(" and "))
-    } else if let [Step { expr, found, .. }] = steps.as_slice()
-        && expr.starts_with("life in")
-    {
-        format!("gate: {found}, and role `{role}` asks for `{expr}`")
+        format!("granted by role `{role}`: {}", parts.join(" and "))
     } else {
-        format!("denied by role `{role}`: {}", parts.by_ref().collect::<Vec<_>>().join("; "))
+        format!("denied by role `{role}`: {}", parts.join("; "))
     };
     Reason { visible, text, steps }
+}
+
+/// The condition on `life` that a whole rule stands under.
+fn gate(expr: &Expr) -> Option<&Expr> {
+    let is_gate = |operand: &&Expr| matches!(operand, Expr::In { field, .. } if field.id == fields::LIFE);
+    match expr {
+        Expr::And(operands) => operands.iter().find(is_gate),
+        other => Some(other).filter(is_gate),
+    }
 }
 
 /// Collects the atoms because of which `expr` comes out as `holds`.
 ///
 /// Of a union that grants, the branch with the fewest atoms is told, for one is enough; of an intersection that denies,
-/// the first operand that fails, gates first. Where every operand counts, all are told.
+/// the first operand that fails. Where every operand counts, all are told.
 fn decide(checker: Checker<'_>, expr: &Expr, holds: bool, ticket: &dyn TicketFields, steps: &mut Vec<Step>) {
     match (expr, holds) {
         (Expr::All | Expr::None, _) => steps.push(step(expr, holds, "of every ticket".to_owned())),
@@ -116,7 +127,9 @@ fn decide(checker: Checker<'_>, expr: &Expr, holds: bool, ticket: &dyn TicketFie
             _ => decide(checker, inner, !holds, ticket, steps),
         },
         (Expr::And(operands), true) | (Expr::Or(operands), false) => {
-            operands.iter().for_each(|operand| decide(checker, operand, holds, ticket, steps));
+            for operand in operands {
+                decide(checker, operand, holds, ticket, steps);
+            }
         }
         (Expr::And(operands), false) | (Expr::Or(operands), true) => {
             let deciding = operands.iter().filter(|operand| checker.holds(operand, ticket) == holds);

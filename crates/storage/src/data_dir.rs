@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::{CreateError, DataDirError, DeleteError, FileError, OpenError, Store, TenantId, TenantUuid, disk};
 
-/// Memory that redb uses for the pages of one open tenant, unless [`DataDir::with_cache_bytes`] says otherwise.
+/// Memory that redb uses for the pages of one open tenant, in bytes, unless [`DataDir::with_cache_bytes`] says otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 /// The newest version of the directory layout, which is what is written.
@@ -72,7 +72,7 @@ impl DataDir {
     /// [`DataDirError`] if another process uses it, it is of a newer version, or the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
         let root = path.as_ref();
-        fs::create_dir_all(root).map_err(disk::failed("create directory", root))?;
+        disk::make_dirs(root)?;
         let lock = lock(root)?;
         check_format(root)?;
         let tenants = root.join(TENANTS);

@@ -27,6 +27,19 @@ pub(crate) fn make_dir(path: &Path, parent: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Makes a directory and those above it durable where they do not exist.
+pub(crate) fn make_dirs(path: &Path) -> Result<(), FileError> {
+    match path.parent() {
+        Some(parent) if !path.is_dir() => {
+            // The parent of a relative name is the current directory, whose name is not the empty one.
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            make_dirs(parent)?;
+            make_dir(path, parent)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Renames durably; both names are in `dir`.
 pub(crate) fn rename_in(dir: &Path, from: &Path, to: &Path) -> Result<(), FileError> {
     fs::rename(from, to).map_err(failed("rename", from))?;

@@ -11,8 +11,6 @@
 //! stored: with encoding [`RAW`] the value itself, with [`ZSTD`] the length of the value (u32) and a zstd frame of it.
 //! All integers are little-endian.
 
-use std::borrow::Cow;
-
 use crate::Defect;
 
 /// The newest version, which is what is written.
@@ -109,42 +107,60 @@ pub(crate) fn stored_checksum(envelope: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// Checks an envelope and takes the value out.
-///
-/// # Errors
-/// [`Defect`] says what does not match.
-pub(crate) fn open<'a>(kind: Kind, key: &[u8], envelope: &'a [u8]) -> Result<Cow<'a, [u8]>, Defect> {
-    let stored = stored_checksum(envelope).ok_or(Defect::Length(envelope.len()))?;
-    match envelope[VERSION_AT] {
-        VERSION => {}
-        newer if newer > VERSION => return Err(Defect::Newer { found: newer.into(), known: VERSION.into() }),
-        never => return Err(Defect::Version(never.into())),
+/// Takes values out of envelopes, reusing its buffers.
+#[derive(Default)]
+pub(crate) struct Opener {
+    value: Vec<u8>,
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+}
+
+impl Opener {
+    /// Checks an envelope and takes the value out.
+    ///
+    /// # Errors
+    /// [`Defect`] says what does not match.
+    pub(crate) fn open<'a>(&'a mut self, kind: Kind, key: &[u8], envelope: &'a [u8]) -> Result<&'a [u8], Defect> {
+        let stored = stored_checksum(envelope).ok_or(Defect::Length(envelope.len()))?;
+        match envelope[VERSION_AT] {
+            VERSION => {}
+            newer if newer > VERSION => return Err(Defect::Newer { found: newer.into(), known: VERSION.into() }),
+            never => return Err(Defect::Version(never.into())),
+        }
+        let computed = checksum(envelope, key);
+        if stored != computed {
+            return Err(Defect::Checksum { stored, computed });
+        }
+        if envelope[KIND_AT] != kind as u8 {
+            return Err(Defect::Kind { expected: kind as u8, found: envelope[KIND_AT] });
+        }
+        let payload = &envelope[PAYLOAD_AT..];
+        match envelope[ENCODING_AT] {
+            RAW => Ok(payload),
+            ZSTD => self.decompress(payload),
+            _ => Err(Defect::Encoding("unknown encoding")),
+        }
     }
-    let computed = checksum(envelope, key);
-    if stored != computed {
-        return Err(Defect::Checksum { stored, computed });
-    }
-    if envelope[KIND_AT] != kind as u8 {
-        return Err(Defect::Kind { expected: kind as u8, found: envelope[KIND_AT] });
-    }
-    let payload = &envelope[PAYLOAD_AT..];
-    match envelope[ENCODING_AT] {
-        RAW => Ok(Cow::Borrowed(payload)),
-        ZSTD => decompress(payload).map(Cow::Owned),
-        _ => Err(Defect::Encoding("unknown encoding")),
+
+    fn decompress(&mut self, payload: &[u8]) -> Result<&[u8], Defect> {
+        let no_len = Defect::Encoding("no length before the compressed value");
+        let (len, frame) = payload.split_first_chunk().ok_or(no_len)?;
+        let len = usize::try_from(u32::from_le_bytes(*len)).ok().filter(|len| *len <= MAX_VALUE_BYTES);
+        let len = len.ok_or(Defect::Encoding("too long"))?;
+        let zstd = match &mut self.zstd {
+            Some(zstd) => zstd,
+            none => none.insert(zstd::bulk::Decompressor::new().map_err(|_no_memory| NO_FRAME)?),
+        };
+        self.value.clear();
+        self.value.reserve(len);
+        zstd.decompress_to_buffer(frame, &mut self.value).map_err(|_code| NO_FRAME)?;
+        if self.value.len() != len {
+            return Err(Defect::Encoding("the compressed value has another length than stated"));
+        }
+        Ok(&self.value)
     }
 }
 
-fn decompress(payload: &[u8]) -> Result<Vec<u8>, Defect> {
-    let (len, frame) = payload.split_first_chunk().ok_or(Defect::Encoding("no length before the compressed value"))?;
-    let len = u32::from_le_bytes(*len);
-    let len = usize::try_from(len).ok().filter(|len| *len <= MAX_VALUE_BYTES).ok_or(Defect::Encoding("too long"))?;
-    match zstd::bulk::decompress(frame, len) {
-        Ok(value) if value.len() == len => Ok(value),
-        Ok(_) => Err(Defect::Encoding("the compressed value has another length than stated")),
-        Err(_) => Err(Defect::Encoding("the compressed value is no zstd frame")),
-    }
-}
+const NO_FRAME: Defect = Defect::Encoding("the compressed value is no zstd frame");
 
 fn checksum(envelope: &[u8], key: &[u8]) -> u32 {
     // A key longer than a u32 can say is refused before it is written, and fails here as a checksum that does not match.
@@ -163,6 +179,10 @@ mod tests {
         Sealer::new().unwrap().seal(kind, key, value).bytes.to_vec()
     }
 
+    fn open(kind: Kind, key: &[u8], envelope: &[u8]) -> Result<Vec<u8>, Defect> {
+        Opener::default().open(kind, key, envelope).map(<[u8]>::to_vec)
+    }
+
     #[test]
     fn values_of_every_length_come_back() {
         let mut random = fastrand::Rng::with_seed(1);
@@ -177,11 +197,27 @@ mod tests {
         assert!(seal(Kind::Texts, b"key", &[b'a'; COMPRESS_FROM_BYTES]).len() < 100);
     }
 
+    /// CRC-32C bit by bit, from its polynomial.
+    fn slow_crc32c(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 })
+        })
+    }
+
     #[test]
-    fn a_sealer_that_was_used_writes_the_same_bytes() {
-        let mut sealer = Sealer::new().unwrap();
+    fn an_envelope_is_what_its_drawing_says() {
+        let crc = slow_crc32c(b"\x01\x03\x00\x02\x00\x00\x0017open");
+        let expected = [&[1, 3, 0], &crc.to_le_bytes()[..], b"open"].concat();
+        assert_eq!(seal(Kind::Tickets, b"17", b"open"), expected);
+    }
+
+    #[test]
+    fn buffers_that_were_used_give_the_same_bytes() {
+        let (mut sealer, mut opener) = (Sealer::new().unwrap(), Opener::default());
         for value in [vec![b'a'; 4000], b"short".to_vec(), vec![b'b'; 600], Vec::new()] {
-            assert_eq!(sealer.seal(Kind::Facts, b"k", &value).bytes, seal(Kind::Facts, b"k", &value));
+            let envelope = sealer.seal(Kind::Facts, b"k", &value).bytes;
+            assert_eq!(envelope, seal(Kind::Facts, b"k", &value));
+            assert_eq!(opener.open(Kind::Facts, b"k", envelope).unwrap(), value);
         }
     }
 
@@ -233,7 +269,9 @@ mod tests {
         };
         let good = seal(Kind::Texts, b"k", &[b'a'; 600]);
         assert!(open(Kind::Texts, b"k", &reseal(good.clone())).is_ok());
-        for (at, with) in [(ENCODING_AT, 2), (PAYLOAD_AT, 89), (PAYLOAD_AT, 87), (PAYLOAD_AT + 3, 255), (PAYLOAD_AT + 4, 0)] {
+        for (at, with) in
+            [(ENCODING_AT, 2), (PAYLOAD_AT, 89), (PAYLOAD_AT, 87), (PAYLOAD_AT + 3, 255), (PAYLOAD_AT + 4, 0)]
+        {
             let mut lying = good.clone();
             lying[at] = with;
             assert!(matches!(open(Kind::Texts, b"k", &reseal(lying)), Err(Defect::Encoding(_))), "{at} {with}");

@@ -301,7 +301,10 @@ pub enum CompactError {
     /// What is on disk cannot be trusted.
     #[error(transparent)]
     Damaged(#[from] Damaged),
-    /// redb failed; the store is poisoned.
+    /// The system refused a file operation.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// redb failed, for a reason that is no damage.
     #[error("cannot compact the tenant's database")]
     Database(#[source] Box<redb::Error>),
 }

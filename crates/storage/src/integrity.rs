@@ -5,7 +5,7 @@
 //! the end of the log is noted in a file beside the database, and the note goes only when the log still ends there:
 //! a tenant that lost a commit stays closed, also after a crash in the middle of the check.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::Arc};
 
 use redb::{Database, ReadableDatabase};
 
@@ -92,7 +92,7 @@ fn rolled_back() -> Damaged {
 
 /// The meta rows, of which the last log row must be the one they name.
 fn read_meta(database: &Database) -> Result<Meta, Failure> {
-    let reader = Reader::new(database.begin_read()?)?;
+    let reader = Reader::new(database.begin_read()?, Arc::default())?;
     let meta = reader.meta().clone();
     let (start, applied) = (meta.log_start, meta.applied);
     if start.opstamp > applied.opstamp {

@@ -113,11 +113,7 @@ impl<W: Write + Seek> Encoder<W> {
     }
 
     /// Writes a section whose bytes come in pieces.
-    pub(crate) fn section<P: AsRef<[u8]>>(
-        &mut self,
-        id: u32,
-        pieces: impl IntoIterator<Item = P>,
-    ) -> io::Result<()> {
+    pub(crate) fn section<P: AsRef<[u8]>>(&mut self, id: u32, pieces: impl IntoIterator<Item = P>) -> io::Result<()> {
         let was_broken = std::mem::replace(&mut self.broken, true);
         self.pad()?;
         let offset = self.at;
@@ -155,7 +151,7 @@ impl<W: Write + Seek> Encoder<W> {
     }
 
     fn pad(&mut self) -> io::Result<()> {
-        while self.at % ALIGN != 0 {
+        while !self.at.is_multiple_of(ALIGN) {
             self.out.write_all(&[0])?;
             self.at += 1;
         }

@@ -41,6 +41,7 @@
 //! [`layout`]. Only this crate opens files.
 
 mod batch;
+mod compact;
 mod data_dir;
 mod disk;
 mod envelope;

@@ -12,13 +12,11 @@
 //! rows: the last row that was cut (0 and 0 in a new tenant) and the last row there is. So a row that is missing,
 //! twice, in another place or of another history is found, at the ends as well. All integers are little-endian.
 
-use std::borrow::Cow;
-
 use ticketscope_model::Opstamp;
 
 use crate::{
     Damaged, Defect, Place,
-    envelope::{self, Kind, MAX_VALUE_BYTES, Sealer},
+    envelope::{self, Kind, MAX_VALUE_BYTES, Opener, Sealer},
 };
 
 const OPSTAMP_AT: usize = 0;
@@ -63,14 +61,14 @@ pub(crate) fn seal<'a>(
 pub(crate) struct LogRow<'a> {
     edge: LogEdge,
     previous_crc: u32,
-    value: Cow<'a, [u8]>,
+    value: &'a [u8],
 }
 
 impl<'a> LogRow<'a> {
     /// Checks the row stored under `opstamp`.
-    pub(crate) fn open(opstamp: Opstamp, row: &'a [u8]) -> Result<Self, Damaged> {
+    pub(crate) fn open(opener: &'a mut Opener, opstamp: Opstamp, row: &'a [u8]) -> Result<Self, Damaged> {
         let damaged = |defect| Damaged { place: Place::Log(opstamp), defect };
-        let value = envelope::open(Kind::Log, &opstamp.0.to_le_bytes(), row).map_err(damaged)?;
+        let value = opener.open(Kind::Log, &opstamp.0.to_le_bytes(), row).map_err(damaged)?;
         let short = || damaged(Defect::Length(value.len()));
         let stored: [u8; 8] = *value.get(OPSTAMP_AT..).and_then(<[u8]>::first_chunk).ok_or_else(short)?;
         let previous: [u8; 4] = *value.get(PREVIOUS_AT..).and_then(<[u8]>::first_chunk).ok_or_else(short)?;

@@ -16,7 +16,7 @@ use ticketscope_model::Opstamp;
 
 use crate::{
     Damaged, Defect, Place, TenantUuid,
-    envelope::{self, Kind},
+    envelope::{Kind, Opener},
     log::LogEdge,
 };
 
@@ -80,11 +80,13 @@ impl Meta {
     pub(crate) fn read<E: From<Damaged>>(
         mut get: impl FnMut(&'static str) -> Result<Option<Vec<u8>>, E>,
     ) -> Result<Self, E> {
+        let mut opener = Opener::default();
         let mut row = |row: MetaRow| -> Result<Option<Fields>, E> {
             let Some(envelope) = get(row.name())? else { return Ok(None) };
-            let value = envelope::open(Kind::Meta, row.name().as_bytes(), &envelope)
+            let value = opener
+                .open(Kind::Meta, row.name().as_bytes(), &envelope)
                 .map_err(|defect| Damaged { place: Place::Meta(row.name()), defect })?;
-            Ok(Some(Fields { row, len: value.len(), rest: value.into_owned() }))
+            Ok(Some(Fields { row, len: value.len(), rest: value.to_vec() }))
         };
         let missing = |row: MetaRow| Damaged { place: Place::Meta(row.name()), defect: Defect::Missing };
 

@@ -1,10 +1,18 @@
-use std::{borrow::Cow, fmt, ops::Bound};
+use std::{
+    fmt,
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use redb::{AccessGuard, Key, Range, ReadTransaction, ReadableTableMetadata, Value};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    Damaged, Defect, Place, ReadError, Table, envelope,
+    Damaged, Defect, Place, ReadError, Table,
+    envelope::Opener,
     error::Failure,
     guard::{Visits, guard, guard_visits},
     log::{LogEdge, LogRow},
@@ -12,15 +20,17 @@ use crate::{
     table::{LOG, META},
 };
 
-/// A view of one moment of a store. Commits go on beside it; [`crate::Store::compact`] and [`crate::Store::verify`]
+/// A view of one moment of a store. Commits go on beside it, but after a failed one it answers nothing more; [`crate::Store::compact`] and [`crate::Store::verify`]
 /// refuse to run while it lives.
 pub struct Reader {
     transaction: ReadTransaction,
     meta: Meta,
+    /// The store's.
+    poisoned: Arc<AtomicBool>,
 }
 
 impl Reader {
-    pub(crate) fn new(transaction: ReadTransaction) -> Result<Self, Failure> {
+    pub(crate) fn new(transaction: ReadTransaction, poisoned: Arc<AtomicBool>) -> Result<Self, Failure> {
         let meta = guard(|| {
             let table = transaction.open_table(META)?;
             Meta::read(|name| {
@@ -28,7 +38,7 @@ impl Reader {
                 Ok::<_, Failure>(value.map(|guard| guard.value().to_vec()))
             })
         })?;
-        Ok(Self { transaction, meta })
+        Ok(Self { transaction, meta, poisoned })
     }
 
     pub(crate) fn meta(&self) -> &Meta {
@@ -45,10 +55,11 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if it cannot be read or trusted.
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        self.check_poison()?;
         read(|| {
             let rows = self.transaction.open_table(table.definition())?;
             let Some(row) = rows.get(key)? else { return Ok(None) };
-            Ok(Some(open_row(table, key, row.value())?.into_owned()))
+            Ok(Some(open_row(&mut Opener::default(), table, key, row.value())?.to_vec()))
         })
     }
 
@@ -110,14 +121,16 @@ impl Reader {
         from: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
+        self.check_poison()?;
         let rows = read(|| {
             let rows = self.transaction.open_table(table.definition())?;
             let bounds = (Bound::Included(from), Bound::<&[u8]>::Unbounded);
             Ok(rows.range::<&[u8]>(bounds)?)
         })?;
+        let mut opener = Opener::default();
         each(rows, |visits, key, row| {
-            let value = open_row(table, key.value(), row.value()).map_err(ReadError::from)?;
-            visits.visit(|| visit(key.value(), &value))
+            let value = open_row(&mut opener, table, key.value(), row.value()).map_err(ReadError::from)?;
+            visits.visit(|| visit(key.value(), value))
         })
     }
 
@@ -131,6 +144,7 @@ impl Reader {
         after: Opstamp,
         mut visit: impl FnMut(Opstamp, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.check_poison()?;
         let (start, applied) = (self.meta.log_start, self.meta.applied);
         if after < start.opstamp || after > applied.opstamp {
             let error = ReadError::NotInLog { after, start: start.opstamp, applied: applied.opstamp };
@@ -141,8 +155,9 @@ impl Reader {
             let rows = self.transaction.open_table(LOG)?;
             Ok(rows.range((Bound::Excluded(after.0), Bound::Unbounded))?)
         })?;
+        let mut opener = Opener::default();
         each(rows, |visits, key, row| {
-            let row = LogRow::open(Opstamp(key.value()), row.value()).map_err(ReadError::from)?;
+            let row = LogRow::open(&mut opener, Opstamp(key.value()), row.value()).map_err(ReadError::from)?;
             edge = row.follow(edge).map_err(ReadError::from)?;
             visits.visit(|| visit(edge.opstamp, row.body())).map(|()| true)
         })?;
@@ -158,12 +173,16 @@ impl Reader {
         Ok(())
     }
 
+    fn check_poison(&self) -> Result<(), ReadError> {
+        if self.poisoned.load(Ordering::Acquire) { Err(ReadError::Poisoned) } else { Ok(()) }
+    }
+
     /// The log row `opstamp` as the row after it knows it.
     pub(crate) fn log_edge(&self, opstamp: Opstamp) -> Result<LogEdge, Failure> {
         let rows = self.transaction.open_table(LOG)?;
         let row = rows.get(opstamp.0)?;
         let row = row.ok_or(Damaged { place: Place::Log(opstamp), defect: Defect::Missing })?;
-        Ok(LogRow::open(opstamp, row.value())?.edge())
+        Ok(LogRow::open(&mut Opener::default(), opstamp, row.value())?.edge())
     }
 }
 
@@ -173,9 +192,9 @@ impl fmt::Debug for Reader {
     }
 }
 
-fn open_row<'a>(table: Table, key: &[u8], row: &'a [u8]) -> Result<Cow<'a, [u8]>, Damaged> {
-    envelope::open(table.kind(), key, row)
-        .map_err(|defect| Damaged { place: Place::Row { table, key: key.to_vec() }, defect })
+fn open_row<'a>(opener: &'a mut Opener, table: Table, key: &[u8], row: &'a [u8]) -> Result<&'a [u8], Damaged> {
+    let damaged = |defect| Damaged { place: Place::Row { table, key: key.to_vec() }, defect };
+    opener.open(table.kind(), key, row).map_err(damaged)
 }
 
 /// [`guard`] where a failure is a [`ReadError`] inside a caller's error.

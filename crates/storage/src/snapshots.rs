@@ -8,12 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store,
-    disk,
+    FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store, disk,
     layout::Encoder,
     meta::{Meta, SnapshotEntry},
 };
@@ -55,14 +54,16 @@ pub struct SnapshotChoice {
 pub(crate) struct Snapshots {
     /// Held while one is being written.
     writing: Mutex<()>,
+    /// Held exclusively while the rows that name files and the files themselves disagree.
+    files: RwLock<()>,
     /// Serials found damaged, which are not worth keeping as the previous one.
     rejected: Mutex<BTreeSet<u64>>,
 }
 
 impl Snapshots {
-    /// Removes what a crash left: files that no meta row names.
+    /// Removes what a crash left: snapshots that no meta row names and files that were being written.
     pub(crate) fn open(dir: &Path, meta: &Meta) -> Result<Self, FileError> {
-        remove_unnamed(dir, meta)?;
+        remove(dir, |name| name.ends_with(TEMPORARY_SUFFIX) || is_unnamed(name, meta))?;
         Ok(Self::default())
     }
 }
@@ -71,15 +72,20 @@ fn named(meta: &Meta) -> impl Iterator<Item = SnapshotEntry> + use<> {
     [meta.current, meta.previous].into_iter().flatten()
 }
 
-/// Removes every snapshot file that no meta row names; leaves files alone that are not this crate's.
-fn remove_unnamed(dir: &Path, meta: &Meta) -> Result<(), FileError> {
-    let keep: Vec<String> = named(meta).map(|entry| file_name(entry.serial)).collect();
-    let ours = |name: &String| name.ends_with(TEMPORARY_SUFFIX) || (name.starts_with(PREFIX) && name.ends_with(SUFFIX));
-    let stray: Vec<String> = disk::names(dir)?.into_iter().filter(|name| ours(name) && !keep.contains(name)).collect();
-    for name in &stray {
+/// Whether a file is a snapshot that no meta row names.
+fn is_unnamed(name: &str, meta: &Meta) -> bool {
+    let is_snapshot = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
+    is_snapshot && !named(meta).any(|entry| file_name(entry.serial) == name)
+}
+
+/// Removes some of a tenant's files.
+fn remove(dir: &Path, which: impl Fn(&str) -> bool) -> Result<(), FileError> {
+    let mut names = disk::names(dir)?;
+    names.retain(|name| which(name));
+    for name in &names {
         disk::remove(&dir.join(name))?;
     }
-    if stray.is_empty() { Ok(()) } else { disk::sync_dir(dir) }
+    if names.is_empty() { Ok(()) } else { disk::sync_dir(dir) }
 }
 
 impl Store {
@@ -106,6 +112,7 @@ impl Store {
     /// # Errors
     /// [`SnapshotError`] if the store is poisoned. A damaged file is no error but rejected, and the one before is used.
     pub fn open_snapshot(&self) -> Result<SnapshotChoice, SnapshotError> {
+        let _files = self.snapshots.files.read();
         let meta = self.reader()?.meta().clone();
         let mut rejected = Vec::new();
         for entry in named(&meta) {
@@ -118,8 +125,10 @@ impl Store {
     }
 
     /// Checks every mapped snapshot that a row names; answers how many there are and those that are damaged.
-    pub(crate) fn check_snapshots(&self, meta: &Meta) -> (u64, Vec<RejectedSnapshot>) {
-        let checked: Vec<_> = named(meta).map(|entry| self.map_entry(&entry, meta)).collect();
+    pub(crate) fn check_snapshots(&self) -> (u64, Vec<RejectedSnapshot>) {
+        let _files = self.snapshots.files.read();
+        let meta = self.meta();
+        let checked: Vec<_> = named(&meta).map(|entry| self.map_entry(&entry, &meta)).collect();
         (checked.len() as u64, checked.into_iter().filter_map(Result::err).collect())
     }
 
@@ -171,12 +180,14 @@ impl SnapshotWriter<'_> {
     /// # Errors
     /// [`SnapshotError`]; the snapshots of before are then still there, and a failed commit poisons the store.
     pub fn finish(self) -> Result<(), SnapshotError> {
-        let Self { store, opstamp, encoder, temporary, _writing } = self;
+        // Bound in this order, for the file must be gone before another writer may make one of its name.
+        let Self { store, opstamp, encoder, _writing, temporary } = self;
         let (buffer, seal) = encoder.finish().map_err(disk::failed("write", &temporary.0))?;
         let file = buffer.into_inner().map_err(|error| disk::failed("write", &temporary.0)(error.into_error()))?;
         file.sync_data().map_err(disk::failed("sync", &temporary.0))?;
         drop(file);
 
+        let _files = store.snapshots.files.write();
         let serial = named(&store.meta()).map(|entry| entry.serial).max().unwrap_or(0) + 1;
         disk::rename_in(&store.dir, &temporary.0, &store.dir.join(file_name(serial)))?;
         let entry = SnapshotEntry { serial, opstamp, len: seal.len, digest: seal.digest };
@@ -187,7 +198,8 @@ impl SnapshotWriter<'_> {
             meta.previous = meta.current.filter(good).or(meta.previous.filter(good));
             meta.current = Some(entry);
         })?;
-        Ok(remove_unnamed(&store.dir, &meta)?)
+        // Only snapshots: other files being written are not ours here.
+        Ok(remove(&store.dir, |name| is_unnamed(name, &meta))?)
     }
 }
 

@@ -1,7 +1,10 @@
 use std::{
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -9,11 +12,11 @@ use redb::{Builder, Database, ReadableDatabase, WriteTransaction};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    Batch, CommitError, CompactError, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError,
-    Reader, Row, Table, TenantUuid,
+    Batch, CommitError, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError, Reader, Row,
+    Table, TenantUuid,
     data_dir::Registration,
     disk,
-    envelope::{Kind, Sealer},
+    envelope::{Kind, Opener, Sealer},
     error::Failure,
     guard::guard,
     integrity,
@@ -24,7 +27,7 @@ use crate::{
 };
 
 /// The database's file in a tenant's directory.
-const DATABASE_FILE: &str = "state.redb";
+pub(crate) const DATABASE_FILE: &str = "state.redb";
 
 /// How many log rows [`Store::cut_log`] deletes in one transaction, so that commits never wait long behind it.
 pub const MAX_CUT_ROWS: u64 = 10_000;
@@ -44,18 +47,19 @@ pub struct DiskUsage {
 pub struct Store {
     pub(crate) dir: PathBuf,
     pub(crate) uuid: TenantUuid,
+    pub(crate) cache_bytes: usize,
     /// Held exclusively only by what redb wants a whole database for.
     pub(crate) database: RwLock<Database>,
-    writer: Mutex<Writer>,
+    pub(crate) writer: Mutex<Writer>,
     applied: AtomicU64,
-    poisoned: AtomicBool,
+    poisoned: Arc<AtomicBool>,
     pub(crate) snapshots: Snapshots,
     /// Last, so that the name is free again only when the database is closed.
     _registration: Registration,
 }
 
 /// What the thread that commits knows.
-struct Writer {
+pub(crate) struct Writer {
     meta: Meta,
     sealer: Sealer,
     scratch: Vec<u8>,
@@ -70,9 +74,12 @@ impl Store {
     /// Opens the database in `dir`. Fast after a clean shutdown; otherwise every page is checked.
     pub(crate) fn open(dir: PathBuf, cache_bytes: usize, registration: Registration) -> Result<Self, OpenError> {
         let path = dir.join(DATABASE_FILE);
-        let missing = || Damaged { place: Place::Database, defect: Defect::Missing };
-        if disk::len(&path).map_err(|_gone| missing())? == 0 {
-            return Err(missing().into());
+        let len = match disk::len(&path) {
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => 0,
+            other => other?,
+        };
+        if len == 0 {
+            return Err(Damaged { place: Place::Database, defect: Defect::Missing }.into());
         }
         let mut database = guard(|| Ok(Builder::new().set_cache_size(cache_bytes).open(&path)?))?;
         let meta = integrity::check_at_open(&mut database, &dir)?;
@@ -80,9 +87,10 @@ impl Store {
         Ok(Self {
             dir,
             uuid: meta.uuid,
+            cache_bytes,
             database: RwLock::new(database),
             applied: AtomicU64::new(meta.applied.opstamp.0),
-            poisoned: AtomicBool::new(false),
+            poisoned: Arc::default(),
             snapshots,
             writer: Mutex::new(Writer { meta, sealer: sealer()?, scratch: Vec::new() }),
             _registration: registration,
@@ -106,6 +114,7 @@ impl Store {
     /// poisoned, and whether the batch is on disk shows when the tenant is opened again.
     pub fn commit(&self, batch: &Batch) -> Result<(), CommitError> {
         let mut writer = self.writer.lock();
+        self.check_poison()?;
         let mut expected = writer.meta.applied.opstamp.next();
         for (found, body) in &batch.log {
             if *found != expected {
@@ -116,10 +125,11 @@ impl Store {
         }
         if batch.log.is_empty() {
             let rows = batch.rows.len();
-            return if rows == 0 { self.check_poison() } else { Err(CommitError::RowsWithoutLog { rows }) };
+            return if rows == 0 { Ok(()) } else { Err(CommitError::RowsWithoutLog { rows }) };
         }
         for Row { table, key, value } in &batch.rows {
-            let place = || Place::Row { table: *table, key: key.iter().copied().take(32).collect() };
+            // The beginning of a key that is too long names it well enough.
+            let place = || Place::Row { table: *table, key: key.iter().copied().take(MAX_KEY_BYTES).collect() };
             limit(place, "key", key.len(), MAX_KEY_BYTES)?;
             limit(place, "value", value.as_ref().map_or(0, Vec::len), MAX_VALUE_BYTES)?;
         }
@@ -138,13 +148,14 @@ impl Store {
     pub fn cut_log(&self, upto: Opstamp) -> Result<(), CommitError> {
         loop {
             let mut writer = self.writer.lock();
+            self.check_poison()?;
             let applied = writer.meta.applied.opstamp;
             if upto > applied {
                 return Err(CommitError::CutPastApplied { upto, applied });
             }
             let start = writer.meta.log_start.opstamp;
             if upto <= start {
-                return self.check_poison();
+                return Ok(());
             }
             let until = upto.0.min(start.0.saturating_add(MAX_CUT_ROWS));
             self.transact(&mut writer, |transaction, writer| {
@@ -180,7 +191,7 @@ impl Store {
         }
         let database = self.database.read();
         let transaction = guard(|| Ok(database.begin_read()?))?;
-        Ok(Reader::new(transaction)?)
+        Ok(Reader::new(transaction, Arc::clone(&self.poisoned))?)
     }
 
     /// [`Reader::get`] at this moment.
@@ -240,28 +251,6 @@ impl Store {
         Ok(DiskUsage { database_bytes: disk::len(&self.dir.join(DATABASE_FILE))?, snapshot_bytes })
     }
 
-    /// Gives space that is no longer used back, and with it the bytes of what was deleted. Linear in the database.
-    ///
-    /// # Errors
-    /// [`CompactError`].
-    pub fn compact(&self) -> Result<(), CompactError> {
-        let _writer = self.writer.lock();
-        if self.is_poisoned() {
-            return Err(CompactError::Poisoned);
-        }
-        let mut database = self.database.write();
-        match guard(|| Ok(database.compact()?)) {
-            Ok(_) => Ok(()),
-            Err(Failure::Database(error)) if matches!(*error, redb::Error::TransactionInProgress) => {
-                Err(CompactError::Busy)
-            }
-            Err(failure) => {
-                self.poison();
-                Err(failure.into())
-            }
-        }
-    }
-
     /// The meta rows as the last commit left them.
     pub(crate) fn meta(&self) -> Meta {
         self.writer.lock().meta.clone()
@@ -298,6 +287,7 @@ impl Store {
     ) -> Result<(), CommitError> {
         self.check_poison()?;
         let database = self.database.read();
+        let before = writer.meta.clone();
         let done = guard(|| {
             let transaction = begin(&database)?;
             if writer.meta.clean {
@@ -307,9 +297,11 @@ impl Store {
             change(&transaction, writer)?;
             Ok(transaction.commit()?)
         });
-        match &done {
-            Ok(()) => self.applied.store(writer.meta.applied.opstamp.0, Ordering::Release),
-            Err(_) => self.poison(),
+        if done.is_ok() {
+            self.applied.store(writer.meta.applied.opstamp.0, Ordering::Release);
+        } else {
+            writer.meta = before;
+            self.poison();
         }
         Ok(done?)
     }
@@ -348,7 +340,7 @@ fn limit(place: impl FnOnce() -> Place, part: &'static str, len: usize, max: usi
 /// A transaction that is durable when its commit returns, and near-instant to recover.
 ///
 /// Two phases, because customers write the content: redb describes what one phase would let them do.
-fn begin(database: &Database) -> Result<WriteTransaction, Failure> {
+pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);
@@ -379,9 +371,7 @@ fn put_rows(transaction: &WriteTransaction, sealer: &mut Sealer, rows: &[Row]) -
         let mut open = transaction.open_table(table.definition())?;
         for Row { key, value, .. } in rows {
             match value {
-                Some(value) => {
-                    open.insert(key.as_slice(), sealer.seal(table.kind(), key, value).bytes)?
-                }
+                Some(value) => open.insert(key.as_slice(), sealer.seal(table.kind(), key, value).bytes)?,
                 None => open.remove(key.as_slice())?,
             };
         }
@@ -389,18 +379,11 @@ fn put_rows(transaction: &WriteTransaction, sealer: &mut Sealer, rows: &[Row]) -
     Ok(())
 }
 
-fn put_meta(
-    transaction: &WriteTransaction,
-    sealer: &mut Sealer,
-    meta: &Meta,
-    row: MetaRow,
-) -> Result<(), Failure> {
+fn put_meta(transaction: &WriteTransaction, sealer: &mut Sealer, meta: &Meta, row: MetaRow) -> Result<(), Failure> {
     let mut table = transaction.open_table(META)?;
     let name = row.name();
     match meta.value(row) {
-        Some(value) => {
-            table.insert(name, sealer.seal(Kind::Meta, name.as_bytes(), &value).bytes)?
-        }
+        Some(value) => table.insert(name, sealer.seal(Kind::Meta, name.as_bytes(), &value).bytes)?,
         None => table.remove(name)?,
     };
     Ok(())
@@ -412,9 +395,8 @@ fn cut(transaction: &WriteTransaction, upto: Opstamp) -> Result<LogEdge, Failure
     let start = {
         let missing = Damaged { place: Place::Log(upto), defect: Defect::Missing };
         let row = table.remove(upto.0)?.ok_or(missing)?;
-        log::LogRow::open(upto, row.value())?.edge()
+        log::LogRow::open(&mut Opener::default(), upto, row.value())?.edge()
     };
     table.retain_in(..upto.0, |_, _| false)?;
     Ok(start)
 }
-

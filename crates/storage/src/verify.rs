@@ -73,7 +73,7 @@ impl Store {
             Ok(())
         });
         verification.note(read)?;
-        (verification.snapshots, verification.rejected) = self.check_snapshots(reader.meta());
+        (verification.snapshots, verification.rejected) = self.check_snapshots();
         Ok(verification)
     }
 

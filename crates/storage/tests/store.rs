@@ -211,6 +211,32 @@ fn a_reader_keeps_its_moment() {
 }
 
 #[test]
+fn readers_beside_a_writer_see_whole_batches_only() {
+    let (_bench, store) = Bench::new();
+    let last = 60;
+    let rows = |n: u64| [Table::Tickets, Table::Facts].map(|table| put(table, b"k", &n.to_le_bytes())).into();
+    store.commit(&Batch { log: vec![(Opstamp(1), Vec::new())], rows: rows(1) }).unwrap();
+    std::thread::scope(|scope| {
+        let read = || {
+            let mut seen = 0;
+            while seen < last {
+                let reader = store.reader().unwrap();
+                let rows = [Table::Tickets, Table::Facts].map(|table| reader.get(table, b"k").unwrap().unwrap());
+                assert!(reader.applied().0 >= seen, "time goes back");
+                seen = reader.applied().0;
+                assert_eq!(rows, [seen.to_le_bytes(), seen.to_le_bytes()]);
+            }
+        };
+        scope.spawn(read);
+        scope.spawn(read);
+        for n in 2..=last {
+            store.commit(&Batch { log: vec![(Opstamp(n), Vec::new())], rows: rows(n) }).unwrap();
+            assert_eq!(store.applied(), Opstamp(n));
+        }
+    });
+}
+
+#[test]
 fn a_wrong_batch_is_refused_and_changes_nothing() {
     let (_bench, store) = Bench::new();
     commit_bodies(&store, &[b"one"]);
@@ -388,7 +414,7 @@ fn flipped_bits_in_an_unclean_database_never_change_an_answer() {
             (applied, ..) => panic!("round {round}: {at} bit {bit} goes back to {applied}"),
         }
     }
-    assert!(found > 50, "{found}");
+    assert!(found > 20, "{found}");
 }
 
 #[test]
@@ -425,6 +451,33 @@ fn a_clean_open_trusts_the_mark_and_an_unclean_one_checks_every_page() {
         }
         assert!(bench.open().is_err(), "damage does not go away by itself");
     }
+}
+
+#[test]
+fn after_a_failed_commit_every_commit_and_read_is_refused() {
+    let (bench, store) = Bench::new();
+    commit_bodies(&store, &[b"a"]);
+    drop(store);
+    let data = DataDir::open(bench.dir.path()).unwrap().with_cache_bytes(0);
+    let store = data.open_tenant(&id()).unwrap();
+    let reader = store.reader().unwrap();
+    let len = fs::metadata(bench.file()).unwrap().len();
+    let file = fs::OpenOptions::new().write(true).open(bench.file()).unwrap();
+    file.set_len(0).unwrap();
+    file.set_len(len).unwrap();
+    let batch = Batch { log: vec![(Opstamp(2), b"b".to_vec())], rows: vec![put(Table::Facts, b"k", b"v")] };
+    let failed = store.commit(&batch);
+    assert!(matches!(failed, Err(CommitError::Damaged(_) | CommitError::Database(_))), "{failed:?}");
+    assert_eq!(store.applied(), Opstamp(1), "what failed is not applied");
+    assert!(matches!(store.commit(&batch), Err(CommitError::Poisoned)));
+    assert!(matches!(store.commit(&Batch::default()), Err(CommitError::Poisoned)));
+    assert!(matches!(store.cut_log(Opstamp(1)), Err(CommitError::Poisoned)));
+    assert!(matches!(store.mark_clean(), Err(CommitError::Poisoned)));
+    assert!(matches!(store.get(Table::Facts, b"k"), Err(ReadError::Poisoned)));
+    assert!(matches!(read_log(&store, 0), Err(ReadError::Poisoned)));
+    assert!(matches!(store.compact(), Err(CompactError::Poisoned)));
+    assert!(store.open_snapshot().is_err());
+    assert!(matches!(reader.get(Table::Facts, b"k"), Err(ReadError::Poisoned)));
 }
 
 #[test]
@@ -466,14 +519,15 @@ fn what_was_deleted_is_gone_from_the_file_after_cutting_and_compacting() {
     let (bench, store) = Bench::new();
     let secret = b"SECRET-OF-TICKET-17";
     let key = |n: u64| n.to_be_bytes().to_vec();
-    let value = |n: u64| if n % 3 == 0 { secret.to_vec() } else { format!("kept {n}").into_bytes() };
+    let value = |n: u64| if n.is_multiple_of(3) { secret.to_vec() } else { format!("kept {n}").into_bytes() };
     for n in 1..=400 {
         let rows = vec![Row { table: Table::Texts, key: key(n), value: Some(value(n)) }];
         store.commit(&Batch { log: vec![(Opstamp(n), value(n))], rows }).unwrap();
     }
     let holds = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret);
     assert!(holds(&fs::read(bench.file()).unwrap()));
-    let rows = (1..=400).filter(|n| n % 3 == 0).map(|n| Row { table: Table::Texts, key: key(n), value: None });
+    let rows =
+        (1..=400).filter(|n: &u64| n.is_multiple_of(3)).map(|n| Row { table: Table::Texts, key: key(n), value: None });
     store.commit(&Batch { log: vec![(Opstamp(401), b"erase".to_vec())], rows: rows.collect() }).unwrap();
     store.cut_log(Opstamp(401)).unwrap();
     store.compact().unwrap();

@@ -100,10 +100,7 @@ fn commenters_are_the_authors_of_public_text() {
         text(1, "c5", TextClass::Public, "", "f"),
     ]);
     assert_eq!(field(&world, 1, "commenter"), "anna,bob,eve");
-    apply(
-        &mut world,
-        &[text(1, "c1", TextClass::Private, "bob", "a"), gone(text(1, "c2", TextClass::Public, "", ""))],
-    );
+    apply(&mut world, &[text(1, "c1", TextClass::Private, "bob", "a"), gone(text(1, "c2", TextClass::Public, "", ""))]);
     assert_eq!(field(&world, 1, "commenter"), "eve");
     assert!(matches!(refused(&mut world, &ticket(1, &[("commenter", "x")])), Refusal::Derived(_)));
 }

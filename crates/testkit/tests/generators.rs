@@ -106,7 +106,8 @@ fn every_kind_of_expression_occurs() {
     let mut rng = Rng::with_seed(1);
     let scene = Scene::new(&mut rng);
     let texts: Vec<_> = (0..3000).map(|_| scene.expr(&mut rng, 3).to_string()).collect();
-    for part in ["all", "none", " = me", " has me", "no ", "!", " & ", " | ", " + ", " - ", "members(", "under(", "my."] {
+    for part in ["all", "none", " = me", " has me", "no ", "!", " & ", " | ", " + ", " - ", "members(", "under(", "my."]
+    {
         assert!(texts.iter().any(|text| text.contains(part)), "{part}");
     }
     for part in ["tenant.", "[full]", "{me}", "life in", "org in", "\""] {

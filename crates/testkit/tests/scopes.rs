@@ -162,9 +162,8 @@ fn flags_feed_the_relations_of_the_tenant_and_outweigh_direct_facts() {
 #[test]
 fn shared_organizations_are_direct_ones_and_own_ones_that_the_tenant_shares() {
     let org = |key, id| ticket(key, &[("organization", id)]);
-    let shared = |id, shared| {
-        value("organization", id, None, GroupFlags { shared: Some(shared), ..GroupFlags::default() })
-    };
+    let shared =
+        |id, shared| value("organization", id, None, GroupFlags { shared: Some(shared), ..GroupFlags::default() });
     let facts = [
         org(1, "own-shared"),
         org(2, "own"),

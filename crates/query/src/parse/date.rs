@@ -39,7 +39,9 @@ pub(super) fn read(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Writte
     }
     let from = moment(text, zone)?;
     let length = if text.contains(['.', ',']) { 1 } else { 1000 };
-    let until = in_range(from.0.checked_add(length))?;
+    // The end must be a moment that can be written, too.
+    let until = from.0.checked_add(length).filter(|until| jiff::Timestamp::from_millisecond(*until).is_ok());
+    let until = until.map(Timestamp).ok_or(Fault::OutOfRange)?;
     Ok(Written::Moment { from, until })
 }
 
@@ -54,14 +56,10 @@ fn first_moment(day: civil::Date, zone: &TimeZone) -> Result<Timestamp, Fault> {
     Ok(Timestamp(zoned.timestamp().as_millisecond()))
 }
 
-/// A full date and time, down to the millisecond it lies in.
+/// A full date and time, rounded to milliseconds as the values of tickets are.
 fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, Fault> {
-    let whole = |at: jiff::Timestamp| {
-        let millis = at.as_nanosecond().div_euclid(1_000_000);
-        in_range(i64::try_from(millis).ok())
-    };
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return whole(at);
+        return Ok(Timestamp(at.as_millisecond()));
     }
     // What has an offset that could not be read must not be taken for a time without one.
     let time = text.get(10..).filter(|time| time.len() > 1).ok_or(Fault::Shape)?;
@@ -69,12 +67,8 @@ fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, Fault> {
         return Err(Fault::Shape);
     }
     let civil: civil::DateTime = text.parse().ok().ok_or(Fault::Shape)?;
-    whole(civil.to_zoned(zone.clone()).ok().ok_or(Fault::OutOfRange)?.timestamp())
-}
-
-fn in_range(millis: Option<i64>) -> Result<Timestamp, Fault> {
-    let millis = millis.filter(|millis| jiff::Timestamp::from_millisecond(*millis).is_ok());
-    millis.map(Timestamp).ok_or(Fault::OutOfRange)
+    let zoned = civil.to_zoned(zone.clone()).ok().ok_or(Fault::OutOfRange)?;
+    Ok(Timestamp(zoned.timestamp().as_millisecond()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

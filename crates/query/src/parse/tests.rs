@@ -150,6 +150,13 @@ fn a_repeated_key_is_or_and_a_repeated_exclusion_is_and() {
     assert_eq!(read("tags:a status:open tags:\"b c\" tags:none"), only(merged).and(open));
     let not = |text| Clause::one_of(tags, vec![unquoted(text)]).negate();
     assert_eq!(read("-tags:a -tags:b"), only(not("a")).and(not("b")));
+    let among = Clause::one_of(tags, vec![unquoted("c"), unquoted("d")]);
+    assert_eq!(read("-tags:a tags:c -tags:b tags:d"), only(not("a")).and(among).and(not("b")));
+    let about = |text| word(WordScope::Subject, text);
+    let either =
+        WordClause { any_of: vec![WordPattern::Word("c3".into()), WordPattern::Word("d4".into())], ..about("") };
+    let query = Query::everything().and_word(about("a1").negate()).and_word(either).and_word(about("b2").negate());
+    assert_eq!(read("-subject:a1 subject:c3 -subject:b2 subject:d4"), query);
     assert_eq!(read("id:1 id:x-1 id:\"*\""), only(Clause::keys(vec![1.into(), key("x-1"), key("*")])));
     let subject = WordClause {
         any_of: vec![WordPattern::Word("a1".into()), WordPattern::Prefix("b2".into())],
@@ -173,6 +180,10 @@ fn comparisons_on_one_key_are_and() {
     assert_eq!(query, only(Clause::within(created, between)));
     let same_start = read("created>=2026-01-05 created>2026-01-05");
     assert_eq!(same_start, only(Clause::within(created, later("2026-01-05"))));
+    assert_eq!(read("created>2026-01-05 created>=2026-01-05"), same_start);
+    let closed = read("created<=2026-01-05 created<2026-01-05");
+    assert_eq!(closed, read("created<2026-01-05 created<=2026-01-05"));
+    assert_eq!(closed, read("created<2026-01-05"));
     let not_early = Clause::within(created, later("2026-01-05")).negate();
     let not_late = Clause::within(created, later("2026-02-01")).negate();
     assert_eq!(read("-created>2026-01-05 -created>2026-02-01"), only(not_early).and(not_late));
@@ -233,6 +244,15 @@ fn a_compared_day_means_its_first_moment() {
     ] {
         let query = read(&format!("due_date{operator}2026-01-05"));
         assert_eq!(query, only(Clause::within(field("due_at"), interval)), "{operator}");
+    }
+}
+
+#[test]
+fn a_written_date_is_rounded_like_a_stored_one() {
+    for text in ["1969-12-31T23:59:59.9995Z", "1970-01-01T00:00:00.0005Z", "2026-01-05T09:00:00.1239Z"] {
+        let from = at(text);
+        let expected = Clause::one_of(field("created"), vec![Pattern::During { from, until: Timestamp(from.0 + 1) }]);
+        assert_eq!(read(&format!("created:{text}")), only(expected), "{text}");
     }
 }
 
@@ -342,7 +362,9 @@ fn free_words_are_kept_as_written() {
 
 #[test]
 fn invisible_marks_separate_and_joiners_do_not() {
-    for mark in ["\u{0}", "\u{200f}", "\u{202e}", "\u{2066}", "\u{feff}", "\u{200b}", "\u{a0}", "\u{3000}", "\u{85}"] {
+    for mark in [
+        "\u{0}", "\u{200f}", "\u{202e}", "\u{2066}", "\u{feff}", "\u{200b}", "\u{2060}", "\u{a0}", "\u{3000}", "\u{85}",
+    ] {
         let query = read(&format!("tags:a{mark}status:b"));
         assert_eq!(query.filter.len(), 2, "{mark:?}");
         assert_eq!(read(&format!("ab{mark}cd")).words.len(), 2, "{mark:?}");
@@ -694,6 +716,13 @@ fn a_built_query_prints_as_itself_or_as_what_does_not_parse() {
         .and_word(WordClause::new(WordScope::Note, WordPattern::Phrase(vec!["a\\".into(), "\"b".into()])))
         .ordered(Sort { by: SortKey::Key, direction: Direction::Ascending });
     assert_eq!(parse(&built.to_text(&schema), &context).unwrap().without_spans(), built);
+
+    let lazy = |name, text| only(Clause::one_of(field(name), vec![unquoted(text)]));
+    for (name, text) in [("assignee", "me"), ("tags", "none"), ("tags", "a b"), ("tags", "*"), ("tags", "")] {
+        let printed = lazy(name, text).to_text(&schema);
+        let meant = only(Clause::is(field(name), text));
+        assert_eq!(parse(&printed, &context).unwrap().without_spans(), meant, "{printed}");
+    }
 
     let text = Query::everything().and_word(word(WordScope::Anywhere, "status:open")).to_text(&schema);
     assert_eq!(text, "\"status:open\"");

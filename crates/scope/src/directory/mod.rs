@@ -13,7 +13,8 @@ use ticketscope_model::{
 };
 
 use crate::{
-    DefaultGate, Expr, NameError, Role, RoleError, Scope, check, expr, preset::preset,
+    DefaultGate, Expr, NameError, Role, RoleError, Scope, check, expr,
+    preset::preset,
     resolve::resolve,
     verb::{VIEW, VIEW_PRIVATE, VIEW_SIDE},
 };
@@ -199,6 +200,12 @@ impl Directory {
         self.relations.remove(principal, &rel, value, level);
     }
 
+    /// Takes away what a principal holds of a relation without a level; what it holds at levels stays.
+    pub fn remove_ungraded_rel(&mut self, principal: &str, rel: &str, value: &str) {
+        let rel = self.canonical(&rel.into());
+        self.relations.remove_ungraded(principal, &rel, value);
+    }
+
     /// The values of a relation of a principal as they are stated, in order, at whatever level.
     pub fn relation_values(&self, principal: &str, rel: &str) -> impl Iterator<Item = &Arc<str>> {
         let rel = self.canonical(&rel.into());
@@ -264,9 +271,7 @@ impl Directory {
     pub fn preview(&self, principal: &str, expr: &Expr, gate: DefaultGate) -> Result<Scope, UnknownPrincipal> {
         match self.standing(principal)? {
             Standing::Inactive => Ok(Scope::nothing()),
-            Standing::Role(_) | Standing::NoRole | Standing::UnknownRole(_) => {
-                Ok(self.resolved(principal, expr, gate))
-            }
+            Standing::Role(_) | Standing::NoRole | Standing::UnknownRole(_) => Ok(self.resolved(principal, expr, gate)),
         }
     }
 

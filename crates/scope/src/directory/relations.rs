@@ -8,9 +8,12 @@ pub(crate) const FULL: &str = "full";
 /// What each principal is related to, and at which levels. A clone is O(1), a change O(log n).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Relations {
-    of: HashTrieMapSync<Arc<str>, HashTrieMapSync<Arc<str>, RedBlackTreeMapSync<Arc<str>, Grades>>>,
+    of: HashTrieMapSync<Arc<str>, OfPrincipal>,
     len: usize,
 }
+
+/// The values of one principal by relation, each with how it is held.
+type OfPrincipal = HashTrieMapSync<Arc<str>, RedBlackTreeMapSync<Arc<str>, Grades>>;
 
 /// How a value is held. It is held as long as one of the two says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,13 +48,22 @@ impl Relations {
 
     /// Removes one level, or the value altogether.
     pub(crate) fn remove(&mut self, principal: &str, rel: &str, value: &str, level: Option<&str>) {
+        self.edit(principal, rel, value, |grades| match level {
+            None => *grades = Grades::default(),
+            Some(level) => grades.levels.retain(|held| **held != *level),
+        });
+    }
+
+    /// Removes what is held without a level, and leaves the levels.
+    pub(crate) fn remove_ungraded(&mut self, principal: &str, rel: &str, value: &str) {
+        self.edit(principal, rel, value, |grades| grades.ungraded = false);
+    }
+
+    fn edit(&mut self, principal: &str, rel: &str, value: &str, edit: impl FnOnce(&mut Grades)) {
         let Some(rels) = self.of.get_mut(principal) else { return };
         let Some(values) = rels.get_mut(rel) else { return };
         let Some(grades) = values.get_mut(value) else { return };
-        match level {
-            None => *grades = Grades::default(),
-            Some(level) => grades.levels.retain(|held| **held != *level),
-        }
+        edit(grades);
         if *grades == Grades::default() {
             values.remove_mut(value);
             self.len -= 1;

@@ -44,9 +44,7 @@ pub(super) fn expr(expr: &Expr, widens: bool) -> Result<(), Widening> {
         Expr::All | Expr::None | Expr::Unset(_) => Ok(()),
         Expr::In { set: values, .. } => set(values, widens),
         Expr::Not(inner) => self::expr(inner, !widens),
-        Expr::And(operands) | Expr::Or(operands) => {
-            operands.iter().try_for_each(|operand| self::expr(operand, widens))
-        }
+        Expr::And(operands) | Expr::Or(operands) => operands.iter().try_for_each(|operand| self::expr(operand, widens)),
     }
 }
 

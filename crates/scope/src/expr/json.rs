@@ -5,7 +5,8 @@ use thiserror::Error;
 use ticketscope_model::{RelationSide, Schema};
 
 use super::{
-    Expr, MAX_ATOMS, MAX_BYTES, MAX_DEPTH, NameError, ParseError, Set, Widening, fail_closed, names, parse, tree_of,
+    Expr, MAX_ATOMS, MAX_BYTES, MAX_DEPTH, MAX_VALUES, NameError, ParseError, Set, Widening, fail_closed, names, parse,
+    tree_of,
 };
 
 /// Why a JSON text is no expression, and where.
@@ -56,6 +57,9 @@ pub enum JsonErrorKind {
     /// More than [`MAX_ATOMS`].
     #[error("an expression must not have more than {MAX_ATOMS} atoms and set terms")]
     TooManyAtoms,
+    /// More than [`MAX_VALUES`], which only repeated `"view"` can reach.
+    #[error("an expression must not hold more than {MAX_VALUES} values")]
+    TooManyValues,
 }
 
 const NODE: &str = "`all`, `any`, `not`, `in`, `unset` or \"view\"";
@@ -72,7 +76,7 @@ pub(super) fn read(json: &str, root: &str, schema: &Schema, view: Option<&Expr>)
         return parse::parse(text, schema, view).map_err(|e| fail(e.into()));
     }
     let mut reader =
-        Reader { schema, view, path: root.to_owned(), tree: "".into(), depth: 0, atoms: 0, widens: false };
+        Reader { schema, view, path: root.to_owned(), tree: "".into(), depth: 0, atoms: 0, values: 0, widens: false };
     let expr = reader.node(&value)?;
     if expr.height() > MAX_DEPTH {
         return Err(fail(JsonErrorKind::TooDeep));
@@ -116,6 +120,7 @@ struct Reader<'a> {
     tree: Arc<str>,
     depth: usize,
     atoms: usize,
+    values: usize,
     /// Whether an empty set at this place would show more tickets.
     widens: bool,
 }
@@ -148,15 +153,21 @@ impl Reader<'_> {
 
     /// The operands of `all` or `any`; without any, the node is itself an atom.
     fn operands(&mut self, value: &Value) -> Read<Vec<Expr>> {
-        let operands = self.nested(|reader| reader.list(value, Self::node))?;
-        self.count(usize::from(operands.is_empty()))?;
-        Ok(operands)
+        if value.as_array().is_some_and(Vec::is_empty) {
+            self.count(1)?;
+            return Ok(Vec::new());
+        }
+        self.nested(|reader| reader.list(value, Self::node))
     }
 
     fn reference(&mut self) -> Read<Expr> {
         let view = self.view.ok_or_else(|| self.fail(JsonErrorKind::View))?;
         fail_closed::expr(view, self.widens).map_err(|e| self.fail(e.into()))?;
         self.count(view.atoms())?;
+        self.values += view.values();
+        if self.values > MAX_VALUES {
+            return Err(self.fail(JsonErrorKind::TooManyValues));
+        }
         Ok(view.clone())
     }
 
@@ -225,7 +236,7 @@ impl Reader<'_> {
         let level = level.map(|level| {
             self.at_key("level", |reader| {
                 let name = reader.text(level, "the name of a level")?;
-                if !is_name(name) {
+                if !names::is_word(name) {
                     return Err(reader.expected("the name of a level", level));
                 }
                 let name: Arc<str> = name.into();
@@ -244,6 +255,7 @@ impl Reader<'_> {
             Value::Bool(flag) => Ok(flag.to_string().into()),
             other => Err(reader.expected("a string or an integer", other)),
         })?;
+        self.values += values.len();
         fail_closed::constant(values.len(), self.widens).map_err(|e| self.fail(e.into()))?;
         Ok(Set::Const(values))
     }
@@ -339,10 +351,4 @@ impl Reader<'_> {
     fn fail(&self, kind: JsonErrorKind) -> JsonError {
         JsonError { path: self.path.clone(), kind }
     }
-}
-
-fn is_name(text: &str) -> bool {
-    !text.starts_with(|c: char| c.is_ascii_digit())
-        && !text.is_empty()
-        && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
 }

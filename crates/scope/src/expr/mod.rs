@@ -29,6 +29,10 @@ pub const MAX_DEPTH: usize = 60;
 /// The most atoms of an expression; an atom over a set counts once for each term of the set.
 pub const MAX_ATOMS: usize = 1024;
 
+/// The most values in the constant sets of an expression: as many as fit into its text. Only an expression that repeats
+/// `view` could hold more.
+pub const MAX_VALUES: usize = MAX_BYTES / 2;
+
 /// A scope expression: which tickets, seen from one principal. Two expressions are equal if they are the same tree,
 /// however they were written.
 ///
@@ -215,15 +219,20 @@ impl Expr {
         }
     }
 
+    /// How many values its constant sets hold, as [`MAX_VALUES`] counts them.
+    pub(crate) fn values(&self) -> usize {
+        let mut values = 0;
+        self.visit_atoms(&mut |_, set| values += set.map_or(0, Set::constants));
+        values
+    }
+
     /// How many composite nodes stand above its deepest leaf.
     pub(crate) fn height(&self) -> usize {
         match self {
             Self::All | Self::None | Self::Unset(_) => 0,
             Self::In { set, .. } => set.height(),
             Self::Not(inner) => 1 + inner.height(),
-            Self::And(operands) | Self::Or(operands) => {
-                1 + operands.iter().map(Self::height).fold(0, usize::max)
-            }
+            Self::And(operands) | Self::Or(operands) => 1 + operands.iter().map(Self::height).fold(0, usize::max),
         }
     }
 
@@ -233,7 +242,11 @@ impl Expr {
             Self::In { field, set } => visit(field, Some(set)),
             Self::Unset(field) => visit(field, None),
             Self::Not(inner) => inner.visit_atoms(visit),
-            Self::And(operands) | Self::Or(operands) => operands.iter().for_each(|operand| operand.visit_atoms(visit)),
+            Self::And(operands) | Self::Or(operands) => {
+                for operand in operands {
+                    operand.visit_atoms(visit);
+                }
+            }
         }
     }
 }
@@ -262,6 +275,16 @@ impl Set {
         }
     }
 
+    fn constants(&self) -> usize {
+        match self {
+            Self::Me | Self::My { .. } | Self::Tenant { .. } => 0,
+            Self::Const(values) => values.len(),
+            Self::Members(inner) | Self::Under { set: inner, .. } => inner.constants(),
+            Self::Union(terms) => terms.iter().map(Self::constants).sum(),
+            Self::Diff(left, right) => left.constants() + right.constants(),
+        }
+    }
+
     fn height(&self) -> usize {
         match self {
             Self::Me | Self::My { .. } | Self::Tenant { .. } | Self::Const(_) => 0,
@@ -278,7 +301,11 @@ impl Set {
                 found.insert(Arc::clone(rel));
             }
             Self::Members(inner) | Self::Under { set: inner, .. } => inner.collect_relations(found),
-            Self::Union(terms) => terms.iter().for_each(|term| term.collect_relations(found)),
+            Self::Union(terms) => {
+                for term in terms {
+                    term.collect_relations(found);
+                }
+            }
             Self::Diff(left, right) => {
                 left.collect_relations(found);
                 right.collect_relations(found);

@@ -17,7 +17,9 @@ pub enum NameError {
         near: Option<String>,
     },
     /// A field that has no set of values to compare with.
-    #[error("field `{field}` is a {kind} field; an expression can only ask for keyword, principal, tree and flag fields")]
+    #[error(
+        "field `{field}` is a {kind} field; an expression can only ask for keyword, principal, tree and flag fields"
+    )]
     NotKeyword {
         /// The field.
         field: Arc<str>,
@@ -50,6 +52,20 @@ fn did_you_mean(near: Option<&str>) -> String {
 /// What an error shows of a name: enough to find it, never all of a hostile one.
 pub(super) fn shown(name: &str) -> String {
     name.chars().take(64).collect()
+}
+
+/// How many bytes of `text` are a name, from its beginning. Letters that no known name has are read as well, so that
+/// an error shows the name as it was meant.
+pub(super) fn word_len(text: &str) -> usize {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        return 0;
+    }
+    text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())
+}
+
+/// Whether `text` is a name and nothing else.
+pub(super) fn is_word(text: &str) -> bool {
+    !text.is_empty() && word_len(text) == text.len()
 }
 
 pub(super) fn field(schema: &Schema, name: &str) -> Result<FieldRef, NameError> {

@@ -3,7 +3,9 @@ use std::sync::Arc;
 use thiserror::Error;
 use ticketscope_model::{RelationSide, Schema, Span};
 
-use super::{Expr, FieldRef, MAX_ATOMS, MAX_BYTES, MAX_DEPTH, NameError, Set, Widening, fail_closed, names, tree_of};
+use super::{
+    Expr, FieldRef, MAX_ATOMS, MAX_BYTES, MAX_DEPTH, MAX_VALUES, NameError, Set, Widening, fail_closed, names, tree_of,
+};
 
 /// Why a text is no expression, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,6 +46,9 @@ pub enum ParseErrorKind {
     /// More than [`MAX_ATOMS`].
     #[error("an expression must not have more than {MAX_ATOMS} atoms and set terms")]
     TooManyAtoms,
+    /// More than [`MAX_VALUES`], which only repeated `view` can reach.
+    #[error("an expression must not hold more than {MAX_VALUES} values")]
+    TooManyValues,
 }
 
 /// Reads `text`; `view` is what the atom `view` stands for, where it may stand.
@@ -52,7 +57,8 @@ pub(super) fn parse(text: &str, schema: &Schema, view: Option<&Expr>) -> Result<
     if text.len() > MAX_BYTES {
         return Err(ParseError { span: whole, kind: ParseErrorKind::TooLong(text.len()) });
     }
-    let mut parser = Parser { text, at: 0, schema, view, tree: "".into(), depth: 0, atoms: 0, widens: false };
+    let mut parser =
+        Parser { text, at: 0, schema, view, tree: "".into(), depth: 0, atoms: 0, values: 0, widens: false };
     let expr = parser.union()?;
     parser.blank();
     if parser.at < text.len() {
@@ -75,6 +81,7 @@ struct Parser<'a> {
     tree: Arc<str>,
     depth: usize,
     atoms: usize,
+    values: usize,
     /// Whether an empty set at this place would show more tickets.
     widens: bool,
 }
@@ -135,6 +142,10 @@ impl<'a> Parser<'a> {
         let view = self.view.ok_or_else(|| at(span, ParseErrorKind::View))?;
         fail_closed::expr(view, self.widens).map_err(|e| at(span, e.into()))?;
         self.count(view.atoms())?;
+        self.values += view.values();
+        if self.values > MAX_VALUES {
+            return Err(at(span, ParseErrorKind::TooManyValues));
+        }
         Ok(view.clone())
     }
 
@@ -273,6 +284,7 @@ impl<'a> Parser<'a> {
         if !me {
             fail_closed::constant(values.len(), self.widens).map_err(|e| at(Span::new(open, self.at), e.into()))?;
         }
+        self.values += values.len();
         let constant = (!values.is_empty() || !me).then_some(Set::Const(values));
         let terms: Vec<_> = constant.into_iter().chain(me.then_some(Set::Me)).collect();
         self.count(terms.len())?;
@@ -301,13 +313,13 @@ impl<'a> Parser<'a> {
                     self.at = open + offset + 1;
                     return Ok(value.into());
                 }
-                '\\' => match chars.next() {
-                    Some((_, escaped @ ('"' | '\\'))) => value.push(escaped),
-                    _ => {
+                '\\' => {
+                    let Some((_, escaped @ ('"' | '\\'))) = chars.next() else {
                         self.at = open + offset;
                         return Err(self.expected("`\\\"` or `\\\\`"));
-                    }
-                },
+                    };
+                    value.push(escaped);
+                }
                 other => value.push(other),
             }
         }
@@ -351,8 +363,8 @@ impl<'a> Parser<'a> {
     fn word(&mut self, expected: &'static str) -> Parsed<(&'a str, Span)> {
         self.blank();
         let rest = &self.text[self.at..];
-        let len = rest.bytes().take_while(|c| c.is_ascii_alphanumeric() || *c == b'_').count();
-        if len == 0 || rest.as_bytes()[0].is_ascii_digit() {
+        let len = names::word_len(rest);
+        if len == 0 {
             return Err(self.expected(expected));
         }
         let span = Span::new(self.at, self.at + len);

@@ -20,7 +20,9 @@ impl Display for Expr {
             Self::And(operands) => {
                 joined(operands, " & ", f, |inner, f| operand(inner, matches!(inner, Self::And(_) | Self::Or(_)), f))
             }
-            Self::Or(operands) => joined(operands, " | ", f, |inner, f| operand(inner, matches!(inner, Self::Or(_)), f)),
+            Self::Or(operands) => {
+                joined(operands, " | ", f, |inner, f| operand(inner, matches!(inner, Self::Or(_)), f))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use ticketscope_model::FieldKind;
 
-use super::{Scene, chance, pick, words::LEVELS};
+use super::{Scene, chance, pick, word, words::LEVELS};
 use crate::oracle::{Expr, Set};
 
 impl Scene {
@@ -33,11 +33,14 @@ impl Scene {
                 let field = self.field(rng, |field| field.kind == FieldKind::Principal).name.to_string();
                 if chance(rng, 50) { Expr::IsMe(field) } else { Expr::HasMe(field) }
             }
-            9 => Expr::one_of("life", *pick(rng, &[&["live"][..], &["live", "archived"], &["spam", "deleted"]])),
+            9 => {
+                let gates = [&["live"][..], &["live", "archived"], &["spam", "deleted"]];
+                Expr::one_of("life", gates[rng.usize(..gates.len())])
+            }
             // A relation held against the field that it is about.
             10..=14 => {
                 let (field, rel) = *pick(rng, RELATED);
-                let set = if chance(rng, 15) { Set::my_at(rel, *pick(rng, LEVELS)) } else { Set::my(rel) };
+                let set = if chance(rng, 15) { Set::my_at(rel, word(rng, LEVELS)) } else { Set::my(rel) };
                 let set = if chance(rng, 20) { set.under() } else { set };
                 Expr::In(alias(rng, field), set)
             }
@@ -54,9 +57,9 @@ impl Scene {
         let part = |rng: &mut Rng| self.set(rng, field, depth.saturating_sub(1));
         match rng.u32(..if depth == 0 { 5 } else { 10 }) {
             0 => Set::Me,
-            1 => Set::tenant(self.relation(rng, true)),
-            2 => Set::my(self.relation(rng, false)),
-            3 => Set::my_at("groups_graded", *pick(rng, LEVELS)),
+            1 => Set::tenant(Self::relation(rng, true)),
+            2 => Set::my(Self::relation(rng, false)),
+            3 => Set::my_at("groups_graded", word(rng, LEVELS)),
             4 => {
                 let known = self.values_of(field);
                 let mut values: Vec<_> = (0..rng.usize(1..4)).map(|_| pick(rng, known).clone()).collect();
@@ -96,7 +99,7 @@ pub(super) fn alias(rng: &mut Rng, field: &str) -> String {
         "department" => "dept",
         "created_at" => "created",
         "updated_at" => "updated",
-        "due_at" => pick(rng, &["due", "due_date"]),
+        "due_at" => word(rng, &["due", "due_date"]),
         "type" => "ticket_type",
         "channel" => "via",
         other => other,

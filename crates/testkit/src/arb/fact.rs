@@ -49,7 +49,7 @@ impl Scene {
 
     /// A relation of a principal. `level` is one of few, or none.
     pub(super) fn rel(&self, rng: &mut Rng) -> Fact {
-        let rel = self.relation(rng, false);
+        let rel = Self::relation(rng, false);
         let graded = rel == "groups_graded" || chance(rng, 10);
         Fact::Rel(RelFact {
             principal: self.person(rng),
@@ -64,7 +64,7 @@ impl Scene {
     }
 
     pub(super) fn tenant_rel(&self, rng: &mut Rng) -> Fact {
-        let rel = self.relation(rng, true);
+        let rel = Self::relation(rng, true);
         let value = pick(rng, self.values_of(rel)).as_str().into();
         Fact::TenantRel(TenantRelFact { rel: rel.into(), value })
     }
@@ -85,11 +85,11 @@ impl Scene {
         })
     }
 
-    /// A patch of one to eight fields, no field twice. Without `adds`, it only sets.
-    pub(super) fn patch(&self, rng: &mut Rng, adds: bool) -> TicketPatch {
+    /// A patch of at most `most` fields, no field twice. Without `adds`, it only sets.
+    pub(super) fn patch(&self, rng: &mut Rng, most: usize, adds: bool) -> TicketPatch {
         let mut fields: Vec<_> = self.fields().collect();
         rng.shuffle(&mut fields);
-        fields.truncate(rng.usize(1..=8));
+        fields.truncate(rng.usize(1..=most));
         let fields = fields.into_iter().map(|field| {
             let change = if adds && field.kind != FieldKind::Text && chance(rng, 20) {
                 let one = self.raw_one(rng, field);
@@ -108,7 +108,7 @@ impl Scene {
         let mut parts = vec!["c1", "c2", "c3"];
         parts.retain(|_| rng.bool());
         let text = parts.into_iter().map(|part| part_of(self, rng, part)).collect();
-        TicketPatch { replace: true, text, ..self.patch(rng, false) }
+        TicketPatch { replace: true, text, ..self.patch(rng, 30, false) }
     }
 
     pub(super) fn text(&self, rng: &mut Rng) -> Fact {
@@ -161,7 +161,7 @@ fn part_of(scene: &Scene, rng: &mut Rng, part: &str) -> TextPart {
         lang: chance(rng, 30).then(|| (*pick(rng, &["en", "fr"])).into()),
         body: sentence(rng),
         author: chance(rng, 70).then(|| scene.person(rng)),
-        at: chance(rng, 50).then(|| Timestamp(scene.now.0 - rng.i64(..1_000_000))),
+        at: chance(rng, 50).then(|| Timestamp(scene.now.0 - rng.i64(0..1_000_000))),
     }
 }
 

@@ -72,7 +72,7 @@ impl Scene {
         }
         for key in &self.keys {
             if chance(rng, 80) {
-                let patch = self.patch(rng, false);
+                let patch = self.patch(rng, 40, false);
                 history.push(None, false, Fact::Ticket(TicketPatch { key: key.clone(), ..patch }));
             }
         }
@@ -92,7 +92,7 @@ impl Scene {
                     history.push(rev, false, bad);
                 }
                 3..=40 => {
-                    let patch = self.patch(rng, true);
+                    let patch = self.patch(rng, 8, true);
                     history.push(rev, false, Fact::Ticket(patch));
                 }
                 other => self.any_change(rng, other, rev, &mut history),
@@ -116,7 +116,7 @@ impl Scene {
             let rev = Some(rng.i64(1..10));
             match rng.u32(..100) {
                 0..=40 => {
-                    let patch = self.patch(rng, false);
+                    let patch = self.patch(rng, 8, false);
                     history.push(rev, false, Fact::Ticket(patch));
                 }
                 other => self.any_change(rng, other, rev, &mut history),
@@ -185,7 +185,9 @@ impl Scene {
         match rng.u32(..4) {
             0 => patch(key, "gruop", RawValue::Text("1".into())),
             1 => patch(key, "created_at", RawValue::Text("yesterday".into())),
-            2 => patch(key, "status", RawValue::List(vec![RawValue::Text("new".into()), RawValue::Text("open".into())])),
+            2 => {
+                patch(key, "status", RawValue::List(vec![RawValue::Text("new".into()), RawValue::Text("open".into())]))
+            }
             _ => match self.text(rng) {
                 Fact::Text { part, .. } => Fact::Text { ticket: TicketKey::Int(404), part },
                 other => other,

@@ -21,6 +21,11 @@ fn pick<'a, T>(rng: &mut Rng, list: &'a [T]) -> &'a T {
     &list[rng.usize(..list.len())]
 }
 
+/// One of a list of words.
+fn word(rng: &mut Rng, list: &[&'static str]) -> &'static str {
+    list[rng.usize(..list.len())]
+}
+
 /// `true` in `percent` of a hundred cases.
 fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(..100) < percent

@@ -12,10 +12,10 @@ use super::{
 use crate::oracle::{Op, Operand, Query, Sort, SortBy, Term, Test, Unit, needs_quotes};
 
 impl Scene {
-    /// A query without free words, of up to five terms that often repeat a key.
+    /// A query without free words, of up to six terms; keys often repeat.
     pub fn query(&self, rng: &mut Rng) -> Query {
         let mut terms = Vec::new();
-        for _ in 0..rng.usize(..4) {
+        for _ in 0..*pick(rng, &[0, 1, 1, 1, 2, 2, 3]) {
             if chance(rng, 8) && !terms.iter().any(|term| matches!(term, Term::Id { .. })) {
                 let ids = self.keys.iter().filter_map(|key| match key {
                     TicketKey::Int(id) if *id >= 0 => Some(*id),
@@ -74,6 +74,10 @@ impl Scene {
                 } else {
                     Test::Is { value: number, quoted: false }
                 }
+            }
+            FieldKind::Flag => {
+                let value = (*pick(rng, &["true", "false", "TRUE"])).to_owned();
+                Test::Is { value, quoted: chance(rng, 30) }
             }
             FieldKind::Principal if chance(rng, 40) => Test::Me,
             _ if !field.order.is_empty() && chance(rng, 40) => {

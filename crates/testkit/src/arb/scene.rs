@@ -6,7 +6,7 @@ use fastrand::Rng;
 use ticketscope_model::{FieldDecl, FieldDef, FieldKind, Schema, SchemaDecl, TicketKey, Timestamp};
 
 use super::{
-    chance, pick,
+    chance, pick, word,
     words::{KEYS, NOW, PEOPLE, ROLES, VALUES},
 };
 use crate::oracle::presets;
@@ -106,6 +106,9 @@ const SHARED_VALUES: &[(&str, &str)] = &[
 
 impl Scene {
     /// A scene; the same for the same state of `rng`.
+    ///
+    /// # Panics
+    /// Never: what it declares is well-formed.
     pub fn new(rng: &mut Rng) -> Self {
         let mut fields = Vec::new();
         for (name, kind, many) in CUSTOM {
@@ -164,17 +167,34 @@ impl Scene {
     }
 
     /// One of the relations of principals, or of the tenant.
-    pub(super) fn relation(&self, rng: &mut Rng, of_tenant: bool) -> &'static str {
+    pub(super) fn relation(rng: &mut Rng, of_tenant: bool) -> &'static str {
         const MY: &[&str] = &[
-            "groups", "groups_graded", "led_groups", "teams", "excluded_teams", "departments", "managed_departments",
-            "organizations", "shared_organizations", "brands", "inboxes", "queues", "led_queues", "levels", "regions",
+            "groups",
+            "groups_graded",
+            "led_groups",
+            "teams",
+            "excluded_teams",
+            "departments",
+            "managed_departments",
+            "organizations",
+            "shared_organizations",
+            "brands",
+            "inboxes",
+            "queues",
+            "led_queues",
+            "levels",
+            "regions",
         ];
         const TENANT: &[&str] = &[
-            "public_groups", "private_groups", "active_groups", "shared_organizations", "levels_reporter",
+            "public_groups",
+            "private_groups",
+            "active_groups",
+            "shared_organizations",
+            "levels_reporter",
             "levels_assignee",
         ];
         let names = if of_tenant { TENANT } else { MY };
-        names[rng.usize(..names.len())]
+        word(rng, names)
     }
 }
 

@@ -102,8 +102,8 @@ pub(super) const NOW: &str = "2026-03-31T12:00:00Z";
 /// Numbers, as they are written.
 pub(super) const NUMBERS: &[f64] = &[-1.5, 0.0, 1.0, 9.0, 10.0, 1e9, 0.1];
 
-/// Words of text parts.
-pub(super) const TEXT: &[&str] = &["printer", "reset", "password", "na\u{ef}ve", "fire", "PASSWORD", "42"];
+/// Words of text parts. None is a number: a bare number in a query may also mean a word.
+pub(super) const TEXT: &[&str] = &["printer", "reset", "password", "na\u{ef}ve", "fire", "PASSWORD"];
 
 /// Levels of graded relations.
 pub(super) const LEVELS: &[&str] = &["read", "change", "write", "full"];

@@ -61,19 +61,18 @@ impl Answers<'_> {
     fn compares(&self, field: &FieldDef, held: &Value, op: Op, operand: &Operand) -> bool {
         match (held, operand) {
             (Value::Date(held), Operand::Ago(amount, unit)) => {
-                op.holds(*held, calendar::ago(self.now(), *amount, *unit))
+                op.holds(held, &calendar::ago(self.now(), *amount, *unit))
             }
             (Value::Date(held), Operand::Literal(text)) => match Timestamp::parse(text) {
-                // Up to a day includes the day; every other comparison is with its first moment.
-                Ok(first) if op == Op::AtMost && is_day(text) => *held < calendar::next_day(first),
-                Ok(moment) => op.holds(*held, moment),
+                // A bare date is compared by its first moment, so that `>` and `<=` are opposites, and `<` and `>=`.
+                Ok(moment) => op.holds(held, &moment),
                 Err(_) => false,
             },
             (Value::Number(held), Operand::Literal(text)) => {
-                text.parse().is_ok_and(|number: f64| op.holds(*held, number))
+                text.parse().is_ok_and(|number: f64| op.holds(held, &number))
             }
             (Value::Keyword(held), Operand::Literal(text)) => match (rank(field, held), rank(field, text)) {
-                (Some(held), Some(other)) => op.holds(held, other),
+                (Some(held), Some(other)) => op.holds(&held, &other),
                 _ => false,
             },
             (Value::Number(_) | Value::Keyword(_), Operand::Ago(..)) => false,
@@ -82,7 +81,7 @@ impl Answers<'_> {
 }
 
 impl Op {
-    fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
+    fn holds<T: PartialOrd>(self, a: &T, b: &T) -> bool {
         match self {
             Self::Less => a < b,
             Self::AtMost => a <= b,

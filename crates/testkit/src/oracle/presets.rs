@@ -50,9 +50,7 @@ pub fn all() -> Vec<(&'static str, Expr)> {
         ("zendesk.groups", zendesk_agent(my("group", "groups"))),
         (
             "zendesk.groups_public",
-            zendesk_agent(
-                Expr::is_in("group", Set::my("groups").plus(Set::tenant("public_groups"))).or(no("group")),
-            ),
+            zendesk_agent(Expr::is_in("group", Set::my("groups").plus(Set::tenant("public_groups"))).or(no("group"))),
         ),
         ("zendesk.organization", zendesk_agent(my("organization", "organizations"))),
         ("zendesk.assigned", zendesk_agent(me("assignee"))),
@@ -62,9 +60,7 @@ pub fn all() -> Vec<(&'static str, Expr)> {
         ("generic.restricted", live().and(me("assignee"))),
         (
             "freshdesk.group",
-            live().and(
-                my("group", "groups").or(me("assignee")).or(my("team", "groups")).or(me("internal_agent")),
-            ),
+            live().and(my("group", "groups").or(me("assignee")).or(my("team", "groups")).or(me("internal_agent"))),
         ),
         ("freshdesk.restricted", live().and(me("assignee").or(me("internal_agent")).or(has("mention")))),
         (
@@ -77,15 +73,11 @@ pub fn all() -> Vec<(&'static str, Expr)> {
             ),
         ),
         ("zammad.search", zammad("read")),
-        (
-            "zammad.agent_customer",
-            zammad("read").or(me("requester")).or(my("organization", "shared_organizations")),
-        ),
+        ("zammad.agent_customer", zammad("read").or(me("requester")).or(my("organization", "shared_organizations"))),
         (
             "zammad.edit",
-            zammad("change").or(me("requester")
-                .or(my("organization", "shared_organizations"))
-                .and(zammad("read").complement())),
+            zammad("change")
+                .or(me("requester").or(my("organization", "shared_organizations")).and(zammad("read").complement())),
         ),
         ("voximplant.agent", me("assignee")),
         (
@@ -104,9 +96,7 @@ pub fn all() -> Vec<(&'static str, Expr)> {
         ("intercom.all_except", me("assignee").or(my("team", "excluded_teams").complement())),
         (
             "osticket.full",
-            osticket_assigned()
-                .or(Expr::is_in("department", departments()))
-                .or(Expr::is_in("ref_dept", departments())),
+            osticket_assigned().or(Expr::is_in("department", departments())).or(Expr::is_in("ref_dept", departments())),
         ),
         ("osticket.assigned_only", osticket_assigned()),
         (
@@ -116,9 +106,7 @@ pub fn all() -> Vec<(&'static str, Expr)> {
         ("servicenow.ess", me("requester").or(me("submitter")).or(has("cc"))),
         (
             "servicenow.private_groups",
-            no("group")
-                .or(Expr::is_in("group", Set::tenant("private_groups")).complement())
-                .or(my("group", "groups")),
+            no("group").or(Expr::is_in("group", Set::tenant("private_groups")).complement()).or(my("group", "groups")),
         ),
         (
             "jira.security",

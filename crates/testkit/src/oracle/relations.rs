@@ -27,9 +27,8 @@ impl World {
         }
     }
 
-    /// `my.rel` and `my.rel[level]`: the level asked for, or `full`. Shared organizations are those given directly
-    /// (at the level asked for) and, where no level is asked for, the principal's own ones that the tenant shares;
-    /// never one that the tenant says is not shared.
+    /// `my.rel` and `my.rel[level]`: the level asked for, or `full`. Shared organizations are those given directly and
+    /// the principal's own ones that the tenant shares, but none that the tenant says is not shared.
     fn my(&self, principal: &str, rel: &str, level: Option<&str>) -> Ids {
         let mut values: Ids = self
             .relation_values(principal, rel)
@@ -37,10 +36,8 @@ impl World {
             .map(|(value, _)| value.to_owned())
             .collect();
         if rel == "shared_organizations" {
-            if level.is_none() {
-                let own = self.my(principal, "organizations", None);
-                values.extend(&own & &self.tenant("shared_organizations"));
-            }
+            let own = self.my(principal, "organizations", level);
+            values.extend(&own & &self.tenant("shared_organizations"));
             values = &values - &self.values_where("organization", |line| line.flags.shared == Some(false));
         }
         values

@@ -27,7 +27,11 @@ impl Rule {
     /// `expr` as it stands for `principal`, under the default life gate unless it names `life` itself.
     pub fn bind(world: &World, expr: &Expr, principal: &str) -> Self {
         let rule = Self::of(world, expr, principal);
-        if expr.names(world.schema(), "life") { rule } else { Self::And(Box::new(Self::default_gate()), Box::new(rule)) }
+        if expr.names(world.schema(), "life") {
+            rule
+        } else {
+            Self::And(Box::new(Self::default_gate()), Box::new(rule))
+        }
     }
 
     /// Live and archived tickets.
@@ -70,10 +74,12 @@ impl Rule {
     }
 }
 
-/// The field whose parents `under()` follows for values of `field`: referred departments are departments.
+/// The field whose parents `under()` follows for values of `field`: referred departments and teams are
+/// departments and teams.
 fn tree_of(field: &str) -> &str {
     match field {
         "ref_dept" => "department",
+        "ref_team" => "team",
         other => other,
     }
 }

@@ -151,9 +151,8 @@ impl Ticket {
                     row.parts.insert(name.clone(), part.clone());
                 }
             }
-            let public = |class: TextClass| {
-                matches!(class, TextClass::Subject | TextClass::Description | TextClass::Public)
-            };
+            let public =
+                |class: TextClass| matches!(class, TextClass::Subject | TextClass::Description | TextClass::Public);
             let commenters = row
                 .parts
                 .values()

@@ -1,0 +1,305 @@
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+use ticketscope_model::TicketOrd;
+
+use crate::{
+    block::Block,
+    builder::SetBuilder,
+    ords::U32s,
+    set::{Blocks, LIST_MAX, Piece, Repr, TicketSet, high, low},
+};
+
+impl TicketSet {
+    /// The members that `other` has too.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (&self.0, &other.0) {
+            (Repr::Blocks(a), Repr::Blocks(b)) => {
+                let mut list = Vec::with_capacity(a.list.len().min(b.list.len()));
+                both(a, b, |number, a, b| {
+                    if Arc::ptr_eq(a, b) {
+                        list.push((number, Arc::clone(a)));
+                        return;
+                    }
+                    let bitmap = a.bitmap() & b.bitmap();
+                    if !bitmap.is_empty() {
+                        list.push((number, Arc::new(Block::new(bitmap))));
+                    }
+                });
+                Self::from_blocks(list)
+            }
+            (_, Repr::List(list)) if list.len() <= self.len() as usize => self.filter(list, true),
+            (Repr::List(list), _) => other.filter(list, true),
+            (_, Repr::List(list)) => self.filter(list, true),
+        }
+    }
+
+    /// How many members `other` has too, without making the set.
+    pub fn and_len(&self, other: &Self) -> u32 {
+        match (&self.0, &other.0) {
+            (Repr::Blocks(a), Repr::Blocks(b)) => {
+                let mut len = 0;
+                both(a, b, |_, a, b| {
+                    len += if Arc::ptr_eq(a, b) { u64::from(a.len()) } else { a.bitmap().intersection_len(b.bitmap()) };
+                });
+                u32::try_from(len).unwrap_or(u32::MAX)
+            }
+            (_, Repr::List(list)) if list.len() <= self.len() as usize => self.count_of(list),
+            (Repr::List(list), _) => other.count_of(list),
+            (_, Repr::List(list)) => self.count_of(list),
+        }
+    }
+
+    /// Whether any member is `other`'s too.
+    pub fn intersects(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Repr::Blocks(a), Repr::Blocks(b)) => {
+                let mut met = false;
+                both(a, b, |_, a, b| met = met || !a.bitmap().is_disjoint(b.bitmap()));
+                met
+            }
+            (_, Repr::List(list)) if list.len() <= self.len() as usize => {
+                list.iter().any(|ord| self.contains(TicketOrd(ord)))
+            }
+            (Repr::List(list), _) => list.iter().any(|ord| other.contains(TicketOrd(ord))),
+            (_, Repr::List(list)) => list.iter().any(|ord| self.contains(TicketOrd(ord))),
+        }
+    }
+
+    /// The members that `other` lacks.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        if other.is_empty() {
+            return self.clone();
+        }
+        match (&self.0, &other.0) {
+            (Repr::List(list), _) => other.filter(list, false),
+            (Repr::Blocks(a), _) => {
+                let mut kept = Vec::with_capacity(a.list.len());
+                for (number, block) in &a.list {
+                    let bitmap = match other.piece(*number) {
+                        None => {
+                            kept.push((*number, Arc::clone(block)));
+                            continue;
+                        }
+                        Some(Piece::Block(gone)) => block.bitmap() - gone.bitmap(),
+                        Some(piece @ Piece::List(..)) => {
+                            let mut bitmap = block.bitmap().clone();
+                            piece.for_each(|low| {
+                                bitmap.remove(u32::from(low));
+                            });
+                            bitmap
+                        }
+                    };
+                    if !bitmap.is_empty() {
+                        kept.push((*number, Arc::new(Block::new(bitmap))));
+                    }
+                }
+                Self::from_blocks(kept)
+            }
+        }
+    }
+
+    /// The members of either.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self::union([self, other])
+    }
+
+    /// The members of any of `sets`; the union of no sets is empty.
+    #[must_use]
+    pub fn union<'a>(sets: impl IntoIterator<Item = &'a Self>) -> Self {
+        let sets: Vec<&Self> = sets.into_iter().filter(|set| !set.is_empty()).collect();
+        match sets.as_slice() {
+            [] => return Self::empty(),
+            [only] => return (*only).clone(),
+            _ => {}
+        }
+        let total: usize = sets.iter().map(|set| set.len() as usize).sum();
+        if total <= LIST_MAX * 2 {
+            let mut ords = Vec::with_capacity(total);
+            for set in &sets {
+                set.for_each(|ord| ords.push(ord));
+            }
+            return Self::from_unsorted(ords);
+        }
+        // Lists are walked once, each with a cursor of its own, however many blocks there are.
+        let (mut lists, mut blocks): (Vec<(&U32s, usize)>, Vec<&Blocks>) = (Vec::new(), Vec::new());
+        let mut present: Vec<bool> = Vec::new();
+        for set in &sets {
+            match &set.0 {
+                Repr::List(list) => lists.push((list, 0)),
+                Repr::Blocks(of) => blocks.push(of),
+            }
+            set.pieces(|number, _| {
+                let at = usize::from(number);
+                present.resize(present.len().max(at + 1), false);
+                present[at] = true;
+            });
+        }
+        let mut words = SetBuilder::new();
+        let mut union = Vec::with_capacity(present.len());
+        for (number, _) in (0..=u16::MAX).zip(&present).filter(|(_, present)| **present) {
+            for (list, at) in &mut lists {
+                while *at < list.len() && high(list.at(*at)) == number {
+                    words.mark(low(list.at(*at)));
+                    *at += 1;
+                }
+            }
+            let mut here = blocks.iter().filter_map(|of| of.find(number).ok().map(|at| &of.list[at].1));
+            let block = match (words.take_block(), here.next()) {
+                (None, None) => continue,
+                (None, Some(first)) => match here.next() {
+                    None => Arc::clone(first),
+                    Some(second) => merged(first.bitmap() | second.bitmap(), here),
+                },
+                (Some(bitmap), first) => merged(bitmap, first.into_iter().chain(here)),
+            };
+            union.push((number, block));
+        }
+        Self::from_blocks(union)
+    }
+
+    /// This set with `add` and without `remove`, both sorted and disjoint. Copies only the blocks they touch.
+    #[must_use]
+    pub fn updated(&self, add: &[u32], remove: &[u32]) -> Self {
+        if add.is_empty() && remove.is_empty() {
+            return self.clone();
+        }
+        match &self.0 {
+            Repr::List(list) if list.len() + add.len() <= LIST_MAX => {
+                Self(Repr::List(merge_list(list, add, remove).into()))
+            }
+            Repr::List(list) => Self::from_sorted(&merge_list(list, add, remove)),
+            Repr::Blocks(blocks) => {
+                let mut list = blocks.list.clone();
+                let (mut add, mut remove) = (add, remove);
+                while let Some(number) = next_block(add, remove) {
+                    let (adding, later) = split_block(add, number);
+                    let (removing, later_removed) = split_block(remove, number);
+                    (add, remove) = (later, later_removed);
+                    let at = list.binary_search_by_key(&number, |(number, _)| *number);
+                    let mut bitmap =
+                        at.as_ref().map_or_else(|_| RoaringBitmap::new(), |at| list[*at].1.bitmap().clone());
+                    for ord in removing {
+                        bitmap.remove(u32::from(low(*ord)));
+                    }
+                    for ord in adding {
+                        bitmap.insert(u32::from(low(*ord)));
+                    }
+                    match (at, bitmap.is_empty()) {
+                        (Ok(at), true) => {
+                            list.remove(at);
+                        }
+                        (Err(_), true) => {}
+                        (Ok(at), false) => list[at].1 = Arc::new(Block::new(bitmap)),
+                        (Err(at), false) => list.insert(at, (number, Arc::new(Block::new(bitmap)))),
+                    }
+                }
+                Self::from_blocks(list)
+            }
+        }
+    }
+
+    fn filter(&self, list: &U32s, keep: bool) -> Self {
+        let mut kept = Vec::new();
+        self.probe(list, |ord, found| {
+            if found == keep {
+                kept.push(ord);
+            }
+        });
+        Self(Repr::List(kept.into()))
+    }
+
+    fn count_of(&self, list: &U32s) -> u32 {
+        let mut count = 0;
+        self.probe(list, |_, found| count += u32::from(found));
+        count
+    }
+
+    /// Looks up every number of a sorted list, finding each block once.
+    fn probe(&self, list: &U32s, mut visit: impl FnMut(u32, bool)) {
+        match &self.0 {
+            Repr::List(own) => {
+                let mut at = 0;
+                if own.len() > list.len() * 8 {
+                    return list.iter().for_each(|ord| visit(ord, self.contains(TicketOrd(ord))));
+                }
+                for ord in list.iter() {
+                    while at < own.len() && own.at(at) < ord {
+                        at += 1;
+                    }
+                    visit(ord, at < own.len() && own.at(at) == ord);
+                }
+            }
+            Repr::Blocks(blocks) => {
+                let (mut number, mut block) = (None, None);
+                for ord in list.iter() {
+                    if number != Some(high(ord)) {
+                        number = Some(high(ord));
+                        block = blocks.find(high(ord)).ok().map(|at| blocks.list[at].1.bitmap());
+                    }
+                    visit(ord, block.is_some_and(|block| block.contains(u32::from(low(ord)))));
+                }
+            }
+        }
+    }
+}
+
+fn both(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>)) {
+    let (mut a, mut b) = (a.list.as_slice(), b.list.as_slice());
+    while let ([(left, in_a), rest_a @ ..], [(right, in_b), rest_b @ ..]) = (a, b) {
+        if left == right {
+            visit(*left, in_a, in_b);
+        }
+        if left <= right {
+            a = rest_a;
+        }
+        if right <= left {
+            b = rest_b;
+        }
+    }
+}
+
+fn merged<'a>(mut bitmap: RoaringBitmap, blocks: impl Iterator<Item = &'a Arc<Block>>) -> Arc<Block> {
+    blocks.for_each(|block| bitmap |= block.bitmap());
+    Arc::new(Block::new(bitmap))
+}
+
+fn merge_list(list: &U32s, add: &[u32], remove: &[u32]) -> Vec<u32> {
+    let mut merged = Vec::with_capacity(list.len() + add.len());
+    let (mut add, mut remove) = (add, remove);
+    for ord in list.iter() {
+        while let [first, rest @ ..] = add
+            && *first <= ord
+        {
+            if *first < ord {
+                merged.push(*first);
+            }
+            add = rest;
+        }
+        while let [first, rest @ ..] = remove
+            && *first < ord
+        {
+            remove = rest;
+        }
+        if remove.first() != Some(&ord) {
+            merged.push(ord);
+        }
+    }
+    merged.extend_from_slice(add);
+    merged
+}
+
+fn next_block(add: &[u32], remove: &[u32]) -> Option<u16> {
+    match (add.first(), remove.first()) {
+        (None, None) => None,
+        (Some(ord), None) | (None, Some(ord)) => Some(high(*ord)),
+        (Some(a), Some(b)) => Some(high(*a.min(b))),
+    }
+}
+
+fn split_block(ords: &[u32], number: u16) -> (&[u32], &[u32]) {
+    ords.split_at(ords.partition_point(|ord| high(*ord) <= number))
+}

@@ -1,0 +1,171 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::{FieldDef, FieldId, Schema, TicketKey};
+use ticketscope_model as model;
+
+use crate::{
+    field::FieldIndex,
+    index::Index,
+    keys::Keys,
+    set::TicketSet,
+    state::{StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD, members},
+    varint::{take, take_bytes, take_mask, take_signed},
+};
+
+/// Rebuilds an index from the records of the state: first those of values, fields in any order, then those of tickets;
+/// each in ascending order of numbers.
+#[derive(Debug, Default)]
+pub struct Restore {
+    values: BTreeMap<FieldId, Vec<String>>,
+    next: u32,
+    live: Vec<u32>,
+    keys: Vec<TicketKey>,
+    codes: BTreeMap<FieldId, Vec<(u32, u32)>>,
+    numbers: BTreeMap<FieldId, Vec<(u32, i64)>>,
+}
+
+/// What is wrong with a record that is being read.
+type Damage = &'static str;
+
+const CUT_OFF: Damage = "it is cut off";
+
+impl Restore {
+    /// A restoration that has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a record of values.
+    ///
+    /// # Errors
+    /// [`StateError`] if it is damaged or out of turn.
+    pub fn values(&mut self, field: FieldId, number: u32, record: &[u8]) -> Result<(), StateError> {
+        let damaged = |what| StateError { record: number, what };
+        let values = self.values.entry(field).or_default();
+        let before = values.len();
+        if before as u64 != u64::from(number) * u64::from(VALUES_PER_RECORD) {
+            return Err(damaged("values are missing before it"));
+        }
+        let mut input = record;
+        while !input.is_empty() {
+            if values.len() - before == VALUES_PER_RECORD as usize {
+                return Err(damaged("it holds too many values"));
+            }
+            let text = take_bytes(&mut input).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            values.push(text.ok_or(damaged("a value is cut off or not UTF-8"))?.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Takes a record of tickets; every record of values has been taken before.
+    ///
+    /// # Errors
+    /// [`StateError`] if it is damaged or out of turn.
+    pub fn tickets(&mut self, schema: &Schema, number: u32, record: &[u8]) -> Result<(), StateError> {
+        self.take_tickets(schema, number, record).map_err(|what| StateError { record: number, what })
+    }
+
+    fn take_tickets(&mut self, schema: &Schema, number: u32, record: &[u8]) -> Result<(), Damage> {
+        let first = number.checked_mul(TICKETS_PER_RECORD).ok_or("there is no such record")?;
+        if number < self.next {
+            return Err("it is out of turn");
+        }
+        self.next = number + 1;
+        let mut input = record;
+        let live = take_mask(&mut input).ok_or(CUT_OFF)?;
+        for ord in members(live, first) {
+            self.keys.push(take_key(&mut input)?);
+            self.live.push(ord);
+        }
+        let mut next_field = 0;
+        for _ in 0..take(&mut input).ok_or(CUT_OFF)? {
+            let id = take(&mut input).and_then(|id| u16::try_from(id).ok()).ok_or(CUT_OFF)?;
+            if id < next_field {
+                return Err("its fields are out of order");
+            }
+            next_field = id.saturating_add(1);
+            let def = schema.by_id(FieldId(id)).ok_or("the schema does not know a field")?;
+            let mask = take_mask(&mut input).ok_or(CUT_OFF)?;
+            if mask & !live != 0 {
+                return Err("a ticket that does not live has values");
+            }
+            for ord in members(mask, first) {
+                if def.kind.is_keyword() {
+                    self.take_codes(def, ord, &mut input)?;
+                } else {
+                    let number = take_signed(&mut input).ok_or(CUT_OFF)?;
+                    self.numbers.entry(def.id).or_default().push((ord, number));
+                }
+            }
+        }
+        if input.is_empty() { Ok(()) } else { Err("it goes on after its end") }
+    }
+
+    fn take_codes(&mut self, def: &FieldDef, ord: u32, input: &mut &[u8]) -> Result<(), Damage> {
+        let known = self.values.get(&def.id).map_or(0, Vec::len) as u64;
+        let count = take(input).ok_or(CUT_OFF)?;
+        if count == 0 || count > 1 && !def.many {
+            return Err("a ticket has too few or too many values of a field");
+        }
+        let rows = self.codes.entry(def.id).or_default();
+        let mut next = 0;
+        for _ in 0..count {
+            let code = take(input).ok_or(CUT_OFF)?;
+            if !(next..known).contains(&code) {
+                return Err("a value is unknown or out of order");
+            }
+            next = code + 1;
+            rows.push((ord, u32::try_from(code).or(Err("a value is unknown or out of order"))?));
+        }
+        Ok(())
+    }
+
+    /// The index, of which `ordinals` were given out.
+    ///
+    /// # Errors
+    /// [`StateError`] if a ticket lies beyond that, or values belong to no field that has any.
+    pub fn finish(mut self, schema: &Schema, ordinals: u32) -> Result<Index, StateError> {
+        if let Some(last) = self.live.last().filter(|last| **last >= ordinals) {
+            return Err(StateError {
+                record: last / TICKETS_PER_RECORD,
+                what: "a ticket has an ordinal never given out",
+            });
+        }
+        let mut all = vec![TicketKey::Text("".into()); ordinals as usize];
+        for (ord, key) in self.live.iter().zip(self.keys) {
+            if let Some(slot) = all.get_mut(*ord as usize) {
+                *slot = key;
+            }
+        }
+        let mut keys = Keys::new();
+        keys.append(&all);
+        drop(all);
+        let mut fields = BTreeMap::new();
+        for (id, values) in &self.values {
+            let def = schema.by_id(*id).filter(|def| def.kind.is_keyword());
+            let def = def.ok_or(StateError { record: 0, what: "values belong to a field that has none" })?;
+            let mut field = FieldIndex::new(def);
+            field.restore(values, self.codes.remove(id).into_iter().flatten().collect());
+            fields.insert(*id, Arc::new(field));
+        }
+        for (id, rows) in &self.numbers {
+            let Some(def) = schema.by_id(*id) else {
+                return Err(StateError { record: 0, what: "the schema does not know a field" });
+            };
+            let mut field = FieldIndex::new(def);
+            field.restore_numbers(rows);
+            fields.insert(*id, Arc::new(field));
+        }
+        Ok(Index::from_parts(TicketSet::from_sorted(&self.live), keys, fields.into_iter().collect()))
+    }
+}
+
+fn take_key(input: &mut &[u8]) -> Result<TicketKey, Damage> {
+    if let Some((0, rest)) = input.split_first() {
+        *input = rest;
+        return Ok(TicketKey::Int(take_signed(input).ok_or(CUT_OFF)?));
+    }
+    let text = take_bytes(input).ok_or(CUT_OFF)?;
+    let text = std::str::from_utf8(text).or(Err("a key is not UTF-8"))?;
+    TicketKey::parse(text).or(Err("a key is no key"))
+}

@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{FieldId, Schema};
+use ticketscope_model as model;
+
+use crate::{
+    codec::{Reader, SectionError, Writer},
+    column::ord_of,
+    field::{FieldIndex, section_of},
+    index::Index,
+    keys::Keys,
+    order::Order,
+    postings::{Postings, SectionTooLarge},
+};
+
+/// The version of the section formats.
+const INDEX_VERSION: u32 = 1;
+const SECTION_HEAD: u32 = 1;
+const SECTION_KEYS: u32 = 2;
+/// Field sections begin at `1 << 8`, the first field's number being 1.
+const SECTION_ORDERS: [u32; 2] = [3, 4];
+
+impl Index {
+    /// Hands the index to `sink` in sections, each a number and its bytes; [`Self::read`] takes them back.
+    ///
+    /// # Errors
+    /// [`SectionTooLarge`], or whatever `sink` answers.
+    pub fn write<E: From<SectionTooLarge>>(&self, mut sink: impl FnMut(u32, &[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut head = Writer::default();
+        head.u32(INDEX_VERSION);
+        head.u32(ord_of(self.fields.len()));
+        for (id, _) in &self.fields {
+            head.u32(u32::from(id.0));
+        }
+        head.align();
+        head.bytes(&Postings::only(&self.universe).write()?);
+        sink(SECTION_HEAD, &head.out)?;
+        let mut keys = Writer::default();
+        self.keys.write(&mut keys);
+        sink(SECTION_KEYS, &keys.out)?;
+        for (order, section) in self.orders.iter().zip(SECTION_ORDERS) {
+            let mut out = Writer::default();
+            order.write(&mut out);
+            sink(section, &out.out)?;
+        }
+        for (id, field) in &self.fields {
+            let (head, postings) = field.write()?;
+            sink(section_of(*id, 0), &head)?;
+            sink(section_of(*id, 1), &postings)?;
+        }
+        Ok(())
+    }
+
+    /// Reads an index back; posting lists and columns stay views of the sections.
+    ///
+    /// # Errors
+    /// [`SectionError`] where a section is missing or not of the form it should have.
+    pub fn read(schema: &Schema, section: impl Fn(u32) -> Option<Bytes>) -> Result<Self, SectionError> {
+        let need = |id: u32| section(id).ok_or(SectionError { section: id, offset: 0, what: "it is missing" });
+        let mut head = Reader::new(SECTION_HEAD, need(SECTION_HEAD)?);
+        if head.u32()? != INDEX_VERSION {
+            return Err(head.damaged("it has another version"));
+        }
+        let count = head.u32()?;
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let id = u16::try_from(head.u32()?).ok().map(FieldId);
+            ids.push(id.ok_or_else(|| head.damaged("a field number is out of range"))?);
+        }
+        if !ids.is_sorted_by(|a, b| a < b) {
+            return Err(head.damaged("field numbers are out of order"));
+        }
+        head.align()?;
+        let universe = Postings::read(SECTION_HEAD, &head.rest())?.get(0);
+        let mut keys = Reader::new(SECTION_KEYS, need(SECTION_KEYS)?);
+        let keys = Keys::read(&mut keys)?;
+        if universe.len() > keys.len() || universe.reach() > u64::from(keys.len()).next_multiple_of(1 << 16) {
+            return Err(head.damaged("a ticket has an ordinal never given out"));
+        }
+        let mut orders = [Order::new(), Order::new()];
+        for (order, section) in orders.iter_mut().zip(SECTION_ORDERS) {
+            let mut input = Reader::new(section, need(section)?);
+            *order = Order::read(&mut input, keys.len())?;
+            input.end()?;
+            if order.len() != universe.len() {
+                return Err(input.damaged("an order does not hold every ticket"));
+            }
+        }
+        let mut fields = Vec::with_capacity(ids.len());
+        for id in ids {
+            let def = schema.by_id(id).ok_or_else(|| head.damaged("the schema does not know a field"))?;
+            let (first, second) = (section_of(id, 0), section_of(id, 1));
+            let field = FieldIndex::read(def, (first, need(first)?), (second, &need(second)?))?;
+            fields.push((id, Arc::new(field)));
+        }
+        Ok(Self { universe, keys, fields, orders })
+    }
+}

@@ -1,0 +1,184 @@
+use model::{FieldDecl, FieldKind, Schema, SchemaDecl, TicketKey, TicketOrd, Value, fields};
+use ticketscope_model as model;
+
+use super::{
+    for_seeds,
+    model::{Rows, assert_is, assert_touched, read_again, schema, sections, texts},
+};
+use crate::{Index, ORDERED, TicketBatch, TicketSet};
+
+#[test]
+fn an_index_says_what_rows_say_after_any_batch() {
+    for_seeds(25, |rng| {
+        let schema = schema();
+        let (mut index, mut rows) = (Index::new(), Rows::default());
+        let size = [3, 40, 400][rng.usize(..3)];
+        for _ in 0..8 {
+            let old = (index.clone(), rows.clone());
+            let batch = rows.batch(&schema, size, rng);
+            let touched = index.apply(&schema, &batch);
+            assert_touched(&touched, &batch, &old.0, &index);
+            assert_is(&index, &rows, &schema, rng);
+            assert_is(&old.0, &old.1, &schema, rng);
+        }
+    });
+}
+
+#[test]
+fn an_index_read_back_goes_on_like_the_one_written() {
+    for_seeds(25, |rng| {
+        let schema = schema();
+        let (mut index, mut rows) = (Index::new(), Rows::default());
+        let size = [3, 40, 400][rng.usize(..3)];
+        for _ in 0..6 {
+            let batch = rows.batch(&schema, size, rng);
+            let mut read = read_again(&index, &schema);
+            assert_eq!(sections(&read), sections(&index), "written again, it is the same");
+            index.apply(&schema, &batch);
+            read.apply(&schema, &batch);
+            assert_is(&read, &rows, &schema, rng);
+            if rng.bool() {
+                index = read;
+            }
+        }
+    });
+}
+
+#[test]
+fn an_index_of_several_blocks_says_what_rows_say() {
+    for_seeds(1, |rng| {
+        let schema = schema();
+        let (mut index, mut rows) = (Index::new(), Rows::default());
+        while rows.keys.len() < 90_000 {
+            index.apply(&schema, &rows.batch(&schema, 60_000, rng));
+        }
+        let old = (index.clone(), rows.clone());
+        let mut read = read_again(&index, &schema);
+        let batch = rows.batch(&schema, 500, rng);
+        index.apply(&schema, &batch);
+        read.apply(&schema, &batch);
+        // Looking every erased key up in the rows takes long; what the two say of all else is compared in full.
+        assert_eq!(sections(&read), sections(&index));
+        assert_eq!(index.universe(), &TicketSet::from_sorted(&rows.live()));
+        assert_eq!(old.0.universe(), &TicketSet::from_sorted(&old.1.live()));
+        for field in [fields::GROUP, fields::TAGS] {
+            let column = index.field(field).unwrap();
+            for code in 0..column.codes() {
+                let has = |ord: &u32| texts(rows.values(*ord, field)).any(|text| text == column.value_of(code));
+                assert!(column.tickets(code).iter().eq(rows.live().into_iter().filter(has)));
+            }
+        }
+    });
+}
+
+#[test]
+fn an_index_built_at_once_equals_one_built_batch_by_batch() {
+    for_seeds(20, |rng| {
+        let schema = schema();
+        let (mut index, mut rows) = (Index::new(), Rows::default());
+        for _ in 0..8 {
+            index.apply(&schema, &rows.batch(&schema, 60, rng));
+        }
+        let mut rebuilt = Index::new();
+        let mut once = TicketBatch { created: rows.keys.clone(), ..TicketBatch::default() };
+        let mut ids: Vec<_> = rows.rows.iter().flatten().flat_map(|row| row.keys().copied()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let sets = rows.live().into_iter().map(|ord| (ord, rows.values(ord, id).to_vec())).collect();
+            once.sets.push((id, sets));
+        }
+        // The keys of erased tickets may be taken again: they are erased in the batch that makes them.
+        once.erased = (0..).zip(&rows.rows).filter(|(_, row)| row.is_none()).map(|(ord, _)| ord).collect();
+        let first = TicketBatch { erased: Vec::new(), sets: Vec::new(), ..once.clone() };
+        rebuilt.apply(&schema, &first);
+        once.created.clear();
+        rebuilt.apply(&schema, &once);
+        assert_is(&rebuilt, &rows, &schema, rng);
+        assert_is(&index, &rows, &schema, rng);
+    });
+}
+
+#[test]
+fn the_order_of_a_scope_follows_its_tickets() {
+    for_seeds(30, |rng| {
+        let schema = schema();
+        let (mut index, mut rows) = (Index::new(), Rows::default());
+        let scope = |index: &Index| {
+            let group = index.field(fields::GROUP);
+            group.map_or_else(TicketSet::empty, |group| {
+                let codes = ["Open", "b"].into_iter().filter_map(|text| group.code_of(text));
+                TicketSet::union(&codes.map(|code| group.tickets(code)).collect::<Vec<_>>())
+            })
+        };
+        let mut orders = ORDERED.map(|field| index.sort_newest_first(field, &TicketSet::empty()));
+        for _ in 0..8 {
+            let before = index.clone();
+            let touched = index.apply(&schema, &rows.batch(&schema, 100, rng));
+            for (field, order) in ORDERED.iter().zip(&mut orders) {
+                let among = |index: &Index| -> Vec<u32> {
+                    let scope = scope(index);
+                    touched.ords.iter().copied().filter(|ord| scope.contains(TicketOrd(*ord))).collect()
+                };
+                *order = index.follow(&before, *field, order, &mut among(&before), &mut among(&index));
+                let sorted = index.sort_newest_first(*field, &scope(&index));
+                assert!(order.iter_from(0).eq(sorted.iter_from(0)));
+                assert!(order.iter_from(0).is_sorted_by(|a, b| index.compare_newest(*field, *a, *b).is_lt()));
+            }
+        }
+    });
+}
+
+fn keyword(text: &str) -> Value {
+    Value::Keyword(text.into())
+}
+
+#[test]
+fn a_field_redeclared_to_hold_several_keeps_its_codes() {
+    let mut schema = Schema::builtin();
+    let mut index = Index::new();
+    let created = vec![TicketKey::Int(1), TicketKey::Int(2)];
+    let sets = vec![(fields::ASSIGNEE, vec![(0, vec![keyword("ann")]), (1, vec![keyword("bob")])])];
+    index.apply(&schema, &TicketBatch { created, erased: vec![], sets });
+    let unset = vec![(fields::ASSIGNEE, vec![(0, vec![])])];
+    index.apply(&schema, &TicketBatch { created: vec![], erased: vec![], sets: unset });
+    let decl = FieldDecl { name: "assignee".into(), kind: FieldKind::Principal, many: true };
+    schema.declare(&SchemaDecl { fields: vec![decl], relations: vec![] }).unwrap();
+    for mut index in [read_again(&index, &schema), index] {
+        let sets = vec![(fields::ASSIGNEE, vec![(0, vec![keyword("bob"), keyword("cid")])])];
+        index.apply(&schema, &TicketBatch { created: vec![], erased: vec![], sets });
+        let index = read_again(&index, &schema);
+        let field = index.field(fields::ASSIGNEE).unwrap();
+        let tickets = |name: &str| field.tickets(field.code_of(name).unwrap()).iter().collect::<Vec<_>>();
+        assert_eq!((tickets("ann"), tickets("bob"), tickets("cid")), (vec![], vec![0, 1], vec![0]));
+        assert_eq!(["ann", "bob", "cid"].map(|name| field.code_of(name)), [Some(0), Some(1), Some(2)]);
+        let mut codes = Vec::new();
+        field.for_each_code(1, |code| codes.push(code));
+        assert_eq!(codes, [1]);
+    }
+}
+
+#[test]
+fn a_field_that_is_only_unset_stays_unborn() {
+    let mut index = Index::new();
+    let batch = TicketBatch {
+        created: vec![TicketKey::Int(1)],
+        erased: vec![],
+        sets: vec![(fields::GROUP, vec![(0, vec![])]), (fields::CREATED_AT, vec![(0, vec![])])],
+    };
+    let touched = index.apply(&Schema::builtin(), &batch);
+    assert_eq!(index.fields().count(), 0);
+    assert_eq!(touched.fields, []);
+    assert_eq!(index.order(fields::CREATED_AT).map(crate::Order::len), Some(1));
+}
+
+#[test]
+fn ticket_numbers_at_both_ends_of_64_bits_live_side_by_side() {
+    let mut index = Index::new();
+    let keys = [i64::MAX, i64::MIN, 0, 999_999_999_999_999_999].map(TicketKey::Int);
+    index.apply(&Schema::builtin(), &TicketBatch { created: keys.to_vec(), ..TicketBatch::default() });
+    for (ord, key) in (0..).zip(&keys) {
+        assert_eq!((index.find(key), index.key(TicketOrd(ord))), (Some(TicketOrd(ord)), key.clone()));
+    }
+    assert!(index.order(fields::CREATED_AT).unwrap().iter_from(0).eq([1, 2, 3, 0]));
+}

@@ -1,0 +1,194 @@
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use model::{FieldId, Schema, TicketKey, Value, fields};
+use ticketscope_model as model;
+
+use super::{
+    for_seeds,
+    model::{Rows, assert_is, schema},
+};
+use crate::{Index, Restore, StateError, TICKETS_PER_RECORD, TicketBatch, VALUES_PER_RECORD};
+
+/// The state of an index: its records, as a database holds them.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct State {
+    values: BTreeMap<(FieldId, u32), Vec<u8>>,
+    tickets: BTreeMap<u32, Vec<u8>>,
+    ordinals: u32,
+}
+
+impl State {
+    fn of(index: &Index) -> Self {
+        let mut state = Self { ordinals: index.ordinals(), ..Self::default() };
+        for (id, field) in index.fields() {
+            for number in 0..field.codes().div_ceil(VALUES_PER_RECORD) {
+                state.values.insert((id, number), index.value_record(id, number));
+            }
+        }
+        for number in 0..index.ordinals().div_ceil(TICKETS_PER_RECORD) {
+            state.tickets.insert(number, index.ticket_record(number));
+        }
+        state
+    }
+
+    /// Only the records that a batch touched are written again.
+    fn follow(&mut self, index: &Index, touched: &crate::Touched) {
+        self.ordinals = index.ordinals();
+        for (id, first) in &touched.values {
+            let codes = index.field(*id).unwrap().codes();
+            for number in first / VALUES_PER_RECORD..codes.div_ceil(VALUES_PER_RECORD) {
+                self.values.insert((*id, number), index.value_record(*id, number));
+            }
+        }
+        for number in touched.ords.iter().map(|ord| ord / TICKETS_PER_RECORD) {
+            self.tickets.insert(number, index.ticket_record(number));
+        }
+    }
+
+    fn restore(&self, schema: &Schema) -> Result<Index, StateError> {
+        let mut restore = Restore::new();
+        for ((field, number), record) in &self.values {
+            restore.values(*field, *number, record)?;
+        }
+        for (number, record) in &self.tickets {
+            restore.tickets(schema, *number, record)?;
+        }
+        restore.finish(schema, self.ordinals)
+    }
+}
+
+#[test]
+fn a_restored_index_equals_the_one_whose_state_it_was() {
+    for_seeds(25, |rng| {
+        let schema = schema();
+        let (mut index, mut rows, mut state) = (Index::new(), Rows::default(), State::default());
+        let size = [3, 40, 400][rng.usize(..3)];
+        for _ in 0..6 {
+            let touched = index.apply(&schema, &rows.batch(&schema, size, rng));
+            state.follow(&index, &touched);
+            assert_eq!(state, State::of(&index), "the touched records are all that changed");
+            let mut restored = state.restore(&schema).unwrap();
+            assert_eq!(State::of(&restored), state);
+            let mut later = rows.clone();
+            restored.apply(&schema, &later.batch(&schema, size, rng));
+            // Keys of erased tickets are not kept: all else is as it was.
+            assert_is(&restored, &later, &schema, rng);
+            if rng.u8(..4) == 0 {
+                index = state.restore(&schema).unwrap();
+            }
+        }
+    });
+}
+
+fn small(rng: &mut Rng) -> (Schema, State) {
+    let schema = schema();
+    let (mut index, mut rows) = (Index::new(), Rows::default());
+    while rows.keys.len() < 100 {
+        index.apply(&schema, &rows.batch(&schema, 60, rng));
+    }
+    (schema, State::of(&index))
+}
+
+#[test]
+fn a_record_that_is_cut_off_is_refused() {
+    for_seeds(2, |rng| {
+        let (schema, state) = small(rng);
+        for (number, record) in &state.tickets {
+            for len in 0..record.len() {
+                let mut cut = state.clone();
+                cut.tickets.insert(*number, record[..len].to_vec());
+                let refused = cut.restore(&schema).unwrap_err();
+                assert_eq!(refused.record, *number, "{len} of {} bytes: {refused}", record.len());
+            }
+        }
+    });
+}
+
+#[test]
+fn damaged_records_are_refused_or_restore_something_and_never_panic() {
+    for_seeds(4, |rng| {
+        let (schema, state) = small(rng);
+        let mut refused = 0;
+        for _ in 0..3000 {
+            let mut damaged = state.clone();
+            let (values, tickets) = (damaged.values.len(), damaged.tickets.len());
+            let record = match rng.usize(..values + tickets) {
+                at if at < values => damaged.values.values_mut().nth(at),
+                at => damaged.tickets.values_mut().nth(at - values),
+            };
+            let record = record.unwrap();
+            for _ in 0..rng.usize(1..4) {
+                match rng.u8(..4) {
+                    0 => record.truncate(rng.usize(..=record.len())),
+                    1 => record.push(rng.u8(..)),
+                    _ if record.is_empty() => {}
+                    _ => {
+                        let at = rng.usize(..record.len());
+                        record[at] ^= 1 << rng.u8(..8);
+                    }
+                }
+            }
+            refused += usize::from(damaged.restore(&schema).is_err());
+        }
+        assert!(refused > 500, "most damage to structure is seen: {refused}");
+    });
+}
+
+#[test]
+fn records_out_of_turn_are_refused() {
+    let (schema, state) = small(&mut Rng::with_seed(3));
+    let record = &state.tickets[&0];
+    let mut restore = Restore::new();
+    for ((field, number), record) in &state.values {
+        restore.values(*field, *number, record).unwrap();
+    }
+    restore.tickets(&schema, 1, &state.tickets[&1]).unwrap();
+    assert!(restore.tickets(&schema, 1, &state.tickets[&1]).is_err(), "twice");
+    assert!(restore.tickets(&schema, 0, record).is_err(), "backwards");
+    assert!(restore.tickets(&schema, u32::MAX, record).is_err(), "beyond all ordinals");
+    assert!(Restore::new().values(fields::GROUP, 1, &[]).is_err(), "values without those before");
+    assert!(Restore::new().tickets(&schema, 0, record).is_err(), "codes without values");
+}
+
+#[test]
+fn what_contradicts_the_schema_or_the_count_of_ordinals_is_refused() {
+    let (schema, state) = small(&mut Rng::with_seed(3));
+    let fewer = State { ordinals: 20, ..state.clone() };
+    assert!(fewer.restore(&schema).is_err());
+    assert!(state.restore(&Schema::builtin()).is_err(), "custom fields are unknown");
+    let mut restore = Restore::new();
+    restore.values(fields::CREATED_AT, 0, &[1, b'x']).unwrap();
+    assert!(restore.finish(&schema, 0).is_err(), "dates have no values");
+    let mut too_many = Restore::new();
+    assert!(too_many.values(fields::GROUP, 0, &[0; 65]).is_err());
+    assert!(Restore::new().values(fields::GROUP, 0, &[0; 64]).is_ok());
+}
+
+#[test]
+fn the_form_of_a_record_of_tickets_does_not_change() {
+    let mut index = Index::new();
+    let keyword = |text: &str| Value::Keyword(text.into());
+    index.apply(
+        &Schema::builtin(),
+        &TicketBatch {
+            created: vec![TicketKey::Int(-1), TicketKey::Text("AB".into())],
+            erased: vec![],
+            sets: vec![
+                (fields::GROUP, vec![(1, vec![keyword("x")])]),
+                (fields::TAGS, vec![(0, vec![keyword("y"), keyword("z")])]),
+                (fields::CREATED_AT, vec![(0, vec![Value::Date(model::Timestamp(-64))])]),
+            ],
+        },
+    );
+    #[rustfmt::skip]
+    let expected = [
+        0b11, 0, 0, 0, 0, 0, 0, 0, /* live */ 0, 1, /* -1 */ 2, b'A', b'B',
+        3, /* fields */
+        2, 0b10, 0, 0, 0, 0, 0, 0, 0, /* group */ 1, 0,
+        31, 0b01, 0, 0, 0, 0, 0, 0, 0, /* tags */ 2, 0, 1,
+        37, 0b01, 0, 0, 0, 0, 0, 0, 0, /* created_at */ 127,
+    ];
+    assert_eq!(index.ticket_record(0), expected);
+    assert_eq!(index.value_record(fields::TAGS, 0), [1, b'y', 1, b'z']);
+}

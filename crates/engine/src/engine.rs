@@ -1,0 +1,149 @@
+use std::{collections::HashMap, path::Path, sync::Arc};
+
+use model::Opstamp;
+use parking_lot::Mutex;
+use storage::{
+    Batch, CommitError, CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Row, Table, TenantId,
+};
+use thiserror::Error;
+use ticketscope_model as model;
+use ticketscope_storage as storage;
+
+use crate::{
+    delta::Delta,
+    state::{ORDINALS_KEY, SECRET_KEY},
+    tenant::{CheckpointError, Tenant, TenantOpenError},
+};
+
+/// A data directory, open: tenants by name, each opened at first use.
+#[derive(Debug)]
+pub struct Engine {
+    data: DataDir,
+    open: Mutex<HashMap<TenantId, Arc<Tenant>>>,
+}
+
+/// Why a tenant cannot be had.
+#[derive(Debug, Error)]
+pub enum TenantError {
+    /// There is none of that name.
+    #[error("no tenant `{0}`")]
+    NoSuchTenant(TenantId),
+    /// It cannot be opened.
+    #[error("open tenant `{id}`")]
+    Open {
+        /// Its name.
+        id: TenantId,
+        /// Why not.
+        source: Box<TenantOpenError>,
+    },
+    /// It cannot be made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// A new one's first rows cannot be written.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// It cannot be deleted.
+    #[error(transparent)]
+    Delete(#[from] DeleteError),
+    /// It is in use.
+    #[error("tenant `{0}` is in use; try again when nothing uses it")]
+    InUse(TenantId),
+    /// There is no randomness to be had.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+}
+
+impl Engine {
+    /// Opens a data directory, which is made if it is not there. One process at a time may.
+    ///
+    /// # Errors
+    /// [`DataDirError`], in particular that another process has it open.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
+        Ok(Self { data: DataDir::open(path)?, open: Mutex::default() })
+    }
+
+    /// The names of all tenants, sorted.
+    ///
+    /// # Errors
+    /// [`FileError`] if the directory cannot be read.
+    pub fn tenants(&self) -> Result<Vec<TenantId>, FileError> {
+        self.data.tenants()
+    }
+
+    /// Whether there is a tenant of that name.
+    pub fn has_tenant(&self, id: &TenantId) -> bool {
+        self.data.exists(id)
+    }
+
+    /// The tenant of that name, opened if it was not.
+    ///
+    /// # Errors
+    /// [`TenantError::NoSuchTenant`], or why it cannot be opened.
+    pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
+        let mut open = self.open.lock();
+        if let Some(tenant) = open.get(id).filter(|tenant| !tenant.is_poisoned()) {
+            return Ok(Arc::clone(tenant));
+        }
+        // A poisoned tenant must be gone before its files can be opened again.
+        open.remove(id);
+        if !self.data.exists(id) {
+            return Err(TenantError::NoSuchTenant(id.clone()));
+        }
+        let failed = |source: TenantOpenError| TenantError::Open { id: id.clone(), source: Box::new(source) };
+        let store = self.data.open_tenant(id).map_err(|error| failed(OpenError::into(error)))?;
+        let tenant = Arc::new(Tenant::open(id.clone(), store).map_err(failed)?);
+        open.insert(id.clone(), Arc::clone(&tenant));
+        Ok(tenant)
+    }
+
+    /// Makes an empty tenant and opens it.
+    ///
+    /// # Errors
+    /// [`TenantError::Create`] if there is one of that name.
+    pub fn create_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).or(Err(TenantError::NoRandomness))?;
+        let store = self.data.create(id)?;
+        let row = |key: &[u8], value: &[u8]| Row { table: Table::Facts, key: key.to_vec(), value: Some(value.to_vec()) };
+        store.commit(&Batch {
+            log: vec![(Opstamp(1), Delta::default().encode())],
+            rows: vec![row(ORDINALS_KEY, &0u32.to_le_bytes()), row(SECRET_KEY, &secret)],
+        })?;
+        drop(store);
+        self.tenant(id)
+    }
+
+    /// The tenant of that name, made if there is none.
+    ///
+    /// # Errors
+    /// [`TenantError`].
+    pub fn tenant_or_create(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
+        if self.data.exists(id) { self.tenant(id) } else { self.create_tenant(id) }
+    }
+
+    /// Deletes a tenant and everything in it.
+    ///
+    /// # Errors
+    /// [`TenantError::NoSuchTenant`]; [`TenantError::InUse`] while somebody holds it.
+    pub fn delete_tenant(&self, id: &TenantId) -> Result<(), TenantError> {
+        if !self.data.exists(id) {
+            return Err(TenantError::NoSuchTenant(id.clone()));
+        }
+        let mut open = self.open.lock();
+        if let Some(tenant) = open.remove(id)
+            && let Err(tenant) = Arc::try_unwrap(tenant)
+        {
+            open.insert(id.clone(), tenant);
+            return Err(TenantError::InUse(id.clone()));
+        }
+        Ok(self.data.delete(id)?)
+    }
+
+    /// Closes every open tenant so that the next opening is fast.
+    ///
+    /// # Errors
+    /// The first [`CheckpointError`]; nothing acknowledged is lost.
+    pub fn close(&self) -> Result<(), CheckpointError> {
+        self.open.lock().drain().map(|(_, tenant)| tenant.close()).fold(Ok(()), Result::and)
+    }
+}

@@ -1,0 +1,236 @@
+//! From changes as they are stated to what becomes of tickets and facts.
+
+mod draft;
+mod fact;
+mod ticket;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+
+use bitmap::{FieldSets, Index, TicketBatch};
+use model::{Change, Fact, FieldId, Schema, TicketKey, fields};
+use scope::Directory;
+use std::sync::Arc;
+use storage::{Store, Table};
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_scope as scope;
+use ticketscope_storage as storage;
+
+use crate::{
+    delta::Delta,
+    facts::{FactCell, FactKey, Facts},
+    refusal::Refusal,
+    session::ImportSession,
+    texts,
+    writer::WriteError,
+};
+
+pub(crate) use draft::stored_values;
+use draft::Draft;
+
+/// Rows to be written: a later one of the same key stands.
+pub(crate) type Rows = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
+
+/// The newest state of a tenant, of which the published snapshot is a copy.
+#[derive(Debug)]
+pub(crate) struct Working {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) index: Index,
+    pub(crate) directory: Directory,
+    pub(crate) facts: Facts,
+    /// Whether any ticket has a row of revisions.
+    pub(crate) revs_used: bool,
+}
+
+/// What a batch comes to.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) delta: Delta,
+    pub(crate) rows: Rows,
+    pub(crate) directory_changed: bool,
+    /// Fields that became many-valued and start anew.
+    pub(crate) widened: Vec<FieldId>,
+}
+
+/// Resolves the changes of one batch, one after the other, against a working state. Facts are changed in place and
+/// undone if the batch is given up; tickets are drafts until the end.
+pub(crate) struct Resolver<'a> {
+    working: &'a mut Working,
+    store: &'a Store,
+    /// Rows of batches that are resolved but not yet committed.
+    pending: &'a Rows,
+    session: &'a mut ImportSession,
+    drafts: HashMap<TicketKey, Draft>,
+    /// Keys of drafts in order of appearance, which is the order of new ordinals.
+    order: Vec<TicketKey>,
+    undo: Vec<(FactKey, Option<FactCell>)>,
+    changed: BTreeSet<FactKey>,
+    before: (Arc<Schema>, Directory),
+    widened: Vec<FieldId>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn new(
+        working: &'a mut Working,
+        store: &'a Store,
+        pending: &'a Rows,
+        session: &'a mut ImportSession,
+    ) -> Self {
+        let before = (Arc::clone(&working.schema), working.directory.clone());
+        Self {
+            working,
+            store,
+            pending,
+            session,
+            drafts: HashMap::new(),
+            order: Vec::new(),
+            undo: Vec::new(),
+            changed: BTreeSet::new(),
+            before,
+            widened: Vec::new(),
+        }
+    }
+
+    /// Takes in one change.
+    ///
+    /// The outer error is the store's and ends the batch; the inner one refuses the change, which then alters nothing.
+    pub(crate) fn apply(&mut self, change: Change) -> Result<Result<(), Refusal>, WriteError> {
+        let Change { rev, gone, fact } = change;
+        Ok(match fact {
+            Fact::Schema(_) if gone => Err(Refusal::NotRemovable("schema")),
+            Fact::Complete(_) if gone => Err(Refusal::NotRemovable("complete")),
+            Fact::Schema(decl) => self.declare(&decl),
+            Fact::Role(role) => self.apply_role(rev, gone, role),
+            Fact::Value(line) => self.apply_value(rev, gone, line),
+            Fact::TenantRel(fact) => self.apply_tenant_rel(rev, gone, &fact),
+            Fact::Principal(principal) => {
+                self.apply_principal(rev, gone, principal);
+                Ok(())
+            }
+            Fact::Rel(fact) => self.apply_rel(rev, gone, fact),
+            Fact::Member(member) => {
+                self.apply_member(rev, gone, member);
+                Ok(())
+            }
+            Fact::Ticket(patch) if gone => {
+                self.erase(rev, &patch.key)?;
+                Ok(())
+            }
+            Fact::Ticket(patch) => return self.apply_patch(rev, patch),
+            Fact::Text { ticket, part } => return self.apply_text(rev, gone, &ticket, part),
+            Fact::Del(key) => {
+                self.erase(rev, &key)?;
+                Ok(())
+            }
+            Fact::Complete(complete) => return self.complete(rev, complete),
+        })
+    }
+
+    /// Undoes what the batch did to facts.
+    pub(crate) fn give_up(self) {
+        for (key, cell) in self.undo.into_iter().rev() {
+            match cell {
+                Some(cell) => self.working.facts.insert(key, cell),
+                None => self.working.facts.remove(&key),
+            };
+        }
+        (self.working.schema, self.working.directory) = self.before;
+    }
+
+    /// What the batch comes to.
+    pub(crate) fn finish(mut self) -> Resolved {
+        let mut rows = Rows::new();
+        let mut tickets = TicketBatch::default();
+        let mut sets: BTreeMap<FieldId, FieldSets> = BTreeMap::new();
+        let mut changed_texts = Vec::new();
+        let first = self.working.index.ordinals();
+        for key in std::mem::take(&mut self.order) {
+            let Some(mut draft) = self.drafts.remove(&key) else { continue };
+            if draft.revs_changed {
+                rows.insert((Table::Revs, crate::revs::TicketRevs::row_key(&key)), Some(draft.revs.encode()));
+                self.working.revs_used = true;
+            }
+            if draft.parts_changed && draft.exists {
+                draft.fields.insert(fields::COMMENTER, draft.commenters());
+            }
+            let fresh = draft.before.is_none() || draft.reborn;
+            if let Some(ord) = draft.before.filter(|_| fresh) {
+                tickets.erased.push(ord.0);
+                rows.insert((Table::Texts, texts::row_key(ord.0).to_vec()), None);
+                changed_texts.push(ord.0);
+            }
+            if !draft.exists {
+                continue;
+            }
+            let ord = match draft.before {
+                Some(ord) if !fresh => ord.0,
+                _ => {
+                    tickets.created.push(key);
+                    first + u32::try_from(tickets.created.len() - 1).unwrap_or(u32::MAX)
+                }
+            };
+            if draft.parts_changed {
+                let parts = draft.parts.take().unwrap_or_default();
+                let row = if parts.is_empty() { None } else { Some(texts::encode(&parts)) };
+                if row.is_some() || !fresh {
+                    rows.insert((Table::Texts, texts::row_key(ord).to_vec()), row);
+                    changed_texts.push(ord);
+                }
+            }
+            for (field, values) in draft.fields {
+                let same = if fresh {
+                    values.is_empty()
+                } else {
+                    let def = self.working.schema.by_id(field);
+                    def.is_some_and(|def| stored_values(&self.working.index, def, ord) == values)
+                };
+                if !same {
+                    sets.entry(field).or_default().push((ord, values));
+                }
+            }
+        }
+        tickets.erased.sort_unstable();
+        changed_texts.sort_unstable();
+        changed_texts.dedup();
+        tickets.sets = sets.into_iter().collect();
+        tickets.sets.iter_mut().for_each(|(_, sets)| sets.sort_unstable_by_key(|(ord, _)| *ord));
+        let mut facts = Vec::with_capacity(self.changed.len());
+        for key in &self.changed {
+            if let Some(cell) = self.working.facts.get(key) {
+                let (key, cell) = (key.encode(), cell.encode());
+                rows.insert((Table::Facts, key.clone()), Some(cell.clone()));
+                facts.push((key, cell));
+            }
+        }
+        Resolved {
+            delta: Delta { tickets, texts: changed_texts, facts },
+            rows,
+            directory_changed: !self.changed.is_empty(),
+            widened: self.widened,
+        }
+    }
+
+    /// A state row as the batch before left it.
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, WriteError> {
+        match self.pending.get(&(table, key.to_vec())) {
+            Some(row) => Ok(row.clone()),
+            None => Ok(self.store.get(table, key)?),
+        }
+    }
+
+    /// Changes one fact, and the directory with it.
+    fn put_fact(&mut self, key: FactKey, cell: FactCell) -> Result<(), scope::RoleError> {
+        key.apply(cell.state.as_ref(), &mut self.working.directory)?;
+        self.undo.push((key.clone(), self.working.facts.get(&key).cloned()));
+        self.changed.insert(key.clone());
+        match self.working.facts.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(cell);
+            }
+            Entry::Occupied(mut entry) => {
+                entry.insert(cell);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! Keys of state rows, and the way from the rows back to a working state.
+
+use std::sync::Arc;
+
+use bitmap::{Index, Restore, SectionError, StateError};
+use model::{FieldId, Opstamp, Schema};
+use scope::{Directory, RoleError};
+use storage::{ReadError, SnapshotError, Store, Table};
+use thiserror::Error;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_scope as scope;
+use ticketscope_storage as storage;
+
+use crate::{
+    delta::Delta,
+    facts::{FactCell, FactKey, Facts, State},
+    resolve::Working,
+    wire::Malformed,
+};
+
+/// How many ordinals were given out. Rows of facts begin with their kind, which is never 0.
+pub(crate) const ORDINALS_KEY: &[u8] = &[0, 0];
+/// The secret that authenticates cursors.
+pub(crate) const SECRET_KEY: &[u8] = &[0, 1];
+
+pub(crate) fn record_key(number: u32) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+pub(crate) fn values_key(field: FieldId, number: u32) -> Vec<u8> {
+    let mut key = field.0.to_be_bytes().to_vec();
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// Why a tenant cannot be brought back from its rows.
+#[derive(Debug, Error)]
+pub enum RecoverError {
+    /// The store cannot be read, or holds damaged rows.
+    #[error("read the tenant's state")]
+    Read(#[from] ReadError),
+    /// A row is not of the form it should have.
+    #[error("decode the tenant's state")]
+    Malformed(#[from] Malformed),
+    /// A record of tickets or values is not of the form it should have.
+    #[error("restore the tenant's tickets")]
+    State(#[from] StateError),
+    /// A role that was accepted once is refused now.
+    #[error("restore role `{id}`")]
+    Role {
+        /// The role.
+        id: String,
+        /// What is wrong with it.
+        source: RoleError,
+    },
+    /// A snapshot could not be looked for.
+    #[error("look for a mapped snapshot")]
+    Snapshot(#[from] SnapshotError),
+    /// A row that every tenant has is missing.
+    #[error("the tenant's state lacks its row {0}")]
+    Missing(&'static str),
+}
+
+/// How a tenant was brought back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// The opstamp of the mapped snapshot it began with, if any.
+    pub snapshot: Option<Opstamp>,
+    /// Batches replayed from the log.
+    pub replayed: u64,
+    /// Mapped snapshots that were not used, and why.
+    pub rejected: Vec<String>,
+}
+
+/// The working state behind the rows of `store`, and the cursor secret.
+pub(crate) fn recover(store: &Store) -> Result<(Working, [u8; 32], Recovery), RecoverError> {
+    let mut facts = Facts::new();
+    let (mut ordinals, mut secret) = (None, None);
+    store.scan::<RecoverError>(Table::Facts, |key, row| {
+        if key == ORDINALS_KEY {
+            ordinals = row.try_into().ok().map(u32::from_le_bytes);
+        } else if key == SECRET_KEY {
+            secret = row.try_into().ok();
+        } else {
+            facts.insert(FactKey::decode(key)?, FactCell::decode(row)?);
+        }
+        Ok(())
+    })?;
+    let mut schema = Schema::builtin();
+    if let Some(State::Schema(declared)) = facts.get(&FactKey::Schema).and_then(|cell| cell.state.as_ref()) {
+        schema.declare(declared).or(Err(RecoverError::Missing("schema, in a form that can be declared")))?;
+    }
+    let schema = Arc::new(schema);
+    let mut directory = Directory::new(Arc::clone(&schema));
+    for (key, cell) in &facts {
+        if cell.state.is_some() {
+            let restored = key.apply(cell.state.as_ref(), &mut directory);
+            restored.map_err(|source| RecoverError::Role { id: format!("{key:?}"), source })?;
+        }
+    }
+    let revs_used = store.reader()?.count(Table::Revs)? > 0;
+    let ordinals = ordinals.ok_or(RecoverError::Missing("ordinals"))?;
+    let secret = secret.ok_or(RecoverError::Missing("cursor secret"))?;
+    let (index, recovery) = recover_index(store, &schema, ordinals)?;
+    Ok((Working { schema, index, directory, facts, revs_used }, secret, recovery))
+}
+
+fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index, Recovery), RecoverError> {
+    let mut recovery = Recovery::default();
+    let choice = store.open_snapshot()?;
+    recovery.rejected.extend(choice.rejected.iter().map(|rejected| rejected.defect.to_string()));
+    if let Some(mapped) = choice.snapshot {
+        match Index::read(schema, |section| mapped.section(section)) {
+            Err(error) => recovery.rejected.push(SectionError::to_string(&error)),
+            Ok(mut index) if store.log_start() <= mapped.opstamp() => {
+                recovery.snapshot = Some(mapped.opstamp());
+                store.log_after::<RecoverError>(mapped.opstamp(), |_, row| {
+                    index.apply(schema, &Delta::decode(row)?.tickets);
+                    recovery.replayed += 1;
+                    Ok(())
+                })?;
+                if index.ordinals() == ordinals {
+                    return Ok((index, recovery));
+                }
+                recovery.rejected.push("the log after it does not lead to the state".to_owned());
+            }
+            Ok(_) => recovery.rejected.push("the log after it was cut".to_owned()),
+        }
+    }
+    recovery.snapshot = None;
+    recovery.replayed = 0;
+    Ok((restore(store, schema, ordinals)?, recovery))
+}
+
+/// The index rebuilt from the rows of the state alone.
+pub(crate) fn restore(store: &Store, schema: &Schema, ordinals: u32) -> Result<Index, RecoverError> {
+    let mut restore = Restore::new();
+    store.scan::<RecoverError>(Table::Values, |key, row| {
+        let (field, number) = key.split_first_chunk().ok_or(Malformed { at: 0 })?;
+        let number = number.try_into().or(Err(Malformed { at: 2 }))?;
+        Ok(restore.values(FieldId(u16::from_be_bytes(*field)), u32::from_be_bytes(number), row)?)
+    })?;
+    store.scan::<RecoverError>(Table::Tickets, |key, row| {
+        let number = key.try_into().or(Err(Malformed { at: 0 }))?;
+        Ok(restore.tickets(schema, u32::from_be_bytes(number), row)?)
+    })?;
+    Ok(restore.finish(schema, ordinals)?)
+}

@@ -1,0 +1,476 @@
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use bitmap::{HeapBytes, SectionTooLarge};
+use model::{Change, Opstamp, TextPart, TicketKey};
+use parking_lot::{Condvar, Mutex, RwLock};
+use query::Snapshot;
+use storage::{CommitError, DiskUsage, OpenError, SnapshotError, Store, Table, TenantId};
+use thiserror::Error;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_query as query;
+use ticketscope_storage as storage;
+
+use crate::{
+    refusal::Refusal,
+    session::ImportSession,
+    state::{self, RecoverError, Recovery},
+    texts,
+    writer::{Group, OnRefusal, Outcome, WriteError, Writer},
+};
+
+/// Batches that may wait for the writer; the next one is refused as [`SubmitError::Busy`].
+pub const MAX_WAITING: usize = 256;
+
+/// Batches that share one commit at most.
+const MAX_GROUP: usize = 64;
+
+/// Log written since the last mapped snapshot, in bytes, after which the next one is written in the background: what an
+/// opening has to replay at most, about.
+const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
+
+/// Why a batch was not acknowledged.
+#[derive(Debug, Error)]
+pub enum SubmitError {
+    /// Changes were refused, and with them the batch: nothing of it took effect.
+    #[error("{} of the changes are refused, and nothing of the batch took effect", .0.len())]
+    Refused(Vec<(usize, Refusal)>),
+    /// Too many batches wait; try again later.
+    #[error("too many batches are waiting; try again later")]
+    Busy,
+    /// An earlier commit failed: whether it is on disk shows when the tenant is opened again.
+    #[error("the tenant was closed after a failed commit; open it again")]
+    Poisoned,
+    /// The commit failed, and the tenant is closed.
+    #[error(transparent)]
+    Write(Arc<WriteError>),
+}
+
+/// Why a tenant cannot be opened.
+#[derive(Debug, Error)]
+pub enum TenantOpenError {
+    /// Its files cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its rows do not lead to a state.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+}
+
+/// Why a mapped snapshot was not written.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// The store could not write it.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The log could not be cut behind it.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// A part of the index is too large for a section.
+    #[error(transparent)]
+    TooLarge(#[from] SectionTooLarge),
+}
+
+/// A batch took effect: it is durable, and every snapshot from now on shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ack {
+    /// The position from which snapshots show it.
+    pub opstamp: Opstamp,
+    /// The changes that were skipped, by their place in the batch.
+    pub refused: Vec<(usize, Refusal)>,
+}
+
+/// One tenant, open: readers take snapshots, one writer at a time publishes the next.
+#[derive(Debug)]
+pub struct Tenant {
+    id: TenantId,
+    shared: Arc<Shared>,
+    queue: Mutex<VecDeque<Waiting>>,
+    writer: Mutex<Writer>,
+    checkpointer: Mutex<Option<JoinHandle<()>>>,
+    recovery: Recovery,
+    log_bytes: AtomicU64,
+}
+
+/// What the background shares with the tenant.
+struct Shared {
+    store: Store,
+    published: RwLock<Arc<Snapshot>>,
+    poisoned: AtomicBool,
+    checkpointing: AtomicBool,
+    checkpoint: Mutex<Checkpoints>,
+    advanced: (Mutex<Opstamp>, Condvar),
+}
+
+/// Opstamps of the two mapped snapshots that are kept; 0 for none.
+#[derive(Debug, Default)]
+struct Checkpoints {
+    newest: Opstamp,
+    previous: Opstamp,
+    failure: Option<String>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("opstamp", &self.published.read().opstamp()).finish_non_exhaustive()
+    }
+}
+
+/// A batch in the queue, and where its answer goes.
+#[derive(Debug)]
+struct Waiting {
+    changes: Vec<Change>,
+    on_refusal: OnRefusal,
+    session: Option<Arc<Mutex<ImportSession>>>,
+    answer: Arc<Mutex<Option<Result<Outcome, SubmitError>>>>,
+}
+
+impl Tenant {
+    /// Opens the tenant behind `store`: newest mapped snapshot, then the log after it.
+    pub(crate) fn open(id: TenantId, store: Store) -> Result<Self, TenantOpenError> {
+        let (working, secret, recovery) = state::recover(&store)?;
+        let opstamp = store.applied();
+        let snapshot = Snapshot::new(
+            opstamp,
+            Arc::clone(&working.schema),
+            working.index.clone(),
+            working.directory.clone(),
+            secret,
+        );
+        let newest = recovery.snapshot.unwrap_or_default();
+        let shared = Shared {
+            store,
+            published: RwLock::new(Arc::new(snapshot)),
+            poisoned: AtomicBool::new(false),
+            checkpointing: AtomicBool::new(false),
+            checkpoint: Mutex::new(Checkpoints { newest, ..Checkpoints::default() }),
+            advanced: (Mutex::new(opstamp), Condvar::new()),
+        };
+        Ok(Self {
+            id,
+            shared: Arc::new(shared),
+            queue: Mutex::default(),
+            writer: Mutex::new(Writer::new(working, opstamp)),
+            checkpointer: Mutex::new(None),
+            recovery,
+            log_bytes: AtomicU64::new(0),
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &TenantId {
+        &self.id
+    }
+
+    /// How it was brought back when it was opened.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// The newest published snapshot: everything acknowledged, nothing half done. Never waits for the writer.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shared.published.read())
+    }
+
+    /// The newest snapshot, once it shows `opstamp`; nothing if that takes longer than `patience`.
+    pub fn snapshot_at(&self, opstamp: Opstamp, patience: Duration) -> Option<Arc<Snapshot>> {
+        let until = Instant::now() + patience;
+        let (position, advanced) = &self.shared.advanced;
+        let mut position = position.lock();
+        while *position < opstamp {
+            if advanced.wait_until(&mut position, until).timed_out() {
+                return None;
+            }
+        }
+        drop(position);
+        Some(self.snapshot())
+    }
+
+    /// Whether a commit failed, so that nothing can be written until the tenant is opened again.
+    pub fn is_poisoned(&self) -> bool {
+        self.shared.poisoned.load(Relaxed)
+    }
+
+    /// Applies a batch, all of it or nothing. When this returns it is durable and in force.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn submit(&self, changes: Vec<Change>) -> Result<Ack, SubmitError> {
+        self.enqueue(changes, OnRefusal::RefuseAll, None)
+    }
+
+    /// Applies a batch of an import: refused changes are skipped and named in the answer, and `complete` changes close
+    /// the listings of `session`.
+    ///
+    /// # Errors
+    /// [`SubmitError`], never [`SubmitError::Refused`].
+    pub fn submit_import(&self, changes: Vec<Change>, session: &Arc<Mutex<ImportSession>>) -> Result<Ack, SubmitError> {
+        self.enqueue(changes, OnRefusal::SkipRefused, Some(Arc::clone(session)))
+    }
+
+    /// Queues a batch; whoever comes to the writer first commits for all who wait.
+    fn enqueue(
+        &self,
+        changes: Vec<Change>,
+        on_refusal: OnRefusal,
+        session: Option<Arc<Mutex<ImportSession>>>,
+    ) -> Result<Ack, SubmitError> {
+        let answer = Arc::new(Mutex::new(None));
+        {
+            let mut queue = self.queue.lock();
+            if queue.len() >= MAX_WAITING {
+                return Err(SubmitError::Busy);
+            }
+            queue.push_back(Waiting { changes, on_refusal, session, answer: Arc::clone(&answer) });
+        }
+        loop {
+            let mut writer = self.writer.lock();
+            if let Some(outcome) = answer.lock().take() {
+                return match outcome? {
+                    Outcome::Applied { opstamp, refused } => Ok(Ack { opstamp, refused }),
+                    Outcome::Refused(refused) => Err(SubmitError::Refused(refused)),
+                };
+            }
+            let waiting: Vec<Waiting> = {
+                let mut queue = self.queue.lock();
+                let count = queue.len().min(MAX_GROUP);
+                queue.drain(..count).collect()
+            };
+            self.write(&mut writer, waiting);
+        }
+    }
+
+    /// Commits a group of batches and answers each.
+    fn write(&self, writer: &mut Writer, waiting: Vec<Waiting>) {
+        if self.is_poisoned() {
+            for batch in waiting {
+                *batch.answer.lock() = Some(Err(SubmitError::Poisoned));
+            }
+            return;
+        }
+        let poison = PoisonOnUnwind { poisoned: &self.shared.poisoned, armed: true };
+        let mut group = Group::default();
+        let mut outcomes = Vec::with_capacity(waiting.len());
+        let mut failure = None;
+        for Waiting { changes, on_refusal, session, answer } in waiting {
+            if failure.is_some() {
+                outcomes.push((answer, None));
+                continue;
+            }
+            let store = &self.shared.store;
+            let staged = match session {
+                Some(session) => writer.stage(store, &mut group, changes, on_refusal, &mut session.lock()),
+                None => writer.stage(store, &mut group, changes, on_refusal, &mut ImportSession::new()),
+            };
+            match staged {
+                Ok(outcome) => outcomes.push((answer, Some(outcome))),
+                Err(error) => {
+                    failure = Some(error);
+                    outcomes.push((answer, None));
+                }
+            }
+        }
+        if failure.is_none() && !group.is_empty() {
+            let log_bytes = group.log_bytes;
+            match writer.commit(&self.shared.store, group, &self.snapshot()) {
+                Ok(snapshot) => {
+                    self.publish(snapshot);
+                    self.log_bytes.fetch_add(log_bytes, Relaxed);
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        poison.disarm();
+        let failure = failure.map(Arc::new);
+        if failure.is_some() {
+            self.shared.poisoned.store(true, Relaxed);
+        }
+        for (answer, outcome) in outcomes {
+            *answer.lock() = Some(match (&failure, outcome) {
+                (None, Some(outcome)) => Ok(outcome),
+                (Some(failure), _) => Err(SubmitError::Write(Arc::clone(failure))),
+                (None, None) => Err(SubmitError::Poisoned),
+            });
+        }
+        if self.log_bytes.load(Relaxed) >= CHECKPOINT_LOG_BYTES {
+            self.checkpoint_in_background();
+        }
+    }
+
+    fn publish(&self, snapshot: Arc<Snapshot>) {
+        let opstamp = snapshot.opstamp();
+        let old = std::mem::replace(&mut *self.shared.published.write(), snapshot);
+        // Freed outside the lock: the last reference may take a while to go.
+        drop(old);
+        let (position, advanced) = &self.shared.advanced;
+        *position.lock() = opstamp;
+        advanced.notify_all();
+    }
+
+    fn checkpoint_in_background(&self) {
+        if self.shared.checkpointing.swap(true, Relaxed) {
+            return;
+        }
+        self.log_bytes.store(0, Relaxed);
+        let mut checkpointer = self.checkpointer.lock();
+        if let Some(finished) = checkpointer.take() {
+            join(finished);
+        }
+        let shared = Arc::clone(&self.shared);
+        *checkpointer = Some(std::thread::spawn(move || {
+            let written = shared.write_checkpoint();
+            shared.checkpoint.lock().failure = written.err().map(|error| error.to_string());
+            shared.checkpointing.store(false, Relaxed);
+        }));
+    }
+
+    /// Writes a mapped snapshot of the newest published state, unless there is one, and cuts the log that neither kept
+    /// snapshot needs.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]; the tenant goes on, and the next opening replays more.
+    pub fn checkpoint(&self) -> Result<(), CheckpointError> {
+        if let Some(running) = self.checkpointer.lock().take() {
+            join(running);
+        }
+        self.shared.write_checkpoint()
+    }
+
+    /// Writes what a fast opening needs and notes that all is well. Batches submitted later take the note back.
+    ///
+    /// # Errors
+    /// [`CheckpointError`]; nothing acknowledged is lost.
+    pub fn close(&self) -> Result<(), CheckpointError> {
+        let _writer = self.writer.lock();
+        if self.is_poisoned() {
+            return Ok(());
+        }
+        self.checkpoint()?;
+        Ok(self.shared.store.mark_clean()?)
+    }
+
+    /// The text of a ticket, by part id, as it is acknowledged now. For admins; nothing if the ticket has none.
+    ///
+    /// # Errors
+    /// [`RecoverError`] if the row cannot be read.
+    pub fn text(&self, key: &TicketKey) -> Result<Vec<TextPart>, RecoverError> {
+        let Some(ord) = self.snapshot().index().find(key) else { return Ok(Vec::new()) };
+        let row = self.shared.store.get(Table::Texts, &texts::row_key(ord.0))?;
+        Ok(row.map_or_else(|| Ok(texts::Parts::new()), |row| texts::decode(&row))?.into_values().collect())
+    }
+
+    /// The index rebuilt from the rows of the state alone: what the published one must equal. Linear in the tenant, and
+    /// exact only while nothing is written.
+    ///
+    /// # Errors
+    /// [`RecoverError`] if the state cannot be read.
+    pub fn rebuilt_index(&self) -> Result<bitmap::Index, RecoverError> {
+        let snapshot = self.snapshot();
+        state::restore(&self.shared.store, snapshot.schema(), snapshot.index().ordinals())
+    }
+
+    /// Sizes and positions. Linear in the tenant.
+    ///
+    /// # Errors
+    /// [`storage::FileError`] if files cannot be measured.
+    pub fn stats(&self) -> Result<Stats, storage::FileError> {
+        let snapshot = self.snapshot();
+        let checkpoint = self.shared.checkpoint.lock();
+        Ok(Stats {
+            opstamp: snapshot.opstamp(),
+            snapshot: checkpoint.newest,
+            checkpoint_failure: checkpoint.failure.clone(),
+            log_rows: self.shared.store.log_len(),
+            disk: self.shared.store.disk_usage()?,
+            heap: snapshot.index().heap_bytes(),
+            cached_scopes: snapshot.cached_scopes(),
+        })
+    }
+
+    /// Checks every row, the whole log and every mapped snapshot.
+    ///
+    /// # Errors
+    /// [`storage::VerifyError`] if they cannot be read at all.
+    pub fn verify_files(&self) -> Result<storage::Verification, storage::VerifyError> {
+        let _writer = self.writer.lock();
+        self.shared.store.verify()
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        if let Some(running) = self.checkpointer.lock().take() {
+            join(running);
+        }
+    }
+}
+
+impl Shared {
+    fn write_checkpoint(&self) -> Result<(), CheckpointError> {
+        let snapshot = Arc::clone(&self.published.read());
+        let (newest, opstamp) = (self.checkpoint.lock().newest, snapshot.opstamp());
+        if opstamp == newest {
+            return Ok(());
+        }
+        let mut file = self.store.begin_snapshot(opstamp)?;
+        snapshot.index().write::<CheckpointError>(|id, bytes| Ok(file.section(id, bytes)?))?;
+        file.finish()?;
+        let mut checkpoint = self.checkpoint.lock();
+        (checkpoint.previous, checkpoint.newest) = (newest, opstamp);
+        let cut = checkpoint.previous;
+        drop(checkpoint);
+        Ok(self.store.cut_log(cut)?)
+    }
+}
+
+/// Waits for a background thread. One that panicked left no snapshot, and the next opening replays more.
+fn join(thread: JoinHandle<()>) {
+    thread.join().unwrap_or(());
+}
+
+/// Closes a tenant whose writer panicked: its working state may be half done.
+struct PoisonOnUnwind<'a> {
+    poisoned: &'a AtomicBool,
+    armed: bool,
+}
+
+impl PoisonOnUnwind<'_> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for PoisonOnUnwind<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.poisoned.store(true, Relaxed);
+        }
+    }
+}
+
+/// Sizes and positions of a tenant.
+#[derive(Debug, Clone)]
+pub struct Stats {
+    /// The last acknowledged batch.
+    pub opstamp: Opstamp,
+    /// The batch of the newest mapped snapshot; 0 if there is none.
+    pub snapshot: Opstamp,
+    /// Why the last background snapshot was not written.
+    pub checkpoint_failure: Option<String>,
+    /// Rows of the log.
+    pub log_rows: u64,
+    /// Bytes on disk, by part.
+    pub disk: DiskUsage,
+    /// Bytes on the heap, by part.
+    pub heap: HeapBytes,
+    /// Cached scopes, and the bytes of their sets.
+    pub cached_scopes: (usize, usize),
+}

@@ -1,0 +1,43 @@
+//! The text of one ticket as a state row.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::{TextClass, TextPart, Timestamp};
+use ticketscope_model as model;
+
+use crate::wire::{Malformed, Reader, Writer};
+
+/// Parts by id.
+pub(crate) type Parts = BTreeMap<Arc<str>, TextPart>;
+
+pub(crate) fn row_key(ord: u32) -> [u8; 4] {
+    ord.to_be_bytes()
+}
+
+pub(crate) fn encode(parts: &Parts) -> Vec<u8> {
+    let mut out = Writer::default();
+    for part in parts.values() {
+        out.text(&part.part);
+        out.byte(u8::try_from(TextClass::ALL.iter().position(|class| *class == part.class).unwrap_or(0)).unwrap_or(0));
+        out.option(part.lang.as_deref(), Writer::text);
+        out.option(part.author.as_deref(), Writer::text);
+        out.option(part.at, |out, at| out.signed(at.0));
+        out.text(&part.body);
+    }
+    out.0
+}
+
+pub(crate) fn decode(row: &[u8]) -> Result<Parts, Malformed> {
+    let mut input = Reader::new(row);
+    let mut parts = Parts::new();
+    while !input.is_empty() {
+        let part: Arc<str> = input.text()?.into();
+        let class = TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?;
+        let lang = input.option(Reader::text)?.map(Into::into);
+        let author = input.option(Reader::text)?.map(Into::into);
+        let at = input.option(Reader::signed)?.map(Timestamp);
+        let body = input.text()?.into();
+        parts.insert(Arc::clone(&part), TextPart { part, class, lang, body, author, at });
+    }
+    Ok(parts)
+}

@@ -1,0 +1,178 @@
+use std::sync::Arc;
+
+use bitmap::{TICKETS_PER_RECORD, Touched, VALUES_PER_RECORD};
+use model::{Change, Opstamp};
+use query::Snapshot;
+use storage::{Batch, CommitError, ReadError, Row, Store, Table};
+use thiserror::Error;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_query as query;
+use ticketscope_storage as storage;
+
+use crate::{
+    refusal::Refusal,
+    resolve::{Resolver, Rows, Working},
+    session::ImportSession,
+    state::{ORDINALS_KEY, record_key, values_key},
+    wire::Malformed,
+};
+
+/// Why a batch could not be written. The tenant must be opened again.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The store refused or failed.
+    #[error("commit the batch")]
+    Commit(#[from] CommitError),
+    /// A state row that the batch builds on cannot be read.
+    #[error("read the state that the batch builds on")]
+    Read(#[from] ReadError),
+    /// A state row that the batch builds on is not of the form it should have.
+    #[error("decode the state that the batch builds on")]
+    Malformed(#[from] Malformed),
+}
+
+/// What to do with the changes of a batch when one of them is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRefusal {
+    /// None of the batch takes effect.
+    RefuseAll,
+    /// The others take effect.
+    SkipRefused,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// It took effect, but for the refused changes, in the snapshot of this opstamp.
+    Applied { opstamp: Opstamp, refused: Vec<(usize, Refusal)> },
+    /// Nothing of it took effect.
+    Refused(Vec<(usize, Refusal)>),
+}
+
+/// The one writer of a tenant: the newest state, and the batches of the commit under way.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) working: Working,
+    opstamp: Opstamp,
+}
+
+/// Batches that are resolved and applied to the working state, and wait for their commit.
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    log: Vec<(Opstamp, Vec<u8>)>,
+    rows: Rows,
+    touched: Touched,
+    directory_changed: bool,
+    pub(crate) log_bytes: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(working: Working, opstamp: Opstamp) -> Self {
+        Self { working, opstamp }
+    }
+
+    /// Resolves a batch and adds it to `group`.
+    pub(crate) fn stage(
+        &mut self,
+        store: &Store,
+        group: &mut Group,
+        changes: Vec<Change>,
+        on_refusal: OnRefusal,
+        session: &mut ImportSession,
+    ) -> Result<Outcome, WriteError> {
+        let mut refused = Vec::new();
+        let mut resolver = Resolver::new(&mut self.working, store, &group.rows, session);
+        for (at, change) in changes.into_iter().enumerate() {
+            match resolver.apply(change) {
+                Ok(Ok(())) => {}
+                Ok(Err(refusal)) => refused.push((at, refusal)),
+                Err(error) => {
+                    resolver.give_up();
+                    return Err(error);
+                }
+            }
+        }
+        if !refused.is_empty() && on_refusal == OnRefusal::RefuseAll {
+            resolver.give_up();
+            return Ok(Outcome::Refused(refused));
+        }
+        let resolved = resolver.finish();
+        if resolved.delta == crate::delta::Delta::default() && resolved.rows.is_empty() {
+            // Nothing changed: there is nothing to make durable.
+            return Ok(Outcome::Applied { opstamp: self.opstamp, refused });
+        }
+        self.opstamp = self.opstamp.next();
+        for field in resolved.widened {
+            self.forget_field(group, field);
+        }
+        let touched = self.working.index.apply(&self.working.schema, &resolved.delta.tickets);
+        let log = resolved.delta.encode();
+        group.log_bytes += log.len() as u64;
+        group.log.push((self.opstamp, log));
+        group.rows.extend(resolved.rows);
+        group.directory_changed |= resolved.directory_changed;
+        group.touch(touched);
+        Ok(Outcome::Applied { opstamp: self.opstamp, refused })
+    }
+
+    /// Drops a field that no ticket holds, so that it starts anew in another form.
+    fn forget_field(&mut self, group: &mut Group, field: model::FieldId) {
+        let codes = self.working.index.field(field).map_or(0, bitmap::FieldIndex::codes);
+        for number in 0..codes.div_ceil(VALUES_PER_RECORD) {
+            group.rows.insert((Table::Values, values_key(field, number)), None);
+        }
+        self.working.index.forget_field(field);
+        group.touched.values.retain(|(id, _)| *id != field);
+    }
+
+    /// Makes the staged batches durable, all or none, and answers the snapshot that shows them.
+    pub(crate) fn commit(&mut self, store: &Store, group: Group, before: &Snapshot) -> Result<Arc<Snapshot>, WriteError> {
+        let Group { log, mut rows, touched, directory_changed, .. } = group;
+        let index = &self.working.index;
+        let mut last = None;
+        for number in touched.ords.iter().map(|ord| ord / TICKETS_PER_RECORD) {
+            if last != Some(number) {
+                rows.insert((Table::Tickets, record_key(number)), Some(index.ticket_record(number)));
+                last = Some(number);
+            }
+        }
+        for (field, first) in &touched.values {
+            let codes = index.field(*field).map_or(0, bitmap::FieldIndex::codes);
+            for number in first / VALUES_PER_RECORD..codes.div_ceil(VALUES_PER_RECORD) {
+                rows.insert((Table::Values, values_key(*field, number)), Some(index.value_record(*field, number)));
+            }
+        }
+        rows.insert((Table::Facts, ORDINALS_KEY.to_vec()), Some(index.ordinals().to_le_bytes().to_vec()));
+        let rows = rows.into_iter().map(|((table, key), value)| Row { table, key, value }).collect();
+        store.commit(&Batch { log, rows })?;
+        let directory = directory_changed.then(|| self.working.directory.clone());
+        let schema = Arc::clone(&self.working.schema);
+        Ok(Arc::new(before.next(self.opstamp, schema, index.clone(), directory, &touched)))
+    }
+}
+
+impl Group {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.log.is_empty()
+    }
+
+    fn touch(&mut self, touched: Touched) {
+        if self.touched.ords.is_empty() && self.touched.fields.is_empty() && self.touched.values.is_empty() {
+            self.touched = touched;
+            return;
+        }
+        self.touched.ords.extend(touched.ords);
+        self.touched.ords.sort_unstable();
+        self.touched.ords.dedup();
+        self.touched.fields.extend(touched.fields);
+        self.touched.fields.sort_unstable();
+        self.touched.fields.dedup();
+        for (field, first) in touched.values {
+            // The first batch to add values to a field wrote from the lowest code.
+            if !self.touched.values.iter().any(|(known, _)| *known == field) {
+                self.touched.values.push((field, first));
+            }
+        }
+    }
+}
