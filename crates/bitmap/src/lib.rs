@@ -50,6 +50,7 @@ mod sections;
 mod set;
 mod spine;
 mod state;
+mod stored;
 mod strings;
 #[cfg(test)]
 mod tests;

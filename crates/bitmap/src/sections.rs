@@ -7,11 +7,12 @@ use ticketscope_model as model;
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
-    field::{FieldIndex, section_of},
+    field::FieldIndex,
     index::Index,
     keys::Keys,
     order::Order,
     postings::{Postings, SectionTooLarge},
+    stored::section_of,
 };
 
 /// The version of the section formats.

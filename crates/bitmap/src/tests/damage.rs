@@ -91,7 +91,7 @@ fn a_schema_that_does_not_fit_is_refused() {
     assert_eq!(unknown.what, "the schema does not know a field");
     // The posting lists of one field in the place of another's.
     let swapped = |id: u32| {
-        let other = crate::field::section_of(FieldId(fields::CREATED_AT.0), id & 1);
+        let other = crate::stored::section_of(FieldId(fields::CREATED_AT.0), id & 1);
         sections.get(if id >> 8 == u32::from(fields::GROUP.0) { &other } else { &id }).cloned()
     };
     let refused = Index::read(&schema(), swapped).unwrap_err();

@@ -3,7 +3,7 @@ use ticketscope_model as model;
 
 use super::{
     for_seeds,
-    model::{Rows, assert_is, assert_touched, read_again, schema, sections, texts},
+    model::{Rows, assert_field, assert_is, assert_touched, read_again, schema, sections, used},
 };
 use crate::{Index, ORDERED, TicketBatch, TicketSet};
 
@@ -61,12 +61,10 @@ fn an_index_of_several_blocks_says_what_rows_say() {
         assert_eq!(sections(&read), sections(&index));
         assert_eq!(index.universe(), &TicketSet::from_sorted(&rows.live()));
         assert_eq!(old.0.universe(), &TicketSet::from_sorted(&old.1.live()));
-        for field in [fields::GROUP, fields::TAGS] {
-            let column = index.field(field).unwrap();
-            for code in 0..column.codes() {
-                let has = |ord: &u32| texts(rows.values(*ord, field)).any(|text| text == column.value_of(code));
-                assert!(column.tickets(code).iter().eq(rows.live().into_iter().filter(has)));
-            }
+        for field in used(&schema) {
+            let kind = schema.by_id(field).unwrap().kind;
+            assert_field(&index, &rows, field, kind);
+            assert_field(&old.0, &old.1, field, kind);
         }
     });
 }

@@ -177,7 +177,8 @@ pub(super) fn assert_is(index: &Index, rows: &Rows, schema: &Schema, rng: &mut R
     }
 }
 
-fn assert_field(index: &Index, rows: &Rows, id: FieldId, kind: FieldKind) {
+/// Compares one field of every ticket with the rows, both ways.
+pub(super) fn assert_field(index: &Index, rows: &Rows, id: FieldId, kind: FieldKind) {
     let live = rows.live();
     let with: Vec<u32> = live.iter().copied().filter(|ord| !rows.values(*ord, id).is_empty()).collect();
     let Some(field) = index.field(id) else {
