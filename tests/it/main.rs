@@ -1,1 +1,2 @@
 //! Tests of the whole: one binary, a module per question.
+mod tidy;

@@ -176,6 +176,11 @@ impl Order {
         self.nodes = nodes;
     }
 
+    #[cfg(test)]
+    pub(crate) fn blocks(&self) -> usize {
+        self.nodes.iter().map(|node| node.blocks.len()).sum()
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         let node =
             |node: &Arc<Node>| node.blocks.iter().map(|block| block.heap_bytes() + size_of::<U32s>()).sum::<usize>();

@@ -15,10 +15,26 @@ use crate::{
     tenant::{CheckpointError, Tenant, TenantOpenError},
 };
 
+/// What can be chosen when a data directory is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Log written since the last mapped snapshot, in bytes, after which the next one is written in the background:
+    /// about what an opening after a crash has to replay at most. Smaller means more writing and faster opening.
+    pub checkpoint_log_bytes: u64,
+}
+
+impl Default for Options {
+    /// A mapped snapshot for every 64 MiB of log.
+    fn default() -> Self {
+        Self { checkpoint_log_bytes: 64 << 20 }
+    }
+}
+
 /// A data directory, open: tenants by name, each opened at first use.
 #[derive(Debug)]
 pub struct Engine {
     data: DataDir,
+    options: Options,
     open: Mutex<HashMap<TenantId, Arc<Tenant>>>,
 }
 
@@ -59,7 +75,15 @@ impl Engine {
     /// # Errors
     /// [`DataDirError`], in particular that another process has it open.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
-        Ok(Self { data: DataDir::open(path)?, open: Mutex::default() })
+        Self::open_with(path, Options::default())
+    }
+
+    /// [`Self::open`] with other options than the default ones.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, DataDirError> {
+        Ok(Self { data: DataDir::open(path)?, options, open: Mutex::default() })
     }
 
     /// The names of all tenants, sorted.
@@ -91,7 +115,7 @@ impl Engine {
         }
         let failed = |source: TenantOpenError| TenantError::Open { id: id.clone(), source: Box::new(source) };
         let store = self.data.open_tenant(id).map_err(|error| failed(OpenError::into(error)))?;
-        let tenant = Arc::new(Tenant::open(id.clone(), store).map_err(failed)?);
+        let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
         open.insert(id.clone(), Arc::clone(&tenant));
         Ok(tenant)
     }

@@ -51,7 +51,7 @@ mod texts;
 mod wire;
 mod writer;
 
-pub use engine::{Engine, TenantError};
+pub use engine::{Engine, Options, TenantError};
 pub use refusal::Refusal;
 pub use session::ImportSession;
 pub use state::{RecoverError, Recovery};

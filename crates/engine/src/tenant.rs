@@ -20,6 +20,7 @@ use ticketscope_query as query;
 use ticketscope_storage as storage;
 
 use crate::{
+    engine::Options,
     refusal::Refusal,
     session::ImportSession,
     state::{self, RecoverError, Recovery},
@@ -32,10 +33,6 @@ pub const MAX_WAITING: usize = 256;
 
 /// Batches that share one commit at most.
 const MAX_GROUP: usize = 64;
-
-/// Log written since the last mapped snapshot, in bytes, after which the next one is written in the background: what an
-/// opening has to replay at most, about.
-const CHECKPOINT_LOG_BYTES: u64 = 64 << 20;
 
 /// Why a batch was not acknowledged.
 #[derive(Debug, Error)]
@@ -84,7 +81,7 @@ pub enum CheckpointError {
 pub struct Ack {
     /// The position from which snapshots show it.
     pub opstamp: Opstamp,
-    /// The changes that were skipped, by their place in the batch.
+    /// The changes that were refused, by their place in the batch.
     pub refused: Vec<(usize, Refusal)>,
 }
 
@@ -97,6 +94,7 @@ pub struct Tenant {
     writer: Mutex<Writer>,
     checkpointer: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
+    options: Options,
     log_bytes: AtomicU64,
 }
 
@@ -135,7 +133,7 @@ struct Waiting {
 
 impl Tenant {
     /// Opens the tenant behind `store`: newest mapped snapshot, then the log after it.
-    pub(crate) fn open(id: TenantId, store: Store) -> Result<Self, TenantOpenError> {
+    pub(crate) fn open(id: TenantId, store: Store, options: Options) -> Result<Self, TenantOpenError> {
         let (working, secret, recovery) = state::recover(&store)?;
         let opstamp = store.applied();
         let snapshot = Snapshot::new(
@@ -161,6 +159,7 @@ impl Tenant {
             writer: Mutex::new(Writer::new(working, opstamp)),
             checkpointer: Mutex::new(None),
             recovery,
+            options,
             log_bytes: AtomicU64::new(0),
         })
     }
@@ -214,6 +213,19 @@ impl Tenant {
     /// [`SubmitError`], never [`SubmitError::Refused`].
     pub fn submit_import(&self, changes: Vec<Change>, session: &Arc<Mutex<ImportSession>>) -> Result<Ack, SubmitError> {
         self.enqueue(changes, OnRefusal::SkipRefused, Some(Arc::clone(session)))
+    }
+
+    /// [`Self::submit_import`] up to the first change that is refused: the changes before it take effect, and nothing
+    /// after it.
+    ///
+    /// # Errors
+    /// [`SubmitError`], never [`SubmitError::Refused`].
+    pub fn submit_import_until_refused(
+        &self,
+        changes: Vec<Change>,
+        session: &Arc<Mutex<ImportSession>>,
+    ) -> Result<Ack, SubmitError> {
+        self.enqueue(changes, OnRefusal::StopAtRefused, Some(Arc::clone(session)))
     }
 
     /// Queues a batch; whoever comes to the writer first commits for all who wait.
@@ -300,7 +312,7 @@ impl Tenant {
                 (None, None) => Err(SubmitError::Poisoned),
             });
         }
-        if self.log_bytes.load(Relaxed) >= CHECKPOINT_LOG_BYTES {
+        if self.log_bytes.load(Relaxed) >= self.options.checkpoint_log_bytes {
             self.checkpoint_in_background();
         }
     }

@@ -39,6 +39,8 @@ pub enum OnRefusal {
     RefuseAll,
     /// The others take effect.
     SkipRefused,
+    /// Those before it take effect, and nothing after it.
+    StopAtRefused,
 }
 
 /// What became of a batch.
@@ -86,7 +88,12 @@ impl Writer {
         for (at, change) in changes.into_iter().enumerate() {
             match resolver.apply(change) {
                 Ok(Ok(())) => {}
-                Ok(Err(refusal)) => refused.push((at, refusal)),
+                Ok(Err(refusal)) => {
+                    refused.push((at, refusal));
+                    if on_refusal == OnRefusal::StopAtRefused {
+                        break;
+                    }
+                }
                 Err(error) => {
                     resolver.give_up();
                     return Err(error);

@@ -7,6 +7,8 @@
 //! A name that is neither built in nor declared is an error wherever it is used; a value that nobody has ever seen is
 //! not (it matches nothing).
 
+#![forbid(unsafe_code)]
+
 mod change;
 mod field;
 mod fold;

@@ -230,7 +230,8 @@ impl Schema {
         }
         for name in &decl.relations {
             check_name(name)?;
-            next.relations.entry(canonical(name).into()).or_insert(RelationSide::Both);
+            // Declared, it may stand on either side, also where it is built in on one.
+            next.relations.insert(canonical(name).into(), RelationSide::Both);
         }
         *self = next;
         Ok(())

@@ -71,6 +71,8 @@
 //!
 //! [`explain`] says which part of a rule decided. [`presets`] are the roles of known help desks, as data.
 
+#![forbid(unsafe_code)]
+
 mod check;
 pub mod conformance;
 mod directory;

@@ -1,4 +1,4 @@
-use crate::expr::nearest;
+use ticketscope_model::nearest;
 
 /// What a role may allow on a ticket. Each verb of a role is an expression of its own; a verb that a role does not name
 /// is allowed on no ticket.
@@ -38,5 +38,5 @@ pub const VIEW_SIDE: &str = "view_side";
 /// The verb called `name` (`solve` is another name of `close`), or the known one it looks like.
 pub(crate) fn verb(name: &str) -> Result<&'static str, Option<String>> {
     let name = if name == "solve" { "close" } else { name };
-    VERBS.into_iter().find(|verb| *verb == name).ok_or_else(|| nearest(name, VERBS.into_iter()))
+    VERBS.into_iter().find(|verb| *verb == name).ok_or_else(|| nearest(name, VERBS).map(str::to_owned))
 }

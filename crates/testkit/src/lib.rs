@@ -8,6 +8,8 @@
 //!
 //! It is not a reference implementation to build on: it is slow on purpose, parses nothing and stores nothing.
 
+#![forbid(unsafe_code)]
+
 pub mod arb;
 pub mod oracle;
 pub mod tenant;

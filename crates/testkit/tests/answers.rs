@@ -98,7 +98,7 @@ fn ordered_keywords_compare_by_rank_and_values_without_one_never_match() {
 }
 
 #[test]
-fn a_bare_date_is_a_day_and_comparisons_take_its_first_moment() {
+fn a_bare_date_is_a_day_at_most_it_includes_it_and_other_comparisons_take_its_first_moment() {
     let world = setup(&[
         in_a(1, &[("created_at", "2026-01-04T23:59:59.999Z")]),
         in_a(2, &[("created_at", "2026-01-05T00:00:00Z")]),
@@ -109,7 +109,7 @@ fn a_bare_date_is_a_day_and_comparisons_take_its_first_moment() {
     let day = |op| vec![Term::compare("created", op, "2026-01-05")];
     assert_eq!(hits(&world, vec![Term::is("created", "2026-01-05")]), [2, 3]);
     assert_eq!(hits(&world, day(Op::Less)), [1]);
-    assert_eq!(hits(&world, day(Op::AtMost)), [1, 2]);
+    assert_eq!(hits(&world, day(Op::AtMost)), [1, 2, 3]);
     assert_eq!(hits(&world, day(Op::Greater)), [3, 4]);
     assert_eq!(hits(&world, day(Op::AtLeast)), [2, 3, 4]);
     let second = |text| vec![Term::is("created", text)];

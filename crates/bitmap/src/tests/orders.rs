@@ -115,8 +115,7 @@ fn tickets_that_move_leave_no_trail_of_tiny_blocks() {
     let tickets = 20_000u32;
     let mut places: Vec<u64> = (0..u64::from(tickets)).map(|at| at + (1 << 40)).collect();
     let mut order = Order::from_sorted(&(0..tickets).collect::<Vec<_>>());
-    let before = order.heap_bytes();
-    for round in 0..60_000u64 {
+    for round in 0..120_000u64 {
         let ord = rng.u32(..tickets);
         order.remove_all(&mut [ord], &|a, b| places[a as usize].cmp(&places[b as usize]));
         places[ord as usize] = (1 << 40) - 1 - round;
@@ -125,5 +124,6 @@ fn tickets_that_move_leave_no_trail_of_tiny_blocks() {
     let mut model: Vec<u32> = (0..tickets).collect();
     model.sort_by_key(|ord| places[*ord as usize]);
     assert!(order.iter_from(0).eq(model));
-    assert!(order.heap_bytes() < before + before / 4, "{} bytes, {before} before", order.heap_bytes());
+    // Neighbours that together fill half a block are one: 20,000 tickets take 20 to 80 blocks.
+    assert!(order.blocks() <= 100, "{} blocks", order.blocks());
 }

@@ -40,10 +40,8 @@ impl PartChange {
 
 impl Resolver<'_> {
     /// Makes the draft of a ticket, unless there is one.
-    fn draft(&mut self, rev: Option<i64>, key: &TicketKey) -> Result<(), WriteError> {
-        if let Some(draft) = self.drafts.get(key)
-            && (rev.is_none() || self.working.revs_used || draft.revs_changed)
-        {
+    fn draft(&mut self, key: &TicketKey) -> Result<(), WriteError> {
+        if self.drafts.contains_key(key) {
             return Ok(());
         }
         let revs = if self.working.revs_used {
@@ -54,11 +52,8 @@ impl Resolver<'_> {
         } else {
             TicketRevs::default()
         };
-        if !self.drafts.contains_key(key) {
-            let draft = Draft::new(self.working.index.find(key), revs);
-            self.drafts.insert(key.clone(), draft);
-            self.order.push(key.clone());
-        }
+        self.drafts.insert(key.clone(), Draft::new(self.working.index.find(key), revs));
+        self.order.push(key.clone());
         Ok(())
     }
 
@@ -91,7 +86,7 @@ impl Resolver<'_> {
             return Ok(Err(Refusal::Full(self.working.index.ordinals())));
         }
         parts.extend(text.into_iter().map(PartChange::State));
-        self.draft(rev, &key)?;
+        self.draft(&key)?;
         if replace || !parts.is_empty() {
             // A replacement without revisions needs no old text: all of it goes.
             if replace && rev.is_none() && !self.working.revs_used {
@@ -179,7 +174,7 @@ impl Resolver<'_> {
         if !exists {
             return Ok(Err(Refusal::NoTicket(key.clone())));
         }
-        self.draft(rev, key)?;
+        self.draft(key)?;
         self.load_text(key)?;
         if let Some(draft) = self.drafts.get_mut(key) {
             if !gone {
@@ -192,7 +187,7 @@ impl Resolver<'_> {
     }
 
     pub(super) fn erase(&mut self, rev: Option<i64>, key: &TicketKey) -> Result<(), WriteError> {
-        self.draft(rev, key)?;
+        self.draft(key)?;
         if rev.is_some() || self.working.revs_used {
             self.load_text(key)?;
         }

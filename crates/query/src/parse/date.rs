@@ -6,8 +6,9 @@ use ticketscope_model::Timestamp;
 /// What a written date means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// A bare date (its day) or a full one (its second, or its millisecond if a fraction was written). Comparisons
-    /// mean `from`.
+    /// A bare date: its day. `<=` means before `until`, the other comparisons mean `from`.
+    Day { from: Timestamp, until: Timestamp },
+    /// A full date: its second, or its millisecond if a fraction was written. Comparisons mean `from`.
     Moment { from: Timestamp, until: Timestamp },
     /// `from/until`, both full dates.
     Range { from: Timestamp, until: Timestamp },
@@ -35,7 +36,7 @@ pub(super) fn read(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Writte
         let day: civil::Date = text.parse().ok().ok_or(Fault::Shape)?;
         let from = first_moment(day, zone)?;
         let until = first_moment(day.tomorrow().ok().ok_or(Fault::OutOfRange)?, zone)?;
-        return Ok(Written::Moment { from, until });
+        return Ok(Written::Day { from, until });
     }
     let from = moment(text, zone)?;
     let length = if text.contains(['.', ',']) { 1 } else { 1000 };

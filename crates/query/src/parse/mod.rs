@@ -114,8 +114,9 @@ impl<'a> Context<'a> {
 /// Reads a query. The empty text asks for every visible ticket.
 ///
 /// A date is one of
-/// - `YYYY-MM-DD`: with `:` the whole day in [`Context::zone`]; all four comparisons compare with its *first moment*,
-///   so `created>2026-01-05` and `created>=2026-01-05` begin on that day and `created<=2026-01-05` ends as it begins;
+/// - `YYYY-MM-DD`: with `:` the whole day in [`Context::zone`]; `created<=2026-01-05` ends with that day, and the other
+///   comparisons compare with its *first moment*, so `created>2026-01-05` and `created>=2026-01-05` begin on that day
+///   and `created<2026-01-05` ends before it;
 /// - a date and time of ISO 8601, in the context's zone unless it has an offset: with `:` the second, or the
 ///   millisecond if a fraction is written; comparisons compare with its first moment;
 /// - two of those as `from/until`, only with `:`: from the first up to, and without, the second;
@@ -403,9 +404,9 @@ impl<'c> Parser<'c> {
             },
             FieldKind::Number => number(term).map(Pattern::Number),
             FieldKind::Date => match self.date(term)? {
-                date::Written::Moment { from, until } | date::Written::Range { from, until } => {
-                    Ok(Pattern::During { from, until })
-                }
+                date::Written::Day { from, until }
+                | date::Written::Moment { from, until }
+                | date::Written::Range { from, until } => Ok(Pattern::During { from, until }),
                 date::Written::Ago(_) => {
                     let kind = QueryErrorKind::AgeWithoutDirection { key: shown(name), text: shown(text) };
                     Err(kind.at(value.span))
@@ -426,14 +427,21 @@ impl<'c> Parser<'c> {
     }
 
     fn field_compared(&mut self, field: &FieldDef, term: &PropertyTerm<'_>) -> Result<(), QueryError> {
-        let PropertyTerm { negated, name, operator, ref value, span, .. } = *term;
+        let PropertyTerm { negated, name, mut operator, ref value, span, .. } = *term;
         let written = &*value.text;
         if !value.quoted && matches!(written, "none" | "me" | "*") {
             return Err(QueryErrorKind::NotAPoint { key: shown(name), word: written.into() }.at(value.span));
         }
         let point = match field.kind {
             FieldKind::Date => match self.date(term)? {
-                date::Written::Moment { from: at, .. } | date::Written::Ago(at) => Point::Date(at),
+                // At most a day is until the day is over.
+                date::Written::Day { until, .. } if operator == Operator::LessOrEqual => {
+                    operator = Operator::Less;
+                    Point::Date(until)
+                }
+                date::Written::Day { from: at, .. }
+                | date::Written::Moment { from: at, .. }
+                | date::Written::Ago(at) => Point::Date(at),
                 date::Written::Range { .. } => {
                     let kind = QueryErrorKind::RangeCompared { key: shown(name), text: shown(written) };
                     return Err(kind.at(value.span));

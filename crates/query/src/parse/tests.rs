@@ -174,7 +174,7 @@ fn comparisons_on_one_key_are_and() {
     let created = field("created");
     let between = Interval {
         lo: Bound::Excluded(Point::Date(at("2026-01-05"))),
-        hi: Bound::Included(Point::Date(at("2026-02-01"))),
+        hi: Bound::Excluded(Point::Date(at("2026-02-02"))),
     };
     let query = read("created>2026-01-05 created<=2026-02-01 created>=2026-01-02 created<=2026-03-01");
     assert_eq!(query, only(Clause::within(created, between)));
@@ -187,6 +187,18 @@ fn comparisons_on_one_key_are_and() {
     let not_early = Clause::within(created, later("2026-01-05")).negate();
     let not_late = Clause::within(created, later("2026-02-01")).negate();
     assert_eq!(read("-created>2026-01-05 -created>2026-02-01"), only(not_early).and(not_late));
+}
+
+#[test]
+fn at_most_a_day_includes_the_day_and_at_most_a_moment_ends_with_it() {
+    let created = field("created");
+    let until = |hi| only(Clause::within(created, Interval { hi, ..Interval::ALL }));
+    let next_day = Bound::Excluded(Point::Date(at("2026-01-06")));
+    assert_eq!(read("created<=2026-01-05"), until(next_day));
+    assert_eq!(read("created<=\"2026-01-05\""), until(next_day));
+    let first_moment = Bound::Included(Point::Date(at("2026-01-05")));
+    assert_eq!(read("created<=2026-01-05T00:00:00Z"), until(first_moment));
+    assert_eq!(read("created<=2026-01-05").to_text(&schema()), "created_at<2026-01-06T00:00:00Z");
 }
 
 #[test]
@@ -235,12 +247,12 @@ fn dates_mean_days_seconds_milliseconds_or_ranges() {
 }
 
 #[test]
-fn a_compared_day_means_its_first_moment() {
+fn a_compared_day_means_its_first_moment_but_at_most_a_day_includes_it() {
     for (operator, interval) in [
         (">", Interval { lo: Bound::Excluded(Point::Date(at("2026-01-05"))), ..Interval::ALL }),
         (">=", Interval { lo: Bound::Included(Point::Date(at("2026-01-05"))), ..Interval::ALL }),
         ("<", Interval { hi: Bound::Excluded(Point::Date(at("2026-01-05"))), ..Interval::ALL }),
-        ("<=", Interval { hi: Bound::Included(Point::Date(at("2026-01-05"))), ..Interval::ALL }),
+        ("<=", Interval { hi: Bound::Excluded(Point::Date(at("2026-01-06"))), ..Interval::ALL }),
     ] {
         let query = read(&format!("due_date{operator}2026-01-05"));
         assert_eq!(query, only(Clause::within(field("due_at"), interval)), "{operator}");

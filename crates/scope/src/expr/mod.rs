@@ -1,6 +1,5 @@
 //! The parsed rule: a tree over fields of a ticket and relations of a principal.
 
-mod distance;
 mod fail_closed;
 mod json;
 mod names;
@@ -16,7 +15,6 @@ pub use json::{JsonError, JsonErrorKind};
 pub use names::NameError;
 pub use parse::{ParseError, ParseErrorKind};
 
-pub(crate) use distance::nearest;
 pub(crate) use names::relation;
 
 /// The longest expression, in bytes of its text or JSON form.

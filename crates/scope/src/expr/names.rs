@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use thiserror::Error;
-use ticketscope_model::{FieldKind, RelationSide, Schema};
+use ticketscope_model::{FieldKind, RelationSide, Schema, nearest};
 
-use super::{FieldRef, distance::nearest};
+use super::FieldRef;
 
 /// Why a name may not stand where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -71,7 +71,7 @@ pub(super) fn is_word(text: &str) -> bool {
 pub(super) fn field(schema: &Schema, name: &str) -> Result<FieldRef, NameError> {
     let Some(def) = schema.field(name) else {
         let known = schema.fields().iter().filter(|field| field.kind.is_keyword()).map(|field| &*field.name);
-        return Err(NameError::UnknownField { name: shown(name), near: nearest(name, known) });
+        return Err(NameError::UnknownField { name: shown(name), near: nearest(name, known).map(str::to_owned) });
     };
     if !def.kind.is_keyword() {
         return Err(NameError::NotKeyword { field: Arc::clone(&def.name), kind: def.kind });
@@ -83,7 +83,7 @@ pub(super) fn field(schema: &Schema, name: &str) -> Result<FieldRef, NameError> 
 pub(crate) fn relation(schema: &Schema, name: &str, side: RelationSide) -> Result<Arc<str>, NameError> {
     let Some((rel, known)) = schema.relation(name) else {
         let all = schema.relations();
-        let near = nearest(name, all.iter().map(|(rel, _)| &**rel));
+        let near = nearest(name, all.iter().map(|(rel, _)| &**rel)).map(str::to_owned);
         return Err(NameError::UnknownRelation { name: shown(name), near });
     };
     if known != RelationSide::Both && known != side {

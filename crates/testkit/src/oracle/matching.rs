@@ -63,10 +63,11 @@ impl Answers<'_> {
             (Value::Date(held), Operand::Ago(amount, unit)) => {
                 op.holds(held, &calendar::ago(self.now(), *amount, *unit))
             }
-            (Value::Date(held), Operand::Literal(text)) => match Timestamp::parse(text) {
-                // A bare date is compared by its first moment, so that `>` and `<=` are opposites, and `<` and `>=`.
-                Ok(moment) => op.holds(held, &moment),
-                Err(_) => false,
+            (Value::Date(held), Operand::Literal(text)) => match (Timestamp::parse(text), op) {
+                // At most a day is until the day is over. The other comparisons take the day's first moment.
+                (Ok(first), Op::AtMost) if is_day(text) => *held < calendar::next_day(first),
+                (Ok(moment), _) => op.holds(held, &moment),
+                (Err(_), _) => false,
             },
             (Value::Number(held), Operand::Literal(text)) => {
                 text.parse().is_ok_and(|number: f64| op.holds(held, &number))

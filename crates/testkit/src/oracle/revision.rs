@@ -29,6 +29,11 @@ impl<T: Canonical> Cell<T> {
         Self { rev: floor, state: None }
     }
 
+    /// The highest revision seen.
+    pub fn rev(&self) -> Option<i64> {
+        self.rev
+    }
+
     /// What holds, or nothing.
     pub fn state(&self) -> Option<&T> {
         self.state.as_ref()

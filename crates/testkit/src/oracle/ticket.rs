@@ -127,10 +127,14 @@ impl Ticket {
         self.floor = self.floor.max(rev);
     }
 
-    /// Erases the ticket and its text.
+    /// Erases the ticket and its text. Without a revision that is everything seen of the ticket so far: an old
+    /// statement cannot come back.
     pub(super) fn erase(&mut self, rev: Option<i64>) {
         self.exists.offer(rev, None);
         self.clear_but(rev, &BTreeSet::new(), &BTreeSet::new());
+        if rev.is_none() {
+            self.clear_but(self.exists.rev(), &BTreeSet::new(), &BTreeSet::new());
+        }
     }
 
     /// Works out the row anew; to be called after every change.

@@ -1,0 +1,359 @@
+//! A whole tenant at its real size, once: import, memory, disk, closing, opening, and then every question and change
+//! that has a number to reach, each repeated a thousand times unless that takes longer than a few seconds.
+//!
+//! ```text
+//! cargo run --release -p ticketscope-benches --example scale -- TICKETS [lines] [PLACE]
+//! ```
+//!
+//! `lines` first writes the tickets as scope-jsonl with text to a file and imports that, as a second tenant. `PLACE` is a
+//! directory for the files; a temporary one without it. The last line of the output is the same as JSON.
+//!
+//! Caches: scopes are warm unless a row says cold; files were just written, so that the system has them in memory.
+
+use std::{
+    fs,
+    io::BufReader,
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value as Json, json};
+use ticketscope_benches::{
+    Sample, World, ask, grid,
+    sample::shown,
+    world::{self, Move, applied, made, membership, set, set_in_index, view},
+};
+use ticketscope_engine::query::{Query, Snapshot, Start, count, facets, list};
+use ticketscope_model::{Change, Fact, TicketOrd, fields};
+
+/// Repetitions of one question.
+const RUNS: usize = 1_000;
+/// How long one row may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let tickets = arguments.next().and_then(|text| text.replace('_', "").parse().ok()).expect("how many tickets");
+    let mut rest: Vec<String> = arguments.collect();
+    let with_lines = rest.first().is_some_and(|word| word == "lines");
+    if with_lines {
+        rest.remove(0);
+    }
+    let temporary = tempfile::tempdir().expect("there is a place for temporary files");
+    let place = rest.first().map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
+    let mut report = Report::default();
+    report.head(tickets);
+    if with_lines {
+        import_lines(&mut report, tickets, &place.join("lines"));
+    }
+    let dir = place.join("scale");
+    fs::create_dir_all(&dir).expect("a directory");
+    import(&mut report, tickets, &dir);
+    let world = reopen(&mut report, &dir);
+    bulk_moves(&mut report, &world, 0);
+    questions(&mut report, &world.snapshot());
+    changes(&mut report, &world);
+    bulk_moves(&mut report, &world, 200);
+    report.memory("after all of it");
+    println!("{}", Json::Object(report.rows));
+}
+
+fn import(report: &mut Report, tickets: u64, dir: &std::path::Path) {
+    report.title("import as changes, without text");
+    let made = made(tickets);
+    let world = World::empty(dir);
+    let times = world.import(&made);
+    report.time("generate", times.generate);
+    report.time("import", times.submit);
+    report.number("import, tickets per second", rate(tickets, times.submit), "/s");
+    report.memory("after the import");
+    let stats = world.tenant.stats().expect("the disk can be measured");
+    report.per_ticket("heap: keys", stats.heap.keys, tickets);
+    report.per_ticket("heap: orders", stats.heap.orders, tickets);
+    let snapshot = world.snapshot();
+    for (part, name) in ["dictionaries", "posting lists", "columns"].into_iter().enumerate() {
+        report.per_ticket(&format!("heap: {name}"), stats.heap.fields.iter().map(|(_, of)| of[part]).sum(), tickets);
+    }
+    for (field, of) in &stats.heap.fields {
+        let name = snapshot.schema().by_id(*field).map_or("", |def| &def.name);
+        report.per_ticket(&format!("heap: field {name}"), of.iter().sum(), tickets);
+    }
+    report.per_ticket("heap: all", stats.heap.total(), tickets);
+    drop(snapshot);
+    let start = Instant::now();
+    world.engine.close().expect("a checkpoint is written");
+    report.time("close, with checkpoint", start.elapsed());
+    let stats = world.tenant.stats().expect("the disk can be measured");
+    report.per_ticket("disk: log and state", bytes(stats.disk.database_bytes), tickets);
+    report.per_ticket("disk: mapped snapshots", bytes(stats.disk.snapshot_bytes), tickets);
+}
+
+fn import_lines(report: &mut Report, tickets: u64, dir: &std::path::Path) {
+    report.title("import of scope-jsonl lines, with text");
+    fs::create_dir_all(dir).expect("a directory");
+    let file = dir.join("tickets.jsonl");
+    let lines = world::lines(tickets, true);
+    report.number("lines, MB", lines.len() as f64 / 1e6, "MB");
+    fs::write(&file, &lines).expect("room for the file");
+    drop(lines);
+    let start = Instant::now();
+    let world = World::empty(&dir.join("data"));
+    world.import_lines(BufReader::new(fs::File::open(&file).expect("the file just written")));
+    report.time("parse and import", start.elapsed());
+    report.number("parse and import, tickets per second", rate(tickets, start.elapsed()), "/s");
+    let start = Instant::now();
+    world.engine.close().expect("a checkpoint is written");
+    report.time("close, with checkpoint", start.elapsed());
+    let stats = world.tenant.stats().expect("the disk can be measured");
+    report.per_ticket("disk: log, state and text", bytes(stats.disk.database_bytes), tickets);
+    report.per_ticket("disk: mapped snapshots", bytes(stats.disk.snapshot_bytes), tickets);
+    report.memory("after the import");
+    drop(world);
+    fs::remove_dir_all(dir).expect("what was just made");
+}
+
+/// Opens the tenant in a process whose heap was used before, and asks the first questions.
+fn reopen(report: &mut Report, dir: &std::path::Path) -> World {
+    report.title("open after a clean close");
+    let start = Instant::now();
+    let world = World::empty(dir);
+    let opened = start.elapsed();
+    let snapshot = world.snapshot();
+    let everything = Query::everything();
+    let first_count = count(&snapshot, &view(&snapshot, "groups-20"), &everything).expect("a count");
+    let counted = start.elapsed();
+    let page = list(&snapshot, &view(&snapshot, "groups-20"), &everything, &ask::page(Start::First)).expect("a page");
+    let listed = start.elapsed();
+    assert_eq!(first_count, page.total, "counts and lists agree");
+    report.time("opened", opened);
+    report.time("to the first count of 20 groups", counted);
+    report.time("to the first list of 20 groups", listed);
+    report.text("recovery", format!("{:?}", world.tenant.recovery()));
+    report.memory("after opening");
+    world
+}
+
+fn questions(report: &mut Report, snapshot: &Snapshot) {
+    let everything = Query::everything();
+    let people = grid(snapshot);
+    for person in &people {
+        report.title(&format!("scope of {} tickets: {} ({})", person.tickets, person.label, person.id));
+        let scope = view(snapshot, &person.id);
+        report.sample("cold evaluation", person.label, || {
+            Sample::take(200, PATIENCE, |_| snapshot.evaluate(&scope))
+        });
+        snapshot.visible(&scope);
+        report.sample("warm lookup", person.label, || Sample::take(RUNS, PATIENCE, |_| snapshot.visible(&scope)));
+        report.sample("count, cached cardinality", person.label, || {
+            Sample::take(RUNS, PATIENCE, |_| count(snapshot, &scope, &everything))
+        });
+        for (name, query) in ask::filters() {
+            report.sample(&format!("count, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| count(snapshot, &scope, &query))
+            });
+        }
+        let ask = |query: &Query, start: &Start| {
+            list(snapshot, &scope, query, &ask::page(start.clone())).expect("the page is of this query")
+        };
+        ask(&everything, &Start::Rank(1));
+        let cursor = after(snapshot, &person.id, &everything);
+        let deep = person.tickets.saturating_sub(100).min(100_000);
+        let starts =
+            [("first", Start::First), ("cursor", cursor), ("rank 1,000", Start::Rank(1_000)), ("deep rank", Start::Rank(deep))];
+        for (name, start) in &starts {
+            report.sample(&format!("list, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| ask(&everything, start))
+            });
+        }
+        for (name, query) in ask::filters() {
+            report.sample(&format!("list, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| ask(&query, &Start::First))
+            });
+        }
+        let query = ask::is(fields::STATUS, "open");
+        let cursor = after(snapshot, &person.id, &query);
+        for (name, start) in [("cursor", cursor), ("deep rank", Start::Rank(deep / 8))] {
+            report.sample(&format!("list, status:open, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| ask(&query, &start))
+            });
+        }
+        for (name, sort) in ask::orders() {
+            let query = Query::everything().ordered(sort);
+            report.sample(&format!("list, {name}"), person.label, || {
+                Sample::take(50, PATIENCE, |_| ask(&query, &Start::First))
+            });
+        }
+        let facet = |query: &Query| facets(snapshot, &scope, query, &[fields::GROUP], 500).expect("facets");
+        facet(&everything);
+        report.sample("facet of 500 groups", person.label, || {
+            Sample::take(RUNS, PATIENCE, |_| facet(&everything))
+        });
+        for (name, query) in [("status:open", ask::is(fields::STATUS, "open")), ("channel:email", ask::is(fields::CHANNEL, "email"))] {
+            report.sample(&format!("facet of 500 groups, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| facet(&query))
+            });
+        }
+    }
+}
+
+/// After the first page, if there is more.
+fn after(snapshot: &Snapshot, principal: &str, query: &Query) -> Start {
+    let first = list(snapshot, &view(snapshot, principal), query, &ask::page(Start::First)).expect("a page");
+    first.next.map_or(Start::First, Start::After)
+}
+
+fn changes(report: &mut Report, world: &World) {
+    world.warm_agents(200);
+    report.title(&format!("one change, {} warm scopes", world.snapshot().cached_scopes().0));
+    let mut snapshot = world.snapshot();
+    let ordinals = snapshot.index().ordinals();
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut step = |name: &str, field, values: &[&str]| {
+        let batches: Vec<_> =
+            (0..RUNS).map(|at| set_in_index(random.u32(..ordinals), field, values[at % values.len()])).collect();
+        report.sample(name, "apply and publish", || {
+            Sample::take(RUNS, PATIENCE, |at| {
+                let next = Arc::new(applied(&snapshot, &batches[at]));
+                std::mem::replace(&mut snapshot, next)
+            })
+        });
+        let batches: Vec<_> =
+            (0..RUNS).map(|at| set_in_index(random.u32(..ordinals), field, values[at % values.len()])).collect();
+        report.sample(name, "publish alone", || {
+            let mut times = Vec::new();
+            for batch in &batches {
+                let mut index = snapshot.index().clone();
+                let touched = index.apply(snapshot.schema(), batch);
+                let start = Instant::now();
+                let next = snapshot.next(snapshot.opstamp().next(), Arc::clone(snapshot.schema()), index, None, &touched);
+                times.push(start.elapsed());
+                snapshot = Arc::new(next);
+            }
+            Sample::of(times)
+        });
+    };
+    step("status of a ticket", fields::STATUS, &["open", "pending", "solved"]);
+    step("group of a ticket", fields::GROUP, &["group-1", "group-2", "group-300", "group-77"]);
+    drop(snapshot);
+
+    let snapshot = world.snapshot();
+    let mut directory = snapshot.directory().clone();
+    let facts: Vec<_> = (0..RUNS).map(|at| membership(&format!("agent-{}", at % 2_000 + 1), "group-20")).collect();
+    let touched = Default::default();
+    let mut current = Arc::clone(&snapshot);
+    report.sample("membership of an agent", "apply and publish", || {
+        Sample::take(RUNS, PATIENCE, |at| {
+            directory.set_rel(&facts[at]);
+            let (stamp, schema) = (current.opstamp().next(), Arc::clone(current.schema()));
+            let next = current.next(stamp, schema, current.index().clone(), Some(directory.clone()), &touched);
+            std::mem::replace(&mut current, Arc::new(next))
+        })
+    });
+    drop((current, snapshot));
+
+    let snapshot = world.snapshot();
+    let key = |at: usize| {
+        let ord = u32::try_from(at * 7_919).expect("few runs") % ordinals;
+        snapshot.index().key(TicketOrd(ord))
+    };
+    let submit = |changes: Vec<Change>| world.tenant.submit(changes).expect("the disk has room");
+    report.sample("status of a ticket", "submit, with fsync", || {
+        Sample::take(RUNS, PATIENCE, |at| submit(vec![set(key(at), "status", ["open", "hold"][at % 2])]))
+    });
+    report.sample("membership of an agent", "submit, with fsync", || {
+        Sample::take(RUNS, PATIENCE, |at| submit(vec![Change::state(Fact::Rel(facts[at].clone()))]))
+    });
+    report.sample("1,000 tickets' status", "submit, with fsync", || {
+        Sample::take(100, PATIENCE, |at| {
+            submit((0..1_000).map(|ticket| set(key(at * 1_000 + ticket), "status", ["open", "new"][at % 2])).collect())
+        })
+    });
+}
+
+fn bulk_moves(report: &mut Report, world: &World, warm: usize) {
+    report.title(&format!("bulk moves, {warm} warm scopes"));
+    world.warm_agents(warm);
+    let count = (world.snapshot().index().universe().len() / 2).min(500_000);
+    let moves = Move::of(&world.snapshot(), count);
+    for (name, changes) in [("into one group", moves.into_one()), ("back into 500 groups", moves.back())] {
+        let start = Instant::now();
+        world.tenant.submit(changes).expect("the disk has room");
+        report.time(&format!("{count} moves {name}, {warm} warm scopes"), start.elapsed());
+    }
+}
+
+/// Prints rows as they come and keeps them for the JSON line.
+#[derive(Default)]
+struct Report {
+    rows: Map<String, Json>,
+    section: String,
+}
+
+impl Report {
+    fn head(&mut self, tickets: u64) {
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let compiler = Command::new("rustc").arg("--version").output().map(|out| out.stdout).unwrap_or_default();
+        self.title("what and where");
+        self.text("tickets", tickets.to_string());
+        self.text("cores", cores.to_string());
+        self.text("load", load.trim().to_owned());
+        self.text("compiler", String::from_utf8_lossy(&compiler).trim().to_owned());
+    }
+
+    fn title(&mut self, title: &str) {
+        println!("\n== {title}");
+        title.clone_into(&mut self.section);
+    }
+
+    fn row(&mut self, name: &str, text: &str, value: Json) {
+        println!("{name:<48} {text}");
+        let section = self.rows.entry(self.section.clone()).or_insert_with(|| json!({}));
+        section[name] = value;
+    }
+
+    fn text(&mut self, name: &str, text: String) {
+        self.row(name, &text.clone(), json!(text));
+    }
+
+    fn number(&mut self, name: &str, value: f64, unit: &str) {
+        self.row(name, &format!("{value:>9.1} {unit}"), json!(value));
+    }
+
+    fn time(&mut self, name: &str, time: Duration) {
+        self.row(name, &format!("{:>9}", shown(time)), json!(time.as_secs_f64()));
+    }
+
+    fn sample(&mut self, name: &str, variant: &str, measure: impl FnOnce() -> Sample) {
+        let sample = measure();
+        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let value = json!({
+            "runs": sample.runs, "p50_us": micros(sample.p50), "p99_us": micros(sample.p99), "max_us": micros(sample.max)
+        });
+        self.row(&format!("{name} [{variant}]"), &sample.to_string(), value);
+    }
+
+    fn per_ticket(&mut self, name: &str, bytes: usize, tickets: u64) {
+        let each = bytes as f64 / tickets as f64;
+        self.row(name, &format!("{:>9.1} MB {each:>9.2} bytes per ticket", bytes as f64 / 1e6), json!(each));
+    }
+
+    fn memory(&mut self, when: &str) {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        for what in ["VmRSS", "RssAnon", "RssFile", "VmHWM"] {
+            let line = status.lines().find(|line| line.starts_with(what));
+            let kilobytes: f64 = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(f64::NAN);
+            self.row(&format!("{what} {when}"), &format!("{:>9.1} MB", kilobytes / 1024.0), json!(kilobytes * 1024.0));
+        }
+    }
+}
+
+fn rate(tickets: u64, time: Duration) -> f64 {
+    tickets as f64 / time.as_secs_f64()
+}
+
+fn bytes(count: u64) -> usize {
+    usize::try_from(count).expect("the disk fits the address space")
+}
