@@ -1,1 +1,3 @@
-//! Tests of the whole live in `it/`; this library is empty.
+//! What the tests of the whole, in `it/`, share with the process that they kill.
+
+pub mod stream;

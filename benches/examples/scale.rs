@@ -141,9 +141,7 @@ fn questions(report: &mut Report, snapshot: &Snapshot) {
     for person in &people {
         report.title(&format!("scope of {} tickets: {} ({})", person.tickets, person.label, person.id));
         let scope = view(snapshot, &person.id);
-        report.sample("cold evaluation", person.label, || {
-            Sample::take(200, PATIENCE, |_| snapshot.evaluate(&scope))
-        });
+        report.sample("cold evaluation", person.label, || Sample::take(200, PATIENCE, |_| snapshot.evaluate(&scope)));
         snapshot.visible(&scope);
         report.sample("warm lookup", person.label, || Sample::take(RUNS, PATIENCE, |_| snapshot.visible(&scope)));
         report.sample("count, cached cardinality", person.label, || {
@@ -160,8 +158,12 @@ fn questions(report: &mut Report, snapshot: &Snapshot) {
         ask(&everything, &Start::Rank(1));
         let cursor = after(snapshot, &person.id, &everything);
         let deep = person.tickets.saturating_sub(100).min(100_000);
-        let starts =
-            [("first", Start::First), ("cursor", cursor), ("rank 1,000", Start::Rank(1_000)), ("deep rank", Start::Rank(deep))];
+        let starts = [
+            ("first", Start::First),
+            ("cursor", cursor),
+            ("rank 1,000", Start::Rank(1_000)),
+            ("deep rank", Start::Rank(deep)),
+        ];
         for (name, start) in &starts {
             report.sample(&format!("list, {name}"), person.label, || {
                 Sample::take(RUNS, PATIENCE, |_| ask(&everything, start))
@@ -187,10 +189,10 @@ fn questions(report: &mut Report, snapshot: &Snapshot) {
         }
         let facet = |query: &Query| facets(snapshot, &scope, query, &[fields::GROUP], 500).expect("facets");
         facet(&everything);
-        report.sample("facet of 500 groups", person.label, || {
-            Sample::take(RUNS, PATIENCE, |_| facet(&everything))
-        });
-        for (name, query) in [("status:open", ask::is(fields::STATUS, "open")), ("channel:email", ask::is(fields::CHANNEL, "email"))] {
+        report.sample("facet of 500 groups", person.label, || Sample::take(RUNS, PATIENCE, |_| facet(&everything)));
+        for (name, query) in
+            [("status:open", ask::is(fields::STATUS, "open")), ("channel:email", ask::is(fields::CHANNEL, "email"))]
+        {
             report.sample(&format!("facet of 500 groups, {name}"), person.label, || {
                 Sample::take(RUNS, PATIENCE, |_| facet(&query))
             });
@@ -227,7 +229,8 @@ fn changes(report: &mut Report, world: &World) {
                 let mut index = snapshot.index().clone();
                 let touched = index.apply(snapshot.schema(), batch);
                 let start = Instant::now();
-                let next = snapshot.next(snapshot.opstamp().next(), Arc::clone(snapshot.schema()), index, None, &touched);
+                let next =
+                    snapshot.next(snapshot.opstamp().next(), Arc::clone(snapshot.schema()), index, None, &touched);
                 times.push(start.elapsed());
                 snapshot = Arc::new(next);
             }

@@ -128,7 +128,8 @@ impl Engine {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).or(Err(TenantError::NoRandomness))?;
         let store = self.data.create(id)?;
-        let row = |key: &[u8], value: &[u8]| Row { table: Table::Facts, key: key.to_vec(), value: Some(value.to_vec()) };
+        let row =
+            |key: &[u8], value: &[u8]| Row { table: Table::Facts, key: key.to_vec(), value: Some(value.to_vec()) };
         store.commit(&Batch {
             log: vec![(Opstamp(1), Delta::default().encode())],
             rows: vec![row(ORDINALS_KEY, &0u32.to_le_bytes()), row(SECRET_KEY, &secret)],

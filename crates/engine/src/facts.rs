@@ -96,9 +96,7 @@ impl FactKey {
             Self::Value(field, id) => (3, vec![field, id]),
             Self::TenantRel(rel, value) => (4, vec![rel, value]),
             Self::Principal(id) => (5, vec![id]),
-            Self::Rel(principal, rel, value, level) => {
-                (6, [principal, rel, value].into_iter().chain(level).collect())
-            }
+            Self::Rel(principal, rel, value, level) => (6, [principal, rel, value].into_iter().chain(level).collect()),
             Self::RelFloor(principal, rel, value) => (7, vec![principal, rel, value]),
             Self::Member(group, user) => (8, vec![group, user]),
         };

@@ -52,7 +52,9 @@ pub enum Refusal {
     #[error("a {0} line cannot be gone")]
     NotRemovable(&'static str),
     /// The count at the end of a full listing is not that of the facts stated.
-    #[error("the listing of {what} counts {counted} facts, but {stated} were stated since the import began; nothing was removed")]
+    #[error(
+        "the listing of {what} counts {counted} facts, but {stated} were stated since the import began; nothing was removed"
+    )]
     Incomplete {
         /// What was listed.
         what: &'static str,

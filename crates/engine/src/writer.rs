@@ -134,7 +134,12 @@ impl Writer {
     }
 
     /// Makes the staged batches durable, all or none, and answers the snapshot that shows them.
-    pub(crate) fn commit(&mut self, store: &Store, group: Group, before: &Snapshot) -> Result<Arc<Snapshot>, WriteError> {
+    pub(crate) fn commit(
+        &mut self,
+        store: &Store,
+        group: Group,
+        before: &Snapshot,
+    ) -> Result<Arc<Snapshot>, WriteError> {
         let Group { log, mut rows, touched, directory_changed, .. } = group;
         let index = &self.working.index;
         let mut last = None;

@@ -32,10 +32,13 @@ const MAX_FACET_CODES: u32 = 65_536;
 #[derive(Debug, Default)]
 pub(crate) struct ScopeCache {
     sets: Mutex<HashMap<Scope, Arc<CachedScope>>>,
-    /// Scopes by verb and principal; only as old as the directory.
-    principals: Mutex<HashMap<Box<str>, HashMap<Box<str>, Scope>>>,
+    /// Shared by the snapshots of one directory.
+    principals: Arc<Mutex<PrincipalScopes>>,
     clock: AtomicU64,
 }
+
+/// Scopes by verb and principal.
+type PrincipalScopes = HashMap<Box<str>, HashMap<Box<str>, Scope>>;
 
 /// A scope's tickets, with what was asked about them so far.
 #[derive(Debug)]
@@ -248,7 +251,7 @@ impl ScopeCache {
         });
         Self {
             sets: Mutex::new(followed.collect()),
-            principals: if new_directory { Mutex::default() } else { Mutex::new(self.principals.lock().clone()) },
+            principals: if new_directory { Arc::default() } else { Arc::clone(&self.principals) },
             clock: AtomicU64::new(self.clock.load(Relaxed)),
         }
     }

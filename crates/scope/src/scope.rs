@@ -1,4 +1,7 @@
-use std::sync::{Arc, OnceLock};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, OnceLock},
+};
 
 use ticketscope_model::{TicketFields, fields};
 
@@ -12,10 +15,27 @@ use crate::{
 /// Its contents are private and only this crate makes one, so whoever holds a `Scope` got it from
 /// [`crate::Directory::scope_of`] or asked for the audited [`Scope::admin`] by name. Equal scopes see the same tickets.
 /// Cloning copies nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub struct Scope {
     sight: Sight,
     gate: Option<ValueSet>,
+    /// A hash of the other two, so that finding a scope of many values does not read them all. It never decides that two
+    /// scopes are equal.
+    fingerprint: u64,
+}
+
+impl PartialEq for Scope {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.sight == other.sight && self.gate == other.gate
+    }
+}
+
+impl Eq for Scope {}
+
+impl Hash for Scope {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.fingerprint);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,12 +72,18 @@ impl Scope {
     /// Every live and archived ticket: for administrators of the service itself. Whoever calls this writes the audit
     /// line that says so; no role and no principal leads here.
     pub fn admin() -> Self {
-        Self { sight: Sight::Everything, gate: Some(default_gate()) }
+        Self::new(Sight::Everything, Some(default_gate()))
+    }
+
+    fn new(sight: Sight, gate: Option<ValueSet>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&sight, &gate).hash(&mut hasher);
+        Self { sight, gate, fingerprint: hasher.finish() }
     }
 
     /// The scope of those who see nothing.
     pub(crate) fn nothing() -> Self {
-        Self { sight: Sight::Nothing, gate: None }
+        Self::new(Sight::Nothing, None)
     }
 
     /// The scope of a resolved rule. One that names `life` is its own gate: a top-level condition on `life` is split
@@ -77,8 +103,8 @@ impl Scope {
         }
         match rule {
             Folded::Nothing => Self::nothing(),
-            Folded::Everything => Self { sight: Sight::Everything, gate },
-            Folded::Only(rule) => Self { sight: Sight::Only(Arc::new(rule)), gate },
+            Folded::Everything => Self::new(Sight::Everything, gate),
+            Folded::Only(rule) => Self::new(Sight::Only(Arc::new(rule)), gate),
         }
     }
 

@@ -207,7 +207,8 @@ impl Draft {
 
     /// The authors of the public text.
     pub(super) fn commenters(&self) -> Vec<Value> {
-        let authors = self.parts().values().filter(|part| part.class.is_public()).filter_map(|part| part.author.clone());
+        let authors =
+            self.parts().values().filter(|part| part.class.is_public()).filter_map(|part| part.author.clone());
         sorted(authors.map(Value::Keyword).collect())
     }
 }

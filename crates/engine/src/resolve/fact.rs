@@ -108,7 +108,12 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    pub(super) fn apply_tenant_rel(&mut self, rev: Option<i64>, gone: bool, fact: &TenantRelFact) -> Result<(), Refusal> {
+    pub(super) fn apply_tenant_rel(
+        &mut self,
+        rev: Option<i64>,
+        gone: bool,
+        fact: &TenantRelFact,
+    ) -> Result<(), Refusal> {
         let rel = self.relation(&fact.rel, RelationSide::Tenant)?;
         let key = FactKey::TenantRel(rel, Arc::clone(&fact.value));
         self.offer_plain(rev, key, (!gone).then_some(State::Stated), None);

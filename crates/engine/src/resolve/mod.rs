@@ -25,8 +25,8 @@ use crate::{
     writer::WriteError,
 };
 
-pub(crate) use draft::stored_values;
 use draft::Draft;
+pub(crate) use draft::stored_values;
 
 /// Rows to be written: a later one of the same key stands.
 pub(crate) type Rows = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;

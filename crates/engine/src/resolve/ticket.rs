@@ -197,11 +197,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    pub(super) fn complete(
-        &mut self,
-        rev: Option<i64>,
-        complete: Complete,
-    ) -> Result<Result<(), Refusal>, WriteError> {
+    pub(super) fn complete(&mut self, rev: Option<i64>, complete: Complete) -> Result<Result<(), Refusal>, WriteError> {
         let Complete { what, count: counted } = complete;
         let stated = self.session.count(what);
         if stated != counted {
@@ -243,9 +239,8 @@ fn text_field(
             Value::Number(_) | Value::Date(_) => None,
         }))
     };
-    let state = |body| {
-        PartChange::State(TextPart { part: Arc::clone(&id), class, lang: None, body, author: None, at: None })
-    };
+    let state =
+        |body| PartChange::State(TextPart { part: Arc::clone(&id), class, lang: None, body, author: None, at: None });
     Ok(match change {
         FieldPatch::Set(raw) => body(raw)?.map_or_else(|| PartChange::Remove(Arc::clone(&id)), state),
         FieldPatch::Add(raw) => body(raw)?.map_or_else(|| PartChange::Keep(Arc::clone(&id)), state),
