@@ -3,17 +3,20 @@
 //!
 //! ```text
 //! cargo run --release -p ticketscope-benches --example scale -- TICKETS [lines] [PLACE]
+//! cargo run --release -p ticketscope-benches --example scale -- opened PLACE
 //! ```
 //!
 //! `lines` first writes the tickets as scope-jsonl with text to a file and imports that, as a second tenant. `PLACE` is a
-//! directory for the files; a temporary one without it. The last line of the output is the same as JSON.
+//! directory for the files, which stay; a temporary one without it. What comes after the import is measured in a process
+//! of its own, so that its memory is that of a tenant which was opened; `opened` measures only that, on files that an
+//! earlier run left. The last line of each process is what it found as JSON.
 //!
 //! Caches: scopes are warm unless a row says cold; files were just written, so that the system has them in memory.
 
 use std::{
     fs,
     io::BufReader,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::Arc,
     time::{Duration, Instant},
@@ -31,36 +34,50 @@ use ticketscope_model::{Change, Fact, TicketOrd, fields};
 /// Repetitions of one question.
 const RUNS: usize = 1_000;
 /// How long one row may take.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let tickets = arguments.next().and_then(|text| text.replace('_', "").parse().ok()).expect("how many tickets");
+    let first = arguments.next().expect("how many tickets, or `opened`");
     let mut rest: Vec<String> = arguments.collect();
-    let with_lines = rest.first().is_some_and(|word| word == "lines");
-    if with_lines {
-        rest.remove(0);
-    }
-    let temporary = tempfile::tempdir().expect("there is a place for temporary files");
-    let place = rest.first().map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
     let mut report = Report::default();
-    report.head(tickets);
-    if with_lines {
-        import_lines(&mut report, tickets, &place.join("lines"));
+    if first == "opened" {
+        opened(&mut report, Path::new(rest.first().expect("where the files are")));
+    } else {
+        let tickets = first.replace('_', "").parse().expect("how many tickets");
+        let with_lines = rest.first().is_some_and(|word| word == "lines");
+        if with_lines {
+            rest.remove(0);
+        }
+        let temporary = tempfile::tempdir().expect("there is a place for temporary files");
+        let place = rest.first().map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
+        report.head(tickets);
+        if with_lines {
+            import_lines(&mut report, tickets, &place.join("lines"));
+        }
+        fs::create_dir_all(&place).expect("a directory");
+        import(&mut report, tickets, &place.join("data"));
+        println!("{}", Json::Object(std::mem::take(&mut report.rows)));
+        let program = std::env::current_exe().expect("this program");
+        let status = Command::new(program).arg("opened").arg(&place).status().expect("this program runs again");
+        assert!(status.success(), "the second process failed: {status}");
+        return;
     }
-    let dir = place.join("scale");
-    fs::create_dir_all(&dir).expect("a directory");
-    import(&mut report, tickets, &dir);
-    let world = reopen(&mut report, &dir);
-    bulk_moves(&mut report, &world, 0);
-    questions(&mut report, &world.snapshot());
-    changes(&mut report, &world);
-    bulk_moves(&mut report, &world, 200);
-    report.memory("after all of it");
     println!("{}", Json::Object(report.rows));
 }
 
-fn import(report: &mut Report, tickets: u64, dir: &std::path::Path) {
+/// What is measured on a tenant that was imported and closed before.
+fn opened(report: &mut Report, place: &Path) {
+    let world = open(report, &place.join("data"));
+    bulk_moves(report, &world, 0);
+    questions(report, &world.snapshot());
+    changes(report, &world);
+    bulk_moves(report, &world, 200);
+    report.memory("after all of it");
+    world.engine.close().expect("a checkpoint is written");
+}
+
+fn import(report: &mut Report, tickets: u64, dir: &Path) {
     report.title("import as changes, without text");
     let made = made(tickets);
     let world = World::empty(dir);
@@ -90,7 +107,7 @@ fn import(report: &mut Report, tickets: u64, dir: &std::path::Path) {
     report.per_ticket("disk: mapped snapshots", bytes(stats.disk.snapshot_bytes), tickets);
 }
 
-fn import_lines(report: &mut Report, tickets: u64, dir: &std::path::Path) {
+fn import_lines(report: &mut Report, tickets: u64, dir: &Path) {
     report.title("import of scope-jsonl lines, with text");
     fs::create_dir_all(dir).expect("a directory");
     let file = dir.join("tickets.jsonl");
@@ -114,8 +131,8 @@ fn import_lines(report: &mut Report, tickets: u64, dir: &std::path::Path) {
     fs::remove_dir_all(dir).expect("what was just made");
 }
 
-/// Opens the tenant in a process whose heap was used before, and asks the first questions.
-fn reopen(report: &mut Report, dir: &std::path::Path) -> World {
+/// Opens the tenant and asks the first questions.
+fn open(report: &mut Report, dir: &Path) -> World {
     report.title("open after a clean close");
     let start = Instant::now();
     let world = World::empty(dir);

@@ -15,7 +15,7 @@ use std::{
 
 use fastrand::Rng;
 use parking_lot::Mutex;
-use ticketscope_engine::{Engine, ImportSession, Options, storage::TenantId};
+use ticketscope_engine::{Engine, ImportSession, storage::TenantId};
 use ticketscope_testkit::oracle::World;
 use ticketscope_tests::stream::Load;
 
@@ -24,8 +24,9 @@ use crate::compare;
 const DEFAULT_KILLS: u64 = 25;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Small, so that mapped snapshots are written all the time and kills land in them.
-const CHECKPOINT_BYTES: u64 = 24 << 10;
+/// How much log there is between mapped snapshots: after each batch, so that kills land in them, or some batches, so
+/// that there is something to replay.
+const CHECKPOINT_BYTES: [u64; 2] = [1, 24 << 10];
 
 fn kills() -> u64 {
     match env::var("TICKETSCOPE_KILLS") {
@@ -45,11 +46,11 @@ struct Victim {
 }
 
 impl Victim {
-    fn start(dir: &Path, seed: u64) -> Self {
+    fn start(dir: &Path, seed: u64, checkpoint_bytes: u64) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_load"))
             .arg(dir)
             .arg(seed.to_string())
-            .arg(CHECKPOINT_BYTES.to_string())
+            .arg(checkpoint_bytes.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -90,6 +91,7 @@ impl Victim {
 #[derive(Debug, Default)]
 struct Tally {
     kills: u64,
+    recoveries_that_replayed: u64,
     while_opening: u64,
     with_a_batch_in_flight: u64,
     while_writing_a_snapshot: u64,
@@ -127,7 +129,7 @@ fn nothing_acknowledged_is_lost_by_a_kill() {
             break;
         }
         // A new tenant now and then, so that the first batches are killed too.
-        kill_one_tenant(seed, (tally.kills + 50).min(kills()), &mut tally);
+        kill_one_tenant(seed, (tally.kills + (kills() / 4).max(10)).min(kills()), &mut tally);
     }
     println!("{tally:?}");
 }
@@ -137,7 +139,6 @@ fn kill_one_tenant(seed: u64, until: u64, tally: &mut Tally) {
     let load = Load::new(seed);
     let askers: Vec<_> = load.scene().askers().collect();
     let (dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let options = Options { checkpoint_log_bytes: CHECKPOINT_BYTES };
     let mut reference = Reference { engine: Engine::open(elsewhere.path()).unwrap(), world: World::new(), done: 0 };
     let mut acknowledged = 0;
     while tally.kills < until {
@@ -146,7 +147,8 @@ fn kill_one_tenant(seed: u64, until: u64, tally: &mut Tally) {
         let mut lines = rng.usize(1..60);
         loop {
             let more = Duration::from_micros(rng.u64(..if lines == 0 { 40_000 } else { 4_000 }));
-            let said = Victim::start(dir.path(), seed).kill_after(lines, more);
+            let bytes = CHECKPOINT_BYTES[rng.usize(..2)];
+            let said = Victim::start(dir.path(), seed, bytes).kill_after(lines, more);
             tally.kills += 1;
             match said.first() {
                 None => tally.while_opening += 1,
@@ -165,7 +167,7 @@ fn kill_one_tenant(seed: u64, until: u64, tally: &mut Tally) {
             }
             lines = 0;
         }
-        let engine = Engine::open_with(dir.path(), options).unwrap();
+        let engine = Engine::open(dir.path()).unwrap();
         if !engine.has_tenant(&id()) {
             assert_eq!(acknowledged, 0, "{context}: the tenant is gone");
             continue;
@@ -175,10 +177,12 @@ fn kill_one_tenant(seed: u64, until: u64, tally: &mut Tally) {
         let found = acknowledged..=acknowledged + 1;
         assert!(found.contains(&recovered), "{context}: recovered {recovered}, acknowledged {acknowledged}");
         assert!(tenant.recovery().rejected.is_empty(), "{context}: {:?}", tenant.recovery());
+        tally.recoveries_that_replayed += u64::from(tenant.recovery().replayed > 0);
         tally.with_a_batch_in_flight += recovered - acknowledged;
         tally.batches += recovered - reference.done;
         acknowledged = recovered;
         reference.follow(&load, recovered);
+        compare::assert_same(&tenant, &reference.engine.tenant(&id()).unwrap(), &askers, &context);
         compare::assert_is_world(&tenant, &reference.world, &askers, &context);
         compare::assert_is_rebuilt(&tenant, &context);
         tally.tickets = tally.tickets.max(reference.world.tickets().count());

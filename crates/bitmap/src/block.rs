@@ -3,6 +3,11 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use roaring::RoaringBitmap;
 
+use crate::set::join;
+
+/// Members that are visited at a time.
+const SLICE: usize = 256;
+
 /// The ordinals of one set inside one block of 65,536: a roaring bitmap of their low 16 bits, read from a mapped file
 /// at first use.
 ///
@@ -42,6 +47,33 @@ impl Block {
             assert!(bitmap.max().is_none_or(|max| max < 1 << 16), "a mapped block holds low halves");
             bitmap
         })
+    }
+
+    /// Visits members in ascending order, many at a time.
+    #[inline]
+    pub(crate) fn slices(&self, mut visit: impl FnMut(&[u32])) {
+        let mut members = self.bitmap().iter();
+        let mut buffer = [0; SLICE];
+        loop {
+            let slice = members.next_many(&mut buffer);
+            if slice.is_empty() {
+                return;
+            }
+            visit(slice);
+        }
+    }
+
+    /// [`Self::slices`] of the block with number `number`, as ordinals.
+    #[inline]
+    pub(crate) fn slices_of(&self, number: u16, mut visit: impl FnMut(&[u32])) {
+        let mut ords = [0; SLICE];
+        self.slices(|lows| {
+            let ords = &mut ords[..lows.len()];
+            for (ord, low) in ords.iter_mut().zip(lows) {
+                *ord = join(number, *low);
+            }
+            visit(ords);
+        });
     }
 
     /// Appends the serialized form; a mapped block is copied as it is, without reading it.

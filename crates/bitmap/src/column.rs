@@ -74,6 +74,38 @@ impl Leaf {
         (self.data[from] == 1).then(|| i64::from_le_bytes(word))
     }
 
+    /// Counts the values of the tickets with these ordinals, all of this leaf, as codes: places in `counts`.
+    pub(crate) fn count_codes(&self, ords: &[u32], counts: &mut [u32]) {
+        let Some(counts) = usize::try_from(self.base).ok().and_then(|base| counts.get_mut(base..)) else { return };
+        let mut count = |raw: usize| {
+            if raw > 0
+                && let Some(count) = counts.get_mut(raw - 1)
+            {
+                *count += 1;
+            }
+        };
+        let places = ords.iter().map(|ord| *ord as usize % LEAF);
+        // One loop for each width, so that the width is looked at once.
+        match self.width {
+            0 => {
+                if let (1, Some(count)) = (self.fill, counts.first_mut()) {
+                    *count += ord_of(ords.len());
+                }
+            }
+            1 => {
+                if let Some(data) = self.data.first_chunk::<LEAF>() {
+                    places.for_each(|at| count(usize::from(data[at])));
+                }
+            }
+            2 => {
+                if let Some(data) = self.data.as_chunks::<2>().0.first_chunk::<LEAF>() {
+                    places.for_each(|at| count(usize::from(u16::from_le_bytes(data[at]))));
+                }
+            }
+            _ => places.for_each(|at| count(self.get(at).map_or(0, |code| code.abs_diff(self.base) as usize + 1))),
+        }
+    }
+
     /// The `raw` of a value from `base` to `max`.
     fn raw_of(&self, value: Option<i64>) -> u64 {
         value.map_or(0, |value| value.wrapping_sub(self.base).cast_unsigned() + 1)

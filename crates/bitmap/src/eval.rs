@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use model::FieldId;
 use ticketscope_model as model;
 
@@ -113,6 +115,10 @@ impl Index {
             SetExpr::Terms(field, codes) => match (self.field(*field), codes.as_slice()) {
                 (None, _) | (_, []) => 0,
                 (Some(field), [code]) => field.tickets(*code).and_len(within),
+                (Some(field), codes) if field.holds_one_code() => {
+                    let distinct: BTreeSet<u32> = codes.iter().copied().collect();
+                    distinct.into_iter().map(|code| field.tickets(code).and_len(within)).sum()
+                }
                 (Some(_), _) => self.eval_within(expr, within).len(),
             },
             SetExpr::Not(inner) => within.len() - self.count_within(inner, within),

@@ -1,14 +1,18 @@
+use std::sync::Arc;
+
 use model::{FieldDef, Value};
+use rayon::prelude::*;
 use ticketscope_model as model;
 
 use crate::{
+    block::Block,
     builder::SetBuilder,
-    column::{Column, LEAF, Leaf},
+    column::{Column, LEAF},
     dictionary::Dictionary,
     many::ManyColumn,
     postings::Postings,
     range::ValueRange,
-    set::TicketSet,
+    set::{Repr, TicketSet},
 };
 
 /// The new values of one field on some tickets: `(ordinal, values)`, ordinals strictly ascending, no values unset it.
@@ -146,6 +150,11 @@ impl FieldIndex {
         }
     }
 
+    /// Whether no ticket has two codes, so that posting lists have no ticket in common.
+    pub(crate) fn holds_one_code(&self) -> bool {
+        matches!(self.kind, Kind::One { .. })
+    }
+
     /// Whether it is a date or number field.
     pub(crate) fn holds_numbers(&self) -> bool {
         matches!(self.kind, Kind::Numbers(_))
@@ -238,21 +247,43 @@ impl FieldIndex {
     }
 }
 
+/// Tickets in a counting pass from which it is split among threads.
+const PARALLEL: u32 = 1 << 18;
+
 fn count_codes(column: &Column, tickets: &TicketSet, counts: &mut [u32]) {
-    // One bounds check a leaf rather than a walk from the root for each ticket.
-    let (mut number, mut leaf): (usize, Option<&Leaf>) = (usize::MAX, None);
-    tickets.for_each(|ord| {
-        let at = ord as usize;
-        if at / LEAF != number {
-            number = at / LEAF;
-            leaf = column.leaf(number);
+    let Repr::Blocks(blocks) = &tickets.0 else {
+        tickets.slices(|ords| count_slice(column, ords, counts));
+        return;
+    };
+    let count = |blocks: &[(u16, Arc<Block>)], counts: &mut [u32]| {
+        for (number, block) in blocks {
+            block.slices_of(*number, |ords| count_slice(column, ords, counts));
         }
-        if let Some(code) = leaf.and_then(|leaf| leaf.get(at % LEAF))
-            && let Some(count) = counts.get_mut(code_of(code) as usize)
-        {
-            *count += 1;
+    };
+    if tickets.len() < PARALLEL || counts.len() > tickets.len() as usize / 4 {
+        return count(&blocks.list, counts);
+    }
+    let share = blocks.list.len().div_ceil(rayon::current_num_threads() * 4);
+    let parts: Vec<Vec<u32>> = blocks
+        .list
+        .par_chunks(share.max(1))
+        .map(|blocks| {
+            let mut part = vec![0; counts.len()];
+            count(blocks, &mut part);
+            part
+        })
+        .collect();
+    for part in parts {
+        counts.iter_mut().zip(part).for_each(|(count, more)| *count += more);
+    }
+}
+
+fn count_slice(column: &Column, ords: &[u32], counts: &mut [u32]) {
+    for here in ords.chunk_by(|a, b| *a as usize / LEAF == *b as usize / LEAF) {
+        if let Some(leaf) = column.leaf(here[0] as usize / LEAF) {
+            leaf.count_codes(here, counts);
         }
-    });
+    }
 }
 
 fn text_of(value: &Value) -> &str {

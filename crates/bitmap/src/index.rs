@@ -144,12 +144,6 @@ impl Index {
         TicketRef { index: self, ord: ord.0 }
     }
 
-    /// Drops a field that no ticket holds, so that it may start anew in another form.
-    pub fn forget_field(&mut self, field: FieldId) {
-        debug_assert!(self.field(field).is_none_or(|field| field.has().is_empty()), "no ticket holds the field");
-        self.fields.retain(|(id, _)| *id != field);
-    }
-
     /// Applies a batch. `schema` knows every field of it.
     pub fn apply(&mut self, schema: &Schema, batch: &TicketBatch) -> Touched {
         let first = self.keys.len();

@@ -39,7 +39,7 @@ impl Piece<'_> {
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u16)) {
         match self {
             Self::List(list, from, to) => (*from..*to).for_each(|at| visit(low(list.at(at)))),
-            Self::Block(block) => block.bitmap().iter().for_each(|ord| visit(low(ord))),
+            Self::Block(block) => block.slices(|lows| lows.iter().for_each(|ord| visit(low(*ord)))),
         }
     }
 }
@@ -141,6 +141,16 @@ impl TicketSet {
     /// Visits members in ascending order; faster than [`Self::iter`].
     pub fn for_each(&self, mut visit: impl FnMut(u32)) {
         self.pieces(|number, piece| piece.for_each(|low| visit(join(number, u32::from(low)))));
+    }
+
+    /// Visits members in ascending order, many at a time; a slice never reaches across a multiple of 65,536 unless the
+    /// set is a list.
+    pub(crate) fn slices(&self, mut visit: impl FnMut(&[u32])) {
+        match &self.0 {
+            Repr::List(U32s::Owned(list)) => visit(list),
+            Repr::List(list) => visit(&list.to_vec()),
+            Repr::Blocks(blocks) => blocks.list.iter().for_each(|(number, block)| block.slices_of(*number, &mut visit)),
+        }
     }
 
     /// Visits what the set holds of each block it has members in, in ascending order.

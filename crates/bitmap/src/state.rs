@@ -52,6 +52,7 @@ impl Index {
         }
         let present: Vec<_> = self.fields().map(|(id, field)| (id, field, field.has().mask(first))).collect();
         put(&mut out, present.iter().filter(|(.., mask)| *mask != 0).count() as u64);
+        let mut codes = Vec::new();
         for (id, field, mask) in present.into_iter().filter(|(.., mask)| *mask != 0) {
             put(&mut out, u64::from(id.0));
             out.extend_from_slice(&mask.to_le_bytes());
@@ -60,12 +61,10 @@ impl Index {
                     put_signed(&mut out, field.number(ord).unwrap_or(0));
                     continue;
                 }
-                let mut codes = Vec::new();
+                codes.clear();
                 field.for_each_code(ord, |code| codes.push(code));
                 put(&mut out, codes.len() as u64);
-                for code in codes {
-                    put(&mut out, u64::from(code));
-                }
+                codes.iter().for_each(|code| put(&mut out, u64::from(*code)));
             }
         }
         out

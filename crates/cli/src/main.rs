@@ -1,3 +1,77 @@
 //! The command line: the binary `ticketscope`.
+//!
+//! It parses arguments, opens the data directory, asks the engine and prints. It decides nothing about tickets and
+//! holds no logic that another program would need: that is in the crates below.
+//!
+//! Answers go to stdout, as tables for people or, with `--json`, as one JSON value a command. Everything else, errors
+//! and progress, goes to stderr. What the exit codes mean is in [`exit::Exit`].
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod args;
+mod ask;
+mod count;
+mod exit;
+mod facets;
+mod failure;
+mod import;
+mod lock_holder;
+mod open;
+mod output;
+mod scope;
+mod search;
+mod stats;
+mod tenant;
+mod ticket_json;
+mod verify;
+mod who;
+mod why;
+
+use std::{panic::AssertUnwindSafe, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    args::{Cli, Command},
+    exit::Exit,
+    failure::Failure,
+    output::Output,
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell if printing fails.
+            drop(error.print());
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let json = cli.json;
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&cli)));
+    match outcome {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) => failure.print(json).into(),
+        // The panic has printed itself.
+        Err(_) => Exit::Internal.into(),
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    let data = cli.data.as_path();
+    let mut out = Output::new(cli.json);
+    let exit = match &cli.command {
+        Command::Import(args) => import::run(data, args, &mut out),
+        Command::Count(args) => count::run(data, args, &mut out),
+        Command::Search(args) => search::run(data, args, &mut out),
+        Command::Facets(args) => facets::run(data, args, &mut out),
+        Command::Why(args) => why::run(data, args, &mut out),
+        Command::Who(args) => who::run(data, args, &mut out),
+        Command::Scope { command } => scope::run(data, command, &mut out),
+        Command::Stats(args) => stats::run(data, args, &mut out),
+        Command::Tenant { command } => tenant::run(data, command, &mut out),
+        Command::Verify(args) => verify::run(data, args, &mut out),
+    }?;
+    out.flush()?;
+    Ok(exit)
+}

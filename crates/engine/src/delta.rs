@@ -1,6 +1,8 @@
 //! The log row of a batch: what became of tickets and facts, in final form, so that replaying it is idempotent. Text is
 //! not in it, only whose text changed: the words themselves live in the state, where erasing erases.
 
+use std::collections::HashMap;
+
 use bitmap::TicketBatch;
 use model::{FieldId, Timestamp, Value};
 use ticketscope_bitmap as bitmap;
@@ -35,16 +37,20 @@ impl Delta {
         for (field, sets) in &self.tickets.sets {
             out.number(u64::from(field.0));
             write_ords(&mut out, sets.iter().map(|(ord, _)| *ord));
-            let mut words: Vec<&str> = sets.iter().flat_map(|(_, values)| values).filter_map(word).collect();
-            words.sort_unstable();
-            words.dedup();
+            let (mut words, mut places) = (Vec::new(), HashMap::new());
+            for word in sets.iter().flat_map(|(_, values)| values).filter_map(word) {
+                places.entry(word).or_insert_with(|| {
+                    words.push(word);
+                    words.len() - 1
+                });
+            }
             out.size(words.len());
             words.iter().for_each(|word| out.text(word));
             for (_, values) in sets {
                 out.size(values.len());
                 for value in values {
                     match value {
-                        Value::Keyword(text) => out.size(words.binary_search(&&**text).unwrap_or(0)),
+                        Value::Keyword(text) => out.size(places.get(&**text).copied().unwrap_or(0)),
                         Value::Number(number) => out.number(number.to_bits()),
                         Value::Date(moment) => out.signed(moment.0),
                     }

@@ -134,8 +134,10 @@ impl Engine {
             log: vec![(Opstamp(1), Delta::default().encode())],
             rows: vec![row(ORDINALS_KEY, &0u32.to_le_bytes()), row(SECRET_KEY, &secret)],
         })?;
-        drop(store);
-        self.tenant(id)
+        let failed = |source| TenantError::Open { id: id.clone(), source: Box::new(source) };
+        let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
+        self.open.lock().insert(id.clone(), Arc::clone(&tenant));
+        Ok(tenant)
     }
 
     /// The tenant of that name, made if there is none.

@@ -110,9 +110,6 @@ impl Writer {
             return Ok(Outcome::Applied { opstamp: self.opstamp, refused });
         }
         self.opstamp = self.opstamp.next();
-        for field in resolved.widened {
-            self.forget_field(group, field);
-        }
         let touched = self.working.index.apply(&self.working.schema, &resolved.delta.tickets);
         let log = resolved.delta.encode();
         group.log_bytes += log.len() as u64;
@@ -121,16 +118,6 @@ impl Writer {
         group.directory_changed |= resolved.directory_changed;
         group.touch(touched);
         Ok(Outcome::Applied { opstamp: self.opstamp, refused })
-    }
-
-    /// Drops a field that no ticket holds, so that it starts anew in another form.
-    fn forget_field(&mut self, group: &mut Group, field: model::FieldId) {
-        let codes = self.working.index.field(field).map_or(0, bitmap::FieldIndex::codes);
-        for number in 0..codes.div_ceil(VALUES_PER_RECORD) {
-            group.rows.insert((Table::Values, values_key(field, number)), None);
-        }
-        self.working.index.forget_field(field);
-        group.touched.values.retain(|(id, _)| *id != field);
     }
 
     /// Makes the staged batches durable, all or none, and answers the snapshot that shows them.

@@ -254,21 +254,29 @@ fn question(snapshot: &Snapshot, query: &Query, sort: Sort, asker: &str) -> Stri
 /// A ticket of the index as answers show it.
 pub fn hit(snapshot: &Snapshot, ord: u32) -> Hit {
     let index = snapshot.index();
-    let mut fields = Vec::new();
+    let mut fields = Vec::with_capacity(index.fields().count());
     for (id, column) in index.fields() {
         let Some(def) = snapshot.schema().by_id(id) else { continue };
         let mut values = Vec::new();
-        match def.kind {
-            FieldKind::Date => values.extend(column.number(ord).map(|at| FieldValue::Date(Timestamp(at)))),
-            FieldKind::Number => values.extend(column.number(ord).map(|key| FieldValue::Number(number_from_key(key)))),
-            FieldKind::Flag => {
-                column.for_each_code(ord, |code| values.push(FieldValue::Flag(column.value_of(code) == "true")))
+        let mut push = |value| {
+            // Most fields have one value: room for four would be most of what a page allocates.
+            if values.is_empty() {
+                values.reserve_exact(1);
             }
+            values.push(value);
+        };
+        match def.kind {
+            FieldKind::Date => column.number(ord).into_iter().for_each(|at| push(FieldValue::Date(Timestamp(at)))),
+            FieldKind::Number => {
+                column.number(ord).into_iter().for_each(|key| push(FieldValue::Number(number_from_key(key))));
+            }
+            FieldKind::Flag => column.for_each_code(ord, |code| push(FieldValue::Flag(column.value_of(code) == "true"))),
             FieldKind::Keyword | FieldKind::Principal | FieldKind::Tree | FieldKind::Text => {
-                let mut texts = Vec::new();
-                column.for_each_code(ord, |code| texts.push(column.value_of(code).to_owned()));
-                texts.sort_unstable();
-                values.extend(texts.into_iter().map(FieldValue::Keyword));
+                column.for_each_code(ord, |code| push(FieldValue::Keyword(column.value_of(code).to_owned())));
+                values.sort_unstable_by(|a, b| match (a, b) {
+                    (FieldValue::Keyword(a), FieldValue::Keyword(b)) => a.cmp(b),
+                    _ => std::cmp::Ordering::Equal,
+                });
             }
         }
         if !values.is_empty() {

@@ -45,7 +45,7 @@ type PrincipalScopes = HashMap<Box<str>, HashMap<Box<str>, Scope>>;
 pub struct CachedScope {
     set: TicketSet,
     /// The fields on which it depends: changes of others move no ticket in or out.
-    depends_on: BTreeSet<FieldId>,
+    depends_on: Arc<BTreeSet<FieldId>>,
     /// Newest first, by [`ORDERED`].
     orders: [OnceLock<Order>; 2],
     facets: Mutex<HashMap<FieldId, Arc<Vec<u32>>>>,
@@ -61,10 +61,10 @@ impl CachedScope {
         if scope.gate().is_some() {
             depends_on.insert(fields::LIFE);
         }
-        Self::with(set, depends_on)
+        Self::with(set, Arc::new(depends_on))
     }
 
-    fn with(set: TicketSet, depends_on: BTreeSet<FieldId>) -> Self {
+    fn with(set: TicketSet, depends_on: Arc<BTreeSet<FieldId>>) -> Self {
         Self {
             set,
             depends_on,
@@ -106,13 +106,12 @@ impl CachedScope {
         counts
     }
 
-    /// This scope after a batch.
-    fn follow(&self, scope: &Scope, before: &Index, after: &Index, touched: &Touched) -> Self {
+    /// This scope after a batch; itself if the batch changes nothing that it keeps.
+    fn follow(self: &Arc<Self>, scope: &Scope, before: &Index, after: &Index, touched: &Touched) -> Arc<Self> {
         if touched.ords.len() > FOLLOW_EACH {
-            let changed = TicketSet::from_sorted(&touched.ords).and(after.universe());
-            let now = after.eval_within(&lower_scope(after, scope), &changed);
-            let set = self.set.minus(&TicketSet::from_sorted(&touched.ords)).or(&now);
-            return Self { used: AtomicU64::new(self.used.load(Relaxed)), ..Self::with(set, self.depends_on.clone()) };
+            let ords = TicketSet::from_sorted(&touched.ords);
+            let now = after.eval_within(&lower_scope(after, scope), &ords.and(after.universe()));
+            return Arc::new(self.successor(self.set.minus(&ords).or(&now)));
         }
         let (mut add, mut remove) = (Vec::new(), Vec::new());
         let (mut was_in, mut is_in) = (Vec::new(), Vec::new());
@@ -138,26 +137,40 @@ impl CachedScope {
                 is_in.push(ord);
             }
         }
-        let mut next = Self::with(self.set.updated(&add, &remove), self.depends_on.clone());
-        next.used = AtomicU64::new(self.used.load(Relaxed));
+        let same_set = add.is_empty() && remove.is_empty();
+        let facets = self.facets.lock();
+        let moves = |field: &FieldId| touched.fields.binary_search(field).is_ok();
+        let kept = |(at, field): (usize, FieldId)| self.orders[at].get().is_some() && moves(&field);
+        let concerns = ORDERED.into_iter().enumerate().any(kept) || facets.keys().any(moves);
+        if same_set && (is_in.is_empty() || !concerns) {
+            return Arc::clone(self);
+        }
+        let mut next = self.successor(self.set.updated(&add, &remove));
         for (at, field) in ORDERED.into_iter().enumerate() {
             let Some(order) = self.orders[at].get() else { continue };
-            let moved = touched.fields.binary_search(&field).is_ok();
-            let order = match (moved, add.is_empty() && remove.is_empty()) {
+            let order = match (moves(&field), same_set) {
                 (false, true) => order.clone(),
                 (false, false) => after.follow(before, field, order, &mut remove.clone(), &mut add.clone()),
                 (true, _) => after.follow(before, field, order, &mut was_in.clone(), &mut is_in.clone()),
             };
             next.orders[at] = OnceLock::from(order);
         }
-        let facets = self.facets.lock();
         let mut followed = HashMap::with_capacity(facets.len());
         for (field, counts) in &*facets {
-            let counts = follow_facet(*field, counts, before, after, &was_in, &is_in);
+            let counts = match (moves(field), same_set) {
+                (false, true) => Arc::clone(counts),
+                (false, false) => follow_facet(*field, counts, before, after, &remove, &add),
+                (true, _) => follow_facet(*field, counts, before, after, &was_in, &is_in),
+            };
             followed.insert(*field, counts);
         }
         next.facets = Mutex::new(followed);
-        next
+        Arc::new(next)
+    }
+
+    /// The same scope with another set and nothing asked about it yet.
+    fn successor(&self, set: TicketSet) -> Self {
+        Self { used: AtomicU64::new(self.used.load(Relaxed)), ..Self::with(set, Arc::clone(&self.depends_on)) }
     }
 }
 
@@ -242,15 +255,16 @@ impl ScopeCache {
 
     /// The cache of the snapshot after a batch.
     pub(crate) fn follow(&self, before: &Index, after: &Index, touched: &Touched, new_directory: bool) -> Self {
-        let sets: Vec<(Scope, Arc<CachedScope>)> =
-            self.sets.lock().iter().map(|(scope, cached)| (scope.clone(), Arc::clone(cached))).collect();
-        let followed = sets.into_iter().map(|(scope, cached)| {
-            let next =
-                if touched.ords.is_empty() { cached } else { Arc::new(cached.follow(&scope, before, after, touched)) };
-            (scope, next)
-        });
+        // Copied under the lock and followed outside it, so that readers do not wait.
+        let mut sets = self.sets.lock().clone();
+        if !touched.ords.is_empty() {
+            for (scope, cached) in &mut sets {
+                let next = cached.follow(scope, before, after, touched);
+                *cached = next;
+            }
+        }
         Self {
-            sets: Mutex::new(followed.collect()),
+            sets: Mutex::new(sets),
             principals: if new_directory { Arc::default() } else { Arc::clone(&self.principals) },
             clock: AtomicU64::new(self.clock.load(Relaxed)),
         }

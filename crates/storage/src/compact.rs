@@ -9,7 +9,7 @@ use crate::{
     error::Failure,
     guard::guard,
     integrity::{self, CheckError},
-    store::{DATABASE_FILE, begin},
+    store::{DATABASE_FILE, begin, open_database},
     table::{LOG, META},
 };
 
@@ -57,7 +57,7 @@ impl Store {
         })?;
         let replaced = disk::rename_in(&self.dir, &temporary, &path)
             .map_err(CompactError::from)
-            .and_then(|()| Ok(guard(|| Ok(Builder::new().set_cache_size(self.cache_bytes).open(&path)?))?));
+            .and_then(|()| Ok(guard(|| Ok(open_database(&path, self.cache_bytes)?.0))?));
         match replaced {
             Ok(copy) => {
                 drop(mem::replace(&mut *database, copy));

@@ -46,8 +46,10 @@ impl From<CheckError> for OpenError {
     }
 }
 
-/// Reads the meta rows; unless the last shutdown was clean, every page is checked too.
-pub(crate) fn check_at_open(database: &mut Database, dir: &Path) -> Result<Meta, OpenError> {
+/// Reads the meta rows; unless the last shutdown was clean, every page is checked too. `checked` says that redb has just
+/// done so: it does where the database was not closed, and refuses the file rather than going back, since every commit
+/// has two phases.
+pub(crate) fn check_at_open(database: &mut Database, dir: &Path, checked: bool) -> Result<Meta, OpenError> {
     let meta = guard(|| read_meta(database))?;
     let note = dir.join(NOTE_FILE);
     let noted = match fs::read(&note) {
@@ -58,7 +60,7 @@ pub(crate) fn check_at_open(database: &mut Database, dir: &Path) -> Result<Meta,
     if noted.as_ref().is_some_and(|noted| *noted != meta.applied.to_bytes()) {
         return Err(rolled_back().into());
     }
-    if !meta.clean || noted.is_some() {
+    if !(meta.clean || checked) || noted.is_some() {
         check(database, dir)?;
     }
     Ok(meta)

@@ -81,8 +81,8 @@ impl Store {
         if len == 0 {
             return Err(Damaged { place: Place::Database, defect: Defect::Missing }.into());
         }
-        let mut database = guard(|| Ok(Builder::new().set_cache_size(cache_bytes).open(&path)?))?;
-        let meta = integrity::check_at_open(&mut database, &dir)?;
+        let (mut database, checked) = guard(|| open_database(&path, cache_bytes))?;
+        let meta = integrity::check_at_open(&mut database, &dir, checked)?;
         let snapshots = Snapshots::open(&dir, &meta)?;
         Ok(Self {
             dir,
@@ -176,6 +176,8 @@ impl Store {
             return self.check_poison();
         }
         self.transact(&mut writer, |transaction, writer| {
+            // Also a process that ends without closing the database leaves a file that opens fast.
+            transaction.set_quick_repair(true);
             writer.meta.clean = true;
             put_meta(transaction, &mut writer.sealer, &writer.meta, MetaRow::Clean)
         })
@@ -283,18 +285,18 @@ impl Store {
     fn transact(
         &self,
         writer: &mut Writer,
-        change: impl FnOnce(&WriteTransaction, &mut Writer) -> Result<(), Failure>,
+        change: impl FnOnce(&mut WriteTransaction, &mut Writer) -> Result<(), Failure>,
     ) -> Result<(), CommitError> {
         self.check_poison()?;
         let database = self.database.read();
         let before = writer.meta.clone();
         let done = guard(|| {
-            let transaction = begin(&database)?;
+            let mut transaction = begin(&database)?;
             if writer.meta.clean {
                 writer.meta.clean = false;
                 put_meta(&transaction, &mut writer.sealer, &writer.meta, MetaRow::Clean)?;
             }
-            change(&transaction, writer)?;
+            change(&mut transaction, writer)?;
             Ok(transaction.commit()?)
         });
         if done.is_ok() {
@@ -337,14 +339,28 @@ fn limit(place: impl FnOnce() -> Place, part: &'static str, len: usize, max: usi
     if len > max { Err(CommitError::TooLong { place: place(), part, len, max }) } else { Ok(()) }
 }
 
-/// A transaction that is durable when its commit returns, and near-instant to recover.
+/// A transaction that is durable when its commit returns.
 ///
-/// Two phases, because customers write the content: redb describes what one phase would let them do.
+/// Two phases, because customers write the content: redb describes what one phase would let them do. It is also what
+/// keeps redb from going back to an older transaction when it opens a file that a crash left.
+///
+/// redb's quick repair stays off: it writes the state of every page with each commit, so that a commit of one row would
+/// take longer the larger the tenant is, only to spare an unclean open a check that is made anyway. [`Store::mark_clean`]
+/// alone turns it on.
 pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
-    transaction.set_quick_repair(true);
     Ok(transaction)
+}
+
+/// Opens a database file; answers also whether redb has just checked every page of it, since it was not closed.
+pub(crate) fn open_database(path: &Path, cache_bytes: usize) -> Result<(Database, bool), Failure> {
+    let checked = Arc::new(AtomicBool::new(false));
+    let note = Arc::clone(&checked);
+    let mut builder = Builder::new();
+    builder.set_cache_size(cache_bytes).set_repair_callback(move |_| note.store(true, Ordering::Relaxed));
+    let database = builder.open(path)?;
+    Ok((database, checked.load(Ordering::Relaxed)))
 }
 
 fn put_log(

@@ -1,7 +1,7 @@
 //! Commits, reads, the log and its chain, recovery and damage of the database.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::{Path, PathBuf}};
 
 use redb::{Database, TableDefinition};
 use tempfile::TempDir;
@@ -387,12 +387,24 @@ fn a_log_row_of_another_history_is_found() {
 
 #[test]
 fn flipped_bits_in_an_unclean_database_never_change_an_answer() {
+    // A killed process leaves a file that redb has not closed.
+    flip_bits(|file, store| {
+        drop(store);
+        fs::read(file).unwrap()
+    });
+    flip_bits(|file, store| {
+        let open = fs::read(file).unwrap();
+        drop(store);
+        open
+    });
+}
+
+fn flip_bits(left: impl Fn(&Path, Store) -> Vec<u8>) {
     let (bench, store) = Bench::new();
     let rows: Vec<Row> = (0..200u32).map(|n| put(Table::Tickets, &n.to_be_bytes(), &[7; 60])).collect();
     store.commit(&Batch { log: vec![(Opstamp(1), b"made".to_vec())], rows }).unwrap();
     let table = read_table(&store, Table::Tickets).unwrap();
-    drop(store);
-    let good = fs::read(bench.file()).unwrap();
+    let good = left(&bench.file(), store);
     let used: Vec<usize> = (0..good.len()).filter(|at| good[*at] != 0).collect();
     let mut random = fastrand::Rng::with_seed(5);
     let mut found = 0;
@@ -478,6 +490,29 @@ fn after_a_failed_commit_every_commit_and_read_is_refused() {
     assert!(matches!(store.compact(), Err(CompactError::Poisoned)));
     assert!(store.open_snapshot().is_err());
     assert!(matches!(reader.get(Table::Facts, b"k"), Err(ReadError::Poisoned)));
+}
+
+#[test]
+fn a_database_that_was_never_closed_opens_with_everything_committed() {
+    for clean in [true, false] {
+        let (bench, store) = Bench::new();
+        let rows: Vec<Row> = (0..200u32).map(|n| put(Table::Tickets, &n.to_be_bytes(), &[7; 60])).collect();
+        store.commit(&Batch { log: vec![(Opstamp(1), b"made".to_vec())], rows }).unwrap();
+        if clean {
+            store.mark_clean().unwrap();
+        }
+        let table = read_table(&store, Table::Tickets).unwrap();
+        let open = fs::read(bench.file()).unwrap();
+        drop(store);
+        for _ in 0..2 {
+            fs::write(bench.file(), &open).unwrap();
+            let store = bench.open().unwrap();
+            assert_eq!(store.applied(), Opstamp(1));
+            assert_eq!(read_table(&store, Table::Tickets).unwrap(), table);
+            commit_bodies(&store, &[b"more"]);
+            assert!(store.verify().unwrap().is_intact());
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use bitmap::{Index, number_from_key};
 use model::{FieldDef, FieldId, TextPart, TicketOrd, Timestamp, Value, fields};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 
+use super::drafts::NewValues;
 use crate::{
     revs::{Cell, TicketRevs, Weight, takes_effect},
     texts::Parts,
@@ -20,7 +21,7 @@ pub(super) struct Draft {
     /// ticket that comes back gets another ordinal.
     pub(super) reborn: bool,
     /// Fields that were touched; an empty list unsets.
-    pub(super) fields: BTreeMap<FieldId, Vec<Value>>,
+    pub(super) fields: NewValues,
     pub(super) revs: TicketRevs,
     pub(super) revs_changed: bool,
     /// The text, once it was asked for.
@@ -42,7 +43,7 @@ impl Draft {
             before,
             exists: before.is_some(),
             reborn: false,
-            fields: BTreeMap::new(),
+            fields: NewValues::default(),
             revs,
             revs_changed: false,
             parts: if before.is_none() { Some(Parts::new()) } else { None },
@@ -57,6 +58,11 @@ impl Draft {
             (None, Some(ord)) if !self.reborn => stored_values(index, def, ord.0),
             (None, _) => Vec::new(),
         }
+    }
+
+    /// Whether the ticket holds nothing of what it held in a field before the batch.
+    pub(super) fn lost(&self, field: FieldId) -> bool {
+        !self.exists || self.reborn || self.fields.contains_key(&field)
     }
 
     /// States that the ticket exists; answers whether it does.

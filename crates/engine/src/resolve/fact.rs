@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use model::{
     FieldId, Listing, Member, PrincipalFact, RelFact, RelationSide, RoleFact, SchemaDecl, TenantRelFact, ValueFact,
@@ -26,14 +26,17 @@ impl Resolver<'_> {
             .map(|now| now.id)
             .collect();
         for id in &widened {
-            let stored = self.working.index.field(*id).is_some_and(|field| !field.has().is_empty());
+            // Tickets that the batch has already taken the field from hold it no longer.
+            let freed: HashSet<u32> =
+                self.drafts.values().filter(|draft| draft.lost(*id)).filter_map(|draft| Some(draft.before?.0)).collect();
+            let held = self.working.index.field(*id).map(|field| field.has());
+            let stored = held.is_some_and(|held| held.iter().any(|ord| !freed.contains(&ord)));
             let drafted =
                 self.drafts.values().any(|draft| draft.exists && draft.fields.get(id).is_some_and(|v| !v.is_empty()));
             if let Some(def) = next.by_id(*id).filter(|_| stored || drafted) {
                 return Err(Refusal::InUse(Arc::clone(&def.name)));
             }
         }
-        self.widened.extend(widened);
         let mut declared = match self.working.facts.get(&FactKey::Schema).and_then(|cell| cell.state.as_ref()) {
             Some(State::Schema(declared)) => declared.clone(),
             _ => SchemaDecl::default(),

@@ -1,13 +1,14 @@
 //! From changes as they are stated to what becomes of tickets and facts.
 
 mod draft;
+mod drafts;
 mod fact;
 mod ticket;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use bitmap::{FieldSets, Index, TicketBatch};
-use model::{Change, Fact, FieldId, Schema, TicketKey, fields};
+use model::{Change, Fact, FieldId, Schema, fields};
 use scope::Directory;
 use std::sync::Arc;
 use storage::{Store, Table};
@@ -25,8 +26,8 @@ use crate::{
     writer::WriteError,
 };
 
-use draft::Draft;
 pub(crate) use draft::stored_values;
+use drafts::Drafts;
 
 /// Rows to be written: a later one of the same key stands.
 pub(crate) type Rows = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
@@ -48,8 +49,6 @@ pub(crate) struct Resolved {
     pub(crate) delta: Delta,
     pub(crate) rows: Rows,
     pub(crate) directory_changed: bool,
-    /// Fields that became many-valued and start anew.
-    pub(crate) widened: Vec<FieldId>,
 }
 
 /// Resolves the changes of one batch, one after the other, against a working state. Facts are changed in place and
@@ -60,13 +59,10 @@ pub(crate) struct Resolver<'a> {
     /// Rows of batches that are resolved but not yet committed.
     pending: &'a Rows,
     session: &'a mut ImportSession,
-    drafts: HashMap<TicketKey, Draft>,
-    /// Keys of drafts in order of appearance, which is the order of new ordinals.
-    order: Vec<TicketKey>,
+    drafts: Drafts,
     undo: Vec<(FactKey, Option<FactCell>)>,
     changed: BTreeSet<FactKey>,
     before: (Arc<Schema>, Directory),
-    widened: Vec<FieldId>,
 }
 
 impl<'a> Resolver<'a> {
@@ -82,12 +78,10 @@ impl<'a> Resolver<'a> {
             store,
             pending,
             session,
-            drafts: HashMap::new(),
-            order: Vec::new(),
+            drafts: Drafts::default(),
             undo: Vec::new(),
             changed: BTreeSet::new(),
             before,
-            widened: Vec::new(),
         }
     }
 
@@ -144,8 +138,7 @@ impl<'a> Resolver<'a> {
         let mut sets: BTreeMap<FieldId, FieldSets> = BTreeMap::new();
         let mut changed_texts = Vec::new();
         let first = self.working.index.ordinals();
-        for key in std::mem::take(&mut self.order) {
-            let Some(mut draft) = self.drafts.remove(&key) else { continue };
+        for (key, mut draft) in std::mem::take(&mut self.drafts).into_list() {
             if draft.revs_changed {
                 rows.insert((Table::Revs, crate::revs::TicketRevs::row_key(&key)), Some(draft.revs.encode()));
                 self.working.revs_used = true;
@@ -206,7 +199,6 @@ impl<'a> Resolver<'a> {
             delta: Delta { tickets, texts: changed_texts, facts },
             rows,
             directory_changed: !self.changed.is_empty(),
-            widened: self.widened,
         }
     }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use model::{
-    Complete, FieldDef, FieldId, FieldKind, FieldPatch, Listing, RawValue, TextClass, TextPart, TicketKey, TicketOrd,
+    Complete, FieldDef, FieldKind, FieldPatch, Listing, RawValue, TextClass, TextPart, TicketKey, TicketOrd,
     TicketPatch, Value, fields,
 };
 use storage::Table;
@@ -53,7 +53,6 @@ impl Resolver<'_> {
             TicketRevs::default()
         };
         self.drafts.insert(key.clone(), Draft::new(self.working.index.find(key), revs));
-        self.order.push(key.clone());
         Ok(())
     }
 
@@ -82,7 +81,7 @@ impl Resolver<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let TicketPatch { key, replace, text, .. } = patch;
-        if self.working.index.ordinals() as usize + self.order.len() >= u32::MAX as usize {
+        if self.working.index.ordinals() as usize + self.drafts.len() >= u32::MAX as usize {
             return Ok(Err(Refusal::Full(self.working.index.ordinals())));
         }
         parts.extend(text.into_iter().map(PartChange::State));
@@ -106,8 +105,11 @@ impl Resolver<'_> {
         if !draft.state_existence(rev) {
             return Ok(Ok(()));
         }
-        let keep_fields: Vec<FieldId> = changes.iter().map(|(def, _)| def.id).collect();
-        let keep_parts: Vec<Arc<str>> = parts.iter().map(|part| Arc::clone(part.id())).collect();
+        let (mut keep_fields, mut keep_parts) = (Vec::new(), Vec::new());
+        if replace {
+            keep_fields.extend(changes.iter().map(|(def, _)| def.id));
+            keep_parts.extend(parts.iter().map(|part| Arc::clone(part.id())));
+        }
         for (def, change) in changes {
             draft.change_field(index, &def, rev, change);
         }
@@ -214,7 +216,7 @@ impl Resolver<'_> {
                 unlisted.push(key);
             }
         }
-        unlisted.extend(self.order.iter().filter(|key| !self.session.has_ticket(key)).cloned());
+        unlisted.extend(self.drafts.keys().filter(|key| !self.session.has_ticket(key)).cloned());
         for key in unlisted {
             self.erase(rev, &key)?;
         }

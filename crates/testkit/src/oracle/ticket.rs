@@ -99,7 +99,7 @@ impl Ticket {
     pub(super) fn change_field(&mut self, rev: Option<i64>, field: &str, many: bool, change: FieldChange) {
         let floor = self.floor;
         let cell = self.fields.entry(field.to_owned()).or_insert_with(|| Cell::removed_up_to(floor));
-        let held = || cell.state().map_or(Vec::new(), |values| values.0.clone());
+        let held = || cell.state().map_or_else(|| unstated(field), |values| values.0.clone());
         let values = match change {
             FieldChange::Set(values) => values,
             FieldChange::Add(added) if many => held().into_iter().chain(added).collect(),
@@ -148,7 +148,7 @@ impl Ticket {
             }
             // A ticket is live unless somebody said something about its life, be it that it has none.
             if self.fields.get("life").and_then(Cell::state).is_none() {
-                row.fields.insert("life".to_owned(), vec![Value::Keyword("live".into())]);
+                row.fields.insert("life".to_owned(), unstated("life"));
             }
             for (name, cell) in &self.parts {
                 if let Some(part) = cell.state() {
@@ -170,6 +170,11 @@ impl Ticket {
             row
         });
     }
+}
+
+/// What a ticket holds in a field of which nothing was said.
+fn unstated(field: &str) -> Vec<Value> {
+    if field == "life" { vec![Value::Keyword("live".into())] } else { Vec::new() }
 }
 
 fn sorted(mut values: Vec<Value>) -> Vec<Value> {

@@ -1,0 +1,302 @@
+//! The arguments of every command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use ticketscope_engine::storage::TenantId;
+use ticketscope_import::Format;
+use ticketscope_model::{TicketKey, Timestamp};
+
+/// Exit codes, as the help shows them.
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 a question answered \"no\" or a check that failed; 2 wrong usage or bad \
+                          input; 3 no such tenant or principal; 4 damaged or locked data; 70 internal error.";
+
+/// How queries are written, as the help shows it.
+const QUERY_HELP: &str = "A query is fields and values: status:open priority>=high group:\"Tier 2\" assignee:me -tags:spam \
+                          created>2weeks. Put it in single quotes for the shell, and after `--` if it begins with `-`. \
+                          No query asks for every visible ticket.";
+
+/// Exactly the tickets an agent may see: counted, listed and explained.
+#[derive(Debug, Parser)]
+#[command(name = "ticketscope", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// The data directory
+    #[arg(long, global = true, value_name = "DIR", env = "TICKETSCOPE_DATA", default_value = "./data")]
+    pub(crate) data: PathBuf,
+
+    /// Print JSON to stdout; errors are one line of JSON on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read tickets, people and permissions from files into a tenant, which is made if there is none
+    Import(ImportArgs),
+    /// Count the visible tickets that match
+    #[command(after_help = QUERY_HELP)]
+    Count(CountArgs),
+    /// List the visible tickets that match
+    #[command(after_help = QUERY_HELP)]
+    Search(SearchArgs),
+    /// Count the visible tickets that match by the values of their fields
+    #[command(after_help = QUERY_HELP)]
+    Facets(FacetsArgs),
+    /// Say why a principal sees a ticket or does not; exit code 1 if not
+    Why(WhyArgs),
+    /// List the principals who see a ticket
+    Who(WhoArgs),
+    /// Check, show and list what principals may see
+    Scope {
+        #[command(subcommand)]
+        command: ScopeCommand,
+    },
+    /// Show sizes and positions of a tenant
+    Stats(StatsArgs),
+    /// Create, list and delete tenants
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
+    },
+    /// Ask random questions and compare every answer with a slow, simple oracle on the same data
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Lines are applied in batches, each whole and durable. An import that was stopped, also by force, can be \
+                        run again: lines already applied do no harm. Without --keep-going it stops at the first line that \
+                        is rejected: the lines before it are applied, nothing after it, and the exit code is 2.")]
+pub(crate) struct ImportArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// The format of all files, instead of telling each by its first line: scope-jsonl, tickets or events
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    pub(crate) format: Option<Format>,
+
+    /// Skip lines that are rejected and apply the others
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+
+    /// Write rejected lines to this file as they are, to be mended and imported
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reject: Option<PathBuf>,
+
+    /// Lines that become durable together
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) batch: u32,
+
+    /// Files of JSON lines, plain or zstd, read in this order as one import; `-` is stdin
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Who asks.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct AskerArgs {
+    /// Ask as this principal, in its scope
+    #[arg(long = "as", value_name = "PRINCIPAL")]
+    pub(crate) principal: Option<String>,
+
+    /// Ask for every live and archived ticket, in nobody's scope
+    #[arg(long)]
+    pub(crate) as_admin: bool,
+}
+
+/// What is asked, of whom, when.
+#[derive(Debug, Args)]
+pub(crate) struct AskArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    #[command(flatten)]
+    pub(crate) asker: AskerArgs,
+
+    /// The moment from which ages like 2weeks count back, instead of now
+    #[arg(long, value_name = "TIMESTAMP", value_parser = timestamp)]
+    pub(crate) now: Option<Timestamp>,
+
+    /// The query; its words are joined by blanks
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+
+    /// Rows of a page, 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: u32,
+
+    /// Go on after the page that gave this cursor; ages in the query keep counting from the first page's moment
+    #[arg(long, value_name = "CURSOR", conflicts_with = "page_rank")]
+    pub(crate) page_after: Option<String>,
+
+    /// Begin with the ticket of this rank, counted from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) page_rank: Option<u32>,
+
+    /// The order: a field or `id`, then asc or desc; the default is updated_at:desc
+    #[arg(long, value_name = "KEY:asc|desc")]
+    pub(crate) sort: Option<String>,
+
+    /// Also say how the list is found; for admins
+    #[arg(long, conflicts_with = "principal")]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FacetsArgs {
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+
+    /// A field to count by; may be repeated. Without it: status, priority, group and assignee
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) field: Vec<String>,
+
+    /// Values of each field, the most frequent first; the row of tickets without a value always comes too
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// Whose view
+    pub(crate) principal: String,
+
+    /// Which ticket
+    #[arg(value_parser = ticket_key, allow_negative_numbers = true)]
+    pub(crate) ticket: TicketKey,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// Go on after this principal
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub(crate) after: Option<String>,
+
+    /// Principals of a page
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+
+    /// Which ticket
+    #[arg(value_parser = ticket_key, allow_negative_numbers = true)]
+    pub(crate) ticket: TicketKey,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScopeCommand {
+    /// Decide every conformance vector of a file with both evaluators; exit code 1 if one is wrong
+    Check {
+        /// A file of vectors: tenant, agents, tickets, presets and what is expected
+        #[arg(value_name = "VECTORS.json")]
+        vectors: PathBuf,
+    },
+    /// Show what a principal may see, and by which rule
+    Show {
+        /// The tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: TenantId,
+        /// Whose scope
+        principal: String,
+    },
+    /// List the roles of known help desks that principals may hold by name
+    Presets,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantCommand {
+    /// Make an empty tenant
+    Create {
+        /// Its name: a-z, 0-9, and after the first character also - and _
+        #[arg(value_parser = tenant_id)]
+        tenant: TenantId,
+    },
+    /// List the tenants
+    List,
+    /// Delete a tenant and everything in it, for good
+    Delete {
+        /// Its name
+        #[arg(value_parser = tenant_id)]
+        tenant: TenantId,
+        /// Yes, delete it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// How many random questions to ask
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) questions: u32,
+
+    /// Where the random numbers begin, to ask the same questions again; a failure names its seed
+    #[arg(long, value_name = "SEED")]
+    pub(crate) seed: Option<u64>,
+
+    /// Also read every row and every mapped snapshot on disk
+    #[arg(long)]
+    pub(crate) full: bool,
+}
+
+fn tenant_id(text: &str) -> Result<TenantId, String> {
+    TenantId::parse(text).map_err(|error| error.to_string())
+}
+
+fn ticket_key(text: &str) -> Result<TicketKey, String> {
+    TicketKey::parse(text).map_err(|error| error.to_string())
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse::<Format>().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,26 @@
+use std::path::Path;
+
+use serde_json::json;
+use ticketscope_query::count;
+
+use crate::{
+    args::CountArgs,
+    ask::{Question, moment},
+    exit::Exit,
+    failure::Failure,
+    open,
+    output::{Output, grouped},
+};
+
+pub(crate) fn run(data: &Path, args: &CountArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let snapshot = open::tenant(data, &args.ask.tenant)?.snapshot();
+    let question = Question::read(&snapshot, &args.ask, moment(args.ask.now))?;
+    let counted =
+        count(&snapshot, &question.scope, &question.query).map_err(|error| question.failed(error))?;
+    if out.wants_json() {
+        out.json(&json!({ "count": counted }))?;
+    } else {
+        out.line(grouped(counted.into()))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,70 @@
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use ticketscope_model::{FieldDef, FieldId};
+use ticketscope_query::{Facet, Snapshot, facets};
+
+use crate::{
+    args::FacetsArgs,
+    ask::{Question, moment},
+    exit::Exit,
+    failure::Failure,
+    open,
+    output::{Align, Output, Sheet, counted, grouped},
+};
+
+/// What is counted if nothing is asked for.
+const DEFAULT_FIELDS: [&str; 4] = ["status", "priority", "group", "assignee"];
+
+pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let snapshot = open::tenant(data, &args.ask.tenant)?.snapshot();
+    let fields = fields(&snapshot, &args.field)?;
+    let question = Question::read(&snapshot, &args.ask, moment(args.ask.now))?;
+    let (total, facets) = facets(&snapshot, &question.scope, &question.query, &fields, args.top)
+        .map_err(|error| question.failed(error))?;
+    if out.wants_json() {
+        let facets: Map<String, Value> =
+            facets.iter().map(|facet| (name(&snapshot, facet.field).to_owned(), rows(facet))).collect();
+        out.json(&json!({ "total": total, "facets": facets }))?;
+        return Ok(Exit::Done);
+    }
+    out.line(counted(total.into(), "ticket"))?;
+    for facet in &facets {
+        out.line("")?;
+        let mut sheet = Sheet::new([(name(&snapshot, facet.field), Align::Left), ("count", Align::Right)]);
+        for row in &facet.rows {
+            sheet.row([row.value.clone().unwrap_or_else(|| "(none)".to_owned()), grouped(row.count.into())]);
+        }
+        out.sheet(&sheet)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The fields called `names`, each once, or the default ones.
+fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure> {
+    let schema = snapshot.schema();
+    let names: Vec<&str> =
+        if names.is_empty() { DEFAULT_FIELDS.to_vec() } else { names.iter().map(String::as_str).collect() };
+    let mut fields = Vec::with_capacity(names.len());
+    for name in names {
+        let field = schema.field(name).ok_or_else(|| {
+            let failure = Failure::new(Exit::Usage, "unknown_field", format!("unknown field `{name}`"));
+            match ticketscope_model::nearest(name, schema.fields().iter().map(|field| &*field.name)) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure,
+            }
+        })?;
+        if !fields.contains(&field.id) {
+            fields.push(field.id);
+        }
+    }
+    Ok(fields)
+}
+
+fn name(snapshot: &Snapshot, field: FieldId) -> &str {
+    snapshot.schema().by_id(field).map_or("", |FieldDef { name, .. }| name)
+}
+
+fn rows(facet: &Facet) -> Value {
+    facet.rows.iter().map(|row| json!({ "value": row.value, "count": row.count })).collect()
+}

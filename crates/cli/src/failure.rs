@@ -1,0 +1,302 @@
+//! What went wrong, as it is told: once, with its causes, and with the place in a query where there is one.
+
+use std::{
+    error::Error,
+    io::{self, Write},
+};
+
+use serde_json::{Value, json};
+use ticketscope_engine::{
+    CheckpointError, RecoverError, SubmitError, TenantError, TenantOpenError, WriteError,
+    storage::{
+        CommitError, CreateError, DataDirError, DeleteError, FileError, OpenError, ReadError, SnapshotError,
+        VerifyError,
+    },
+};
+use ticketscope_model::Span;
+use ticketscope_query::{AnswerError, scope::UnknownPrincipal};
+
+use crate::{exit::Exit, output::clean};
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Whoever read our output went away (`| head`): there is nobody to tell, and nothing is wrong.
+    NobodyReads,
+    /// To be told.
+    Told(Box<Report>),
+}
+
+/// A failure in words.
+#[derive(Debug)]
+pub(crate) struct Report {
+    exit: Exit,
+    /// A stable name for programs.
+    kind: &'static str,
+    message: String,
+    causes: Vec<String>,
+    /// A text that a person wrote, and the part of it that is wrong.
+    marked: Option<(String, Span)>,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// A failure in one sentence.
+    pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Told(Box::new(Report { exit, kind, message, causes: Vec::new(), marked: None, hint: None }))
+    }
+
+    /// The failure that `error` and its sources tell of.
+    pub(crate) fn of(exit: Exit, kind: &'static str, error: &dyn Error) -> Self {
+        Self::new(exit, kind, error.to_string()).caused_by(error.source())
+    }
+
+    /// The same, because of `cause` and its sources.
+    pub(crate) fn caused_by(mut self, mut cause: Option<&dyn Error>) -> Self {
+        if let Self::Told(report) = &mut self {
+            while let Some(error) = cause {
+                let text = error.to_string();
+                // Some errors quote their source: what was said is not said again.
+                let last = report.causes.last().unwrap_or(&report.message);
+                if !last.contains(&text) {
+                    report.causes.push(text);
+                }
+                cause = error.source();
+            }
+        }
+        self
+    }
+
+    /// The same, pointing at a part of what the person wrote.
+    pub(crate) fn marked(mut self, text: &str, span: Span) -> Self {
+        if let Self::Told(report) = &mut self {
+            report.marked = Some((text.to_owned(), span));
+        }
+        self
+    }
+
+    /// The same, with advice.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Self::Told(report) = &mut self {
+            report.hint = Some(hint.into());
+        }
+        self
+    }
+
+    /// Tells it on stderr, in one line of JSON or in words, and says how the process ends.
+    pub(crate) fn print(&self, json: bool) -> Exit {
+        let Self::Told(report) = self else { return Exit::Done };
+        let text = if json { format!("{}\n", report.to_json()) } else { report.to_text() };
+        // Without stderr the exit code has to do.
+        drop(io::stderr().lock().write_all(text.as_bytes()));
+        report.exit
+    }
+}
+
+impl Report {
+    fn to_text(&self) -> String {
+        let mut text = format!("error: {}\n", clean(&self.message));
+        for cause in &self.causes {
+            text.push_str(&format!("  caused by: {}\n", clean(cause)));
+        }
+        if let Some((source, span)) = &self.marked {
+            for line in span.underline(source).lines() {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("  hint: {}\n", clean(hint)));
+        }
+        text
+    }
+
+    fn to_json(&self) -> Value {
+        let mut error = json!({
+            "code": self.exit as u8,
+            "type": self.kind,
+            "message": self.message,
+        });
+        if !self.causes.is_empty() {
+            error["causes"] = json!(self.causes);
+        }
+        if let Some((_, span)) = &self.marked {
+            error["span"] = json!({"start": span.start, "end": span.end});
+        }
+        if let Some(hint) = &self.hint {
+            error["hint"] = json!(hint);
+        }
+        json!({ "error": error })
+    }
+}
+
+/// An answer that cannot be printed.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::NobodyReads;
+        }
+        Self::new(Exit::Internal, "output", "cannot write the answer").caused_by(Some(&error))
+    }
+}
+
+impl From<UnknownPrincipal> for Failure {
+    fn from(error: UnknownPrincipal) -> Self {
+        Self::of(Exit::Missing, "unknown_principal", &error)
+    }
+}
+
+impl From<AnswerError> for Failure {
+    fn from(error: AnswerError) -> Self {
+        let kind = match error {
+            AnswerError::Words { .. } => "words",
+            AnswerError::PageSize(_) => "page_size",
+            AnswerError::TwoStarts => "two_starts",
+            AnswerError::Cursor(_) => "bad_cursor",
+            AnswerError::NoFacets(_) => "no_facets",
+        };
+        Self::of(Exit::Usage, kind, &error)
+    }
+}
+
+impl From<TenantError> for Failure {
+    fn from(error: TenantError) -> Self {
+        let (exit, kind) = match &error {
+            TenantError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
+            TenantError::Open { source, .. } => match &**source {
+                TenantOpenError::Open(source) => of_open(source),
+                TenantOpenError::Recover(source) => of_recover(source),
+            },
+            TenantError::Create(source) => match source {
+                CreateError::Exists(_) => (Exit::Usage, "tenant_exists"),
+                CreateError::Random(_) => (Exit::Internal, "no_randomness"),
+                CreateError::File(_) => (Exit::Data, "file"),
+                CreateError::Commit(source) => of_commit(source),
+                CreateError::Open(source) => of_open(source),
+            },
+            TenantError::Commit(source) => of_commit(source),
+            TenantError::Delete(source) => match source {
+                DeleteError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
+                DeleteError::Open(_) => (Exit::Data, "in_use"),
+                DeleteError::File(_) => (Exit::Data, "file"),
+            },
+            TenantError::InUse(_) => (Exit::Data, "in_use"),
+            TenantError::NoRandomness => (Exit::Internal, "no_randomness"),
+        };
+        Self::of(exit, kind, &error)
+    }
+}
+
+impl From<DataDirError> for Failure {
+    fn from(error: DataDirError) -> Self {
+        let kind = match &error {
+            DataDirError::Locked(_) => "locked",
+            DataDirError::Newer { .. } => "newer_format",
+            DataDirError::NotADataDir(_) => "not_a_data_dir",
+            DataDirError::File(_) => "file",
+        };
+        Self::of(Exit::Data, kind, &error)
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::of(Exit::Data, "file", &error)
+    }
+}
+
+impl From<RecoverError> for Failure {
+    fn from(error: RecoverError) -> Self {
+        let (exit, kind) = of_recover(&error);
+        Self::of(exit, kind, &error)
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        let (exit, kind) = match &error {
+            VerifyError::Poisoned | VerifyError::Busy => (Exit::Internal, "storage"),
+            VerifyError::File(_) => (Exit::Data, "file"),
+            VerifyError::Database(_) => (Exit::Data, "database"),
+        };
+        Self::of(exit, kind, &error)
+    }
+}
+
+impl From<CheckpointError> for Failure {
+    fn from(error: CheckpointError) -> Self {
+        let (exit, kind) = match &error {
+            CheckpointError::Snapshot(source) => of_snapshot(source),
+            CheckpointError::Commit(source) => of_commit(source),
+            CheckpointError::TooLarge(_) => (Exit::Internal, "too_large"),
+        };
+        Self::of(exit, kind, &error)
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        let (exit, kind) = match &error {
+            SubmitError::Refused(_) => (Exit::Usage, "refused"),
+            SubmitError::Busy | SubmitError::Poisoned => (Exit::Internal, "writer"),
+            SubmitError::Write(source) => match &**source {
+                WriteError::Commit(source) => of_commit(source),
+                WriteError::Read(source) => of_read(source),
+                WriteError::Malformed(_) => (Exit::Data, "damaged"),
+            },
+        };
+        Self::of(exit, kind, &error)
+    }
+}
+
+fn of_open(error: &OpenError) -> (Exit, &'static str) {
+    match error {
+        OpenError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
+        OpenError::AlreadyOpen(_) => (Exit::Data, "in_use"),
+        OpenError::Damaged(_) => (Exit::Data, "damaged"),
+        OpenError::Database(_) => (Exit::Data, "database"),
+        OpenError::File(_) => (Exit::Data, "file"),
+    }
+}
+
+fn of_recover(error: &RecoverError) -> (Exit, &'static str) {
+    match error {
+        RecoverError::Read(source) => of_read(source),
+        RecoverError::Snapshot(source) => of_snapshot(source),
+        RecoverError::Malformed(_)
+        | RecoverError::State(_)
+        | RecoverError::Role { .. }
+        | RecoverError::Missing(_) => (Exit::Data, "damaged"),
+    }
+}
+
+fn of_read(error: &ReadError) -> (Exit, &'static str) {
+    match error {
+        ReadError::Poisoned => (Exit::Internal, "storage"),
+        ReadError::NotInLog { .. } | ReadError::Damaged(_) => (Exit::Data, "damaged"),
+        ReadError::Database(_) => (Exit::Data, "database"),
+    }
+}
+
+fn of_commit(error: &CommitError) -> (Exit, &'static str) {
+    match error {
+        CommitError::Damaged(_) => (Exit::Data, "damaged"),
+        CommitError::Database(_) => (Exit::Data, "database"),
+        CommitError::TooLong { .. } => (Exit::Usage, "too_long"),
+        CommitError::Poisoned
+        | CommitError::NotConsecutive { .. }
+        | CommitError::RowsWithoutLog { .. }
+        | CommitError::CutPastApplied { .. } => (Exit::Internal, "storage"),
+    }
+}
+
+fn of_snapshot(error: &SnapshotError) -> (Exit, &'static str) {
+    match error {
+        SnapshotError::File(_) => (Exit::Data, "file"),
+        SnapshotError::Read(source) => of_read(source),
+        SnapshotError::Commit(source) => of_commit(source),
+        SnapshotError::Busy | SnapshotError::AheadOfLog { .. } | SnapshotError::DuplicateSection(_) => {
+            (Exit::Internal, "storage")
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The data directory and the tenant that a command is about.
+
+use std::{path::Path, sync::Arc};
+
+use ticketscope_engine::{
+    Engine, Tenant,
+    storage::{DataDirError, TenantId},
+};
+
+use crate::{exit::Exit, failure::Failure, lock_holder};
+
+/// Opens a data directory, which is made if it is not there.
+pub(crate) fn data_dir(data: &Path) -> Result<Engine, Failure> {
+    Engine::open(data).map_err(|error| {
+        let holder = match &error {
+            DataDirError::Locked(_) => lock_holder::holder(&data.join("LOCK")),
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        match holder {
+            Some(pid) => failure.hint(format!("process {pid} uses it")),
+            None => failure,
+        }
+    })
+}
+
+/// Opens a data directory that is there: a command that only reads must leave a mistyped path alone.
+pub(crate) fn existing_data_dir(data: &Path) -> Result<Engine, Failure> {
+    if data.join("FORMAT").exists() || data.join("tenants").exists() {
+        return data_dir(data);
+    }
+    let message = format!("there is no data directory at {}", data.display());
+    Err(Failure::new(Exit::Missing, "no_data_dir", message)
+        .hint("name it with --data DIR or TICKETSCOPE_DATA, or make one with `ticketscope import`"))
+}
+
+/// Opens a tenant that is there.
+pub(crate) fn tenant(data: &Path, id: &TenantId) -> Result<Arc<Tenant>, Failure> {
+    let engine = existing_data_dir(data)?;
+    if !engine.has_tenant(id) {
+        let known = engine.tenants()?;
+        let failure = Failure::new(Exit::Missing, "no_such_tenant", format!("there is no tenant `{id}`"));
+        return Err(match ticketscope_model::nearest(id.as_str(), known.iter().map(TenantId::as_str)) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure.hint("`ticketscope tenant list` lists the tenants"),
+        });
+    }
+    Ok(engine.tenant(id)?)
+}

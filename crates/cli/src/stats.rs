@@ -1,0 +1,153 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+use ticketscope_engine::{Stats, Tenant};
+use ticketscope_query::Snapshot;
+
+use crate::{
+    args::StatsArgs,
+    exit::Exit,
+    failure::Failure,
+    open,
+    output::{Align, Output, Sheet, bytes, grouped},
+};
+
+/// Of one field.
+struct FieldStats<'s> {
+    name: &'s str,
+    kind: &'static str,
+    /// Tickets that have a value.
+    tickets: u32,
+    /// Values that some ticket has; nothing for dates and numbers, which are not counted apart.
+    distinct: Option<u32>,
+    /// Heap bytes of dictionary, posting lists and column.
+    heap: [usize; 3],
+}
+
+pub(crate) fn run(data: &Path, args: &StatsArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let tenant = open::tenant(data, &args.tenant)?;
+    let (snapshot, stats) = (tenant.snapshot(), tenant.stats()?);
+    let fields = fields(&snapshot, &stats);
+    if out.wants_json() {
+        out.json(&to_json(&tenant, &snapshot, &stats, &fields))?;
+    } else {
+        out.sheet(&overview(&tenant, &snapshot, &stats))?;
+        out.line("")?;
+        out.sheet(&by_field(&fields))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn fields<'s>(snapshot: &'s Snapshot, stats: &Stats) -> Vec<FieldStats<'s>> {
+    let heap_of = |field| stats.heap.fields.iter().find(|(id, _)| *id == field).map_or([0; 3], |(_, parts)| *parts);
+    let known = snapshot.index().fields();
+    known
+        .filter_map(|(id, column)| {
+            let def = snapshot.schema().by_id(id)?;
+            let distinct = def.kind.is_keyword().then(|| {
+                let held = (0..column.codes()).filter(|code| column.tickets_len(*code) > 0);
+                u32::try_from(held.count()).unwrap_or(u32::MAX)
+            });
+            let (tickets, heap) = (column.has().len(), heap_of(id));
+            Some(FieldStats { name: &def.name, kind: def.kind.name(), tickets, distinct, heap })
+        })
+        .collect()
+}
+
+/// Heap and disk bytes for each ticket, rounded.
+fn per_ticket(total: u64, tickets: u32) -> u64 {
+    total / u64::from(tickets.max(1))
+}
+
+fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
+    let tickets = snapshot.index().universe().len();
+    let counts = snapshot.directory().counts();
+    let heap = stats.heap.total() as u64;
+    let (scopes, scope_bytes) = stats.cached_scopes;
+    let mut sheet = Sheet::new([("what", Align::Left), ("how much", Align::Right)]);
+    let mut row = |name: &str, value: String| sheet.row([name.to_owned(), value]);
+    row("tenant", tenant.id().to_string());
+    row("tickets", grouped(tickets.into()));
+    row("principals", grouped(counts.principals as u64));
+    row("custom roles", grouped(counts.roles as u64));
+    row("relations of principals", grouped(counts.relations as u64));
+    row("members of groups", grouped(counts.members as u64));
+    row("opstamp", grouped(stats.opstamp.0));
+    row("opstamp of the mapped snapshot", grouped(stats.snapshot.0));
+    row("log rows", grouped(stats.log_rows));
+    row("disk: database", bytes(stats.disk.database_bytes));
+    row("disk: mapped snapshots", bytes(stats.disk.snapshot_bytes));
+    row("heap: keys", bytes(stats.heap.keys as u64));
+    row("heap: orders", bytes(stats.heap.orders as u64));
+    row("heap: fields", bytes(heap - (stats.heap.keys + stats.heap.orders) as u64));
+    row("heap: cached scopes", format!("{} in {}", bytes(scope_bytes as u64), grouped(scopes as u64)));
+    row("heap bytes per ticket", grouped(per_ticket(heap, tickets)));
+    let recovery = tenant.recovery();
+    row("log rows replayed when opened", grouped(recovery.replayed));
+    row("mapped snapshots rejected when opened", grouped(recovery.rejected.len() as u64));
+    sheet
+}
+
+fn by_field(fields: &[FieldStats<'_>]) -> Sheet {
+    let mut sheet = Sheet::new([
+        ("field", Align::Left),
+        ("kind", Align::Left),
+        ("tickets", Align::Right),
+        ("values", Align::Right),
+        ("heap", Align::Right),
+    ]);
+    for field in fields {
+        sheet.row([
+            field.name.to_owned(),
+            field.kind.to_owned(),
+            grouped(field.tickets.into()),
+            field.distinct.map_or_else(String::new, |distinct| grouped(distinct.into())),
+            bytes(field.heap.iter().sum::<usize>() as u64),
+        ]);
+    }
+    sheet
+}
+
+fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldStats<'_>]) -> Value {
+    let tickets = snapshot.index().universe().len();
+    let counts = snapshot.directory().counts();
+    let recovery = tenant.recovery();
+    let heap = stats.heap.total() as u64;
+    let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes;
+    let fields: Vec<Value> = fields
+        .iter()
+        .map(|field| {
+            let [dictionary, postings, column] = field.heap;
+            json!({
+                "field": field.name,
+                "kind": field.kind,
+                "tickets": field.tickets,
+                "values": field.distinct,
+                "heap": { "dictionary": dictionary, "postings": postings, "column": column },
+            })
+        })
+        .collect();
+    json!({
+        "tenant": tenant.id().as_str(),
+        "tickets": tickets,
+        "ordinals": snapshot.index().ordinals(),
+        "principals": counts.principals,
+        "roles": counts.roles,
+        "relations": counts.relations,
+        "members": counts.members,
+        "opstamp": stats.opstamp.0,
+        "snapshot_opstamp": stats.snapshot.0,
+        "log_rows": stats.log_rows,
+        "disk": { "database": stats.disk.database_bytes, "snapshots": stats.disk.snapshot_bytes, "total": disk },
+        "heap": { "keys": stats.heap.keys, "orders": stats.heap.orders, "total": heap },
+        "heap_bytes_per_ticket": per_ticket(heap, tickets),
+        "disk_bytes_per_ticket": per_ticket(disk, tickets),
+        "cached_scopes": { "count": stats.cached_scopes.0, "bytes": stats.cached_scopes.1 },
+        "recovery": {
+            "snapshot_opstamp": recovery.snapshot.map(|opstamp| opstamp.0),
+            "replayed": recovery.replayed,
+            "rejected": recovery.rejected,
+        },
+        "fields": fields,
+    })
+}

@@ -1,0 +1,69 @@
+//! Everybody who may ask, and the rule by which the oracle judges tickets for them.
+
+use std::sync::Arc;
+
+use ticketscope_model::{PrincipalFact, Schema};
+use ticketscope_query::{
+    Snapshot,
+    scope::{Resolved, Scope, ScopeView, VIEW},
+};
+use ticketscope_testkit::oracle::{Asker, Expr};
+
+/// An asker.
+#[derive(Debug)]
+pub(super) struct Who {
+    /// The principal; nothing for the admin.
+    pub(super) principal: Option<PrincipalFact>,
+    pub(super) scope: Scope,
+}
+
+impl Who {
+    /// As messages call it.
+    pub(super) fn name(&self) -> &str {
+        self.principal.as_ref().map_or("the admin", |fact| &fact.id)
+    }
+
+    /// As the oracle calls it.
+    pub(super) fn asker(&self) -> Asker {
+        self.principal.as_ref().map_or(Asker::Admin, |fact| Asker::Principal(fact.id.to_string()))
+    }
+}
+
+/// The admin and every principal.
+pub(super) fn everybody(snapshot: &Snapshot) -> Vec<Arc<Who>> {
+    let principals = snapshot.directory().principals().filter_map(|fact| {
+        let scope = snapshot.directory().scope_of(&fact.id, VIEW).ok()?;
+        Some(Who { principal: Some(fact.clone()), scope })
+    });
+    std::iter::once(Who { principal: None, scope: Scope::admin() }).chain(principals).map(Arc::new).collect()
+}
+
+/// A scope as an expression of the oracle, which is true of the same tickets.
+pub(super) fn expression(schema: &Schema, scope: &Scope) -> Expr {
+    let rule = match scope.view() {
+        ScopeView::Nothing => Expr::Nothing,
+        ScopeView::Unrestricted => Expr::All,
+        ScopeView::Restricted(rule) => of_rule(schema, rule),
+    };
+    let one_of = |values: &[&str]| Expr::one_of("life", values);
+    let gate = match scope.gate() {
+        Some(gate) => one_of(&gate.iter().map(|life| &**life).collect::<Vec<_>>()),
+        // Says nothing about life, but names it, or the oracle would add the default gate.
+        None => one_of(&["live"]).or(one_of(&["live"]).complement()),
+    };
+    gate.and(rule)
+}
+
+fn of_rule(schema: &Schema, rule: &Resolved) -> Expr {
+    let name = |field| schema.by_id(field).map_or("", |def| &*def.name);
+    let operands = |operands: &[Resolved]| operands.iter().map(|operand| of_rule(schema, operand)).collect::<Vec<_>>();
+    match rule {
+        Resolved::In { field, values } => {
+            Expr::one_of(name(*field), &values.iter().map(|value| &**value).collect::<Vec<_>>())
+        }
+        Resolved::Unset(field) => Expr::unset(name(*field)),
+        Resolved::Not(inner) => of_rule(schema, inner).complement(),
+        Resolved::All(all) => operands(all).into_iter().fold(Expr::All, Expr::and),
+        Resolved::Any(any) => operands(any).into_iter().fold(Expr::Nothing, Expr::or),
+    }
+}
