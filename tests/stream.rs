@@ -41,6 +41,7 @@ pub struct Load {
 
 impl Load {
     /// The load of a seed.
+    #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let scene = Scene::new(&mut rng);
@@ -54,11 +55,13 @@ impl Load {
     }
 
     /// What the tenant is about.
+    #[must_use]
     pub fn scene(&self) -> &Scene {
         &self.scene
     }
 
     /// The batch with this number, counted from 0.
+    #[must_use]
     pub fn batch(&self, number: u64) -> Batch {
         let mut rng = Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number);
         let mut history = match rng.u32(..10) {

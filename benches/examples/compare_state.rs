@@ -79,7 +79,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     let extra = u64::from(snapshot.index().universe().len()).abs_diff(expected_tickets);
-    println!("{compared} values of {expected_tickets} tickets compared, {different} different, {extra} tickets too many or too few");
+    println!(
+        "{compared} values of {expected_tickets} tickets compared, {different} different, {extra} tickets too many or too few"
+    );
     Ok(if different + extra == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -119,9 +119,8 @@ impl Answers for Published<'_> {
     }
 
     fn kept(&self, asker: &Asker, verb: &str) -> BTreeSet<TicketKey> {
-        scope(&self.snapshot, asker, verb).map_or_else(BTreeSet::new, |scope| {
-            keys(self.snapshot.index(), self.snapshot.visible(&scope).set())
-        })
+        scope(&self.snapshot, asker, verb)
+            .map_or_else(BTreeSet::new, |scope| keys(self.snapshot.index(), self.snapshot.visible(&scope).set()))
     }
 
     fn evaluated(&self, asker: &Asker, verb: &str) -> BTreeSet<TicketKey> {
@@ -277,8 +276,8 @@ fn compare_verbs(
     }
     let asker = Asker::Principal(id.to_owned());
     for verb in ["view_private", "edit"] {
-        let rule = world.rule(id, verb);
-        let covered = world.tickets().filter(|(_, row)| rule.covers(row)).map(|(key, _)| key.clone());
+        let allowed = world.rule(id, verb);
+        let covered = world.tickets().filter(|(_, row)| allowed.covers(row)).map(|(key, _)| key.clone());
         let expected: BTreeSet<TicketKey> =
             covered.filter(|key| verb != "view_private" || visible.contains(key)).collect();
         same(|| format!("kept set of {id:?} for {verb}"), &found.kept(&asker, verb), &expected)?;
@@ -340,8 +339,13 @@ fn compare_query(
     let expected: Vec<_> = whole.keys.iter().skip(rank).take(limit as usize).cloned().collect();
     same(|| place(&format!("page at rank {rank}")), &page.keys, &expected)?;
 
-    let fields: Vec<String> =
-        world.schema().fields().iter().filter(|field| field.kind.is_keyword()).map(|field| field.name.to_string()).collect();
+    let fields: Vec<String> = world
+        .schema()
+        .fields()
+        .iter()
+        .filter(|field| field.kind.is_keyword())
+        .map(|field| field.name.to_string())
+        .collect();
     let mut fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     rng.shuffle(&mut fields);
     fields.truncate(6);

@@ -71,7 +71,9 @@ pub(crate) fn member(group: &str, user: &str) -> Change {
 
 /// A fact about a value: its parent (empty for none) and its flags by name, with a `!` for false.
 pub(crate) fn value(field: &str, id: &str, parent: &str, flags: &str) -> Change {
-    let flag = |name: &str| flags.split(' ').find_map(|flag| (flag.trim_start_matches('!') == name).then(|| !flag.starts_with('!')));
+    let flag = |name: &str| {
+        flags.split(' ').find_map(|flag| (flag.trim_start_matches('!') == name).then(|| !flag.starts_with('!')))
+    };
     let flags = GroupFlags { public: flag("public"), active: flag("active"), shared: flag("shared") };
     let parent = (!parent.is_empty()).then(|| parent.into());
     Change::state(Fact::Value(ValueFact { field: field.into(), id: id.into(), parent, flags }))

@@ -202,7 +202,8 @@ fn c09_demotion_suspension_and_deletion_of_an_agent_hold_at_once() {
 #[test]
 fn c10_a_promotion_shows_all_of_it_to_new_pages_and_none_of_it_to_an_old_snapshot() {
     let desk = Desk::new(&[principal("ann", "generic.restricted")]);
-    let tickets: Vec<Change> = (1..=300).map(|id| ticket(id, &[("assignee", if id % 3 == 0 { "ann" } else { "" })])).collect();
+    let tickets: Vec<Change> =
+        (1..=300).map(|id| ticket(id, &[("assignee", if id % 3 == 0 { "ann" } else { "" })])).collect();
     desk.apply(&tickets);
     let before = desk.published();
     assert_eq!(before.count(&agent("ann"), ""), 100);
@@ -269,7 +270,10 @@ fn c13_archived_tickets_are_in_a_search_and_a_view_may_leave_them_out() {
 #[test]
 fn c14_a_merged_ticket_keeps_its_own_rule_and_its_requester_is_copied_on_the_target() {
     let desk = Desk::new(&[
-        ticket(1, &[("requester", "eva"), ("brand", "b"), ("group", "mine"), ("merged_into", "2"), ("status", "closed")]),
+        ticket(
+            1,
+            &[("requester", "eva"), ("brand", "b"), ("group", "mine"), ("merged_into", "2"), ("status", "closed")],
+        ),
         ticket(2, &[("requester", "tom"), ("brand", "b"), ("group", "theirs"), ("cc", "eva")]),
         principal("eva", "zendesk.end_user"),
         principal("tom", "zendesk.end_user"),
@@ -438,7 +442,9 @@ fn c23_reading_as_an_agent_takes_the_customers_right_to_edit() {
 #[test]
 fn c24_full_implies_every_level_and_no_other_level_implies_another() {
     let desk = Desk::new(&[group("g", "active"), ticket(1, &[("group", "g")]), principal("zam", "zammad.search")]);
-    for (level, sees, edits) in [("full", true, true), ("change", false, true), ("read", true, false), ("create", false, false)] {
+    for (level, sees, edits) in
+        [("full", true, true), ("change", false, true), ("read", true, false), ("create", false, false)]
+    {
         let level = format!("g[{level}]");
         desk.apply(&[rel("zam", "groups_graded", &level)]);
         assert_eq!(desk.sees("zam").len(), usize::from(sees), "{level}");
@@ -542,7 +548,8 @@ fn c30_there_is_no_default_principal() {
 
 #[test]
 fn c31_an_unknown_role_denies_everything() {
-    let desk = Desk::new(&[ticket(1, &[("assignee", "ann")]), principal("ann", "custom"), principal("eve", "zendesk.al")]);
+    let desk =
+        Desk::new(&[ticket(1, &[("assignee", "ann")]), principal("ann", "custom"), principal("eve", "zendesk.al")]);
     for id in ["ann", "eve"] {
         for verb in VERBS {
             assert_eq!(desk.may(id, verb), none(), "{id} {verb}");
@@ -571,7 +578,10 @@ fn c32_a_truncated_listing_of_memberships_revokes_nothing_and_a_complete_one_wha
     };
     // The listing says two, and only one came.
     let refused = import(&[rel("ann", "groups", "a"), complete(2)]);
-    assert_eq!(refused.iter().map(|(at, refusal)| (*at, refusal.code())).collect::<Vec<_>>(), [(1, "incomplete_listing")]);
+    assert_eq!(
+        refused.iter().map(|(at, refusal)| (*at, refusal.code())).collect::<Vec<_>>(),
+        [(1, "incomplete_listing")]
+    );
     assert_eq!(desk.sees("ann"), [1, 2]);
     assert_eq!(import(&[rel("ann", "groups", "a")]), []);
     assert_eq!(desk.sees("ann"), [1, 2]);
@@ -582,7 +592,8 @@ fn c32_a_truncated_listing_of_memberships_revokes_nothing_and_a_complete_one_wha
 #[test]
 fn c33_a_ticket_whose_sort_key_stays_is_on_exactly_one_page_while_others_change() {
     let day = |day: i64| format!("2026-01-{day:02}T00:00:00Z");
-    let tickets: Vec<Change> = (1..=20).map(|id| ticket(id, &[("updated_at", &day(id)), ("assignee", "ann")])).collect();
+    let tickets: Vec<Change> =
+        (1..=20).map(|id| ticket(id, &[("updated_at", &day(id)), ("assignee", "ann")])).collect();
     let desk = Desk::new(&tickets);
     desk.apply(&[principal("ann", "generic.restricted")]);
     let (mut start, mut listed) = (Start::First, Vec::new());
@@ -628,7 +639,8 @@ fn c34_who_is_agent_and_customer_sees_both_and_reads_private_text_as_an_agent_on
 
 #[test]
 fn c35_a_restored_ticket_is_back_at_once() {
-    let desk = Desk::new(&[ticket(1, &[("assignee", "ann"), ("status", "solved")]), principal("ann", "generic.restricted")]);
+    let desk =
+        Desk::new(&[ticket(1, &[("assignee", "ann"), ("status", "solved")]), principal("ann", "generic.restricted")]);
     desk.apply(&[ticket(1, &[("life", "deleted")])]);
     assert_eq!(desk.sees("ann"), none());
     desk.apply(&[ticket(1, &[("life", "live"), ("status", "open")])]);

@@ -53,8 +53,7 @@ impl Desk {
         let found = self.published();
         let kept = found.kept(&asker(id), verb);
         assert_eq!(kept, found.evaluated(&asker(id), verb), "{id} {verb}: kept and evaluated");
-        let judged: BTreeSet<TicketKey> =
-            found.rows().into_keys().filter(|key| found.may(id, verb, key)).collect();
+        let judged: BTreeSet<TicketKey> = found.rows().into_keys().filter(|key| found.may(id, verb, key)).collect();
         assert_eq!(kept, judged, "{id} {verb}: kept and judged one by one");
         ids(kept)
     }

@@ -51,7 +51,7 @@ impl Large {
         large
     }
 
-    pub(crate) fn askers(&self) -> Vec<String> {
+    pub(crate) fn askers() -> Vec<String> {
         PEOPLE.iter().map(|(id, _)| (*id).to_owned()).collect()
     }
 
@@ -123,8 +123,7 @@ impl Large {
 
     /// Compares the tenant with the oracle.
     fn compare(&self, rng: &mut Rng, queries: usize) {
-        let questions =
-            Questions { askers: self.askers(), queries, query: &question, judged: 60, rows: false };
+        let questions = Questions { askers: Self::askers(), queries, query: &question, judged: 60, rows: false };
         let found = Published::new(self.twin.tenant(), self.now);
         compare(&found, &self.twin.world, self.now, rng, &questions).unwrap();
     }
@@ -152,13 +151,13 @@ fn question(rng: &mut Rng) -> (Query, Sort) {
     (Query::of(terms), Sort { by, descending: rng.bool() })
 }
 
-fn askers(large: &Large) -> Vec<Asker> {
-    large.askers().into_iter().map(Asker::Principal).chain([Asker::Admin]).collect()
+fn askers() -> Vec<Asker> {
+    Large::askers().into_iter().map(Asker::Principal).chain([Asker::Admin]).collect()
 }
 
 /// Changes the tenant in batches of these sizes, and checks what is kept after each.
 fn follow(rng: &mut Rng, large: &mut Large, sizes: &[usize]) {
-    let askers = askers(large);
+    let askers = askers();
     let now = large.now;
     kept_is_fresh(&large.twin.tenant().snapshot(), &askers, now).unwrap();
     for size in sizes {
@@ -195,8 +194,16 @@ fn a_value_that_crosses_the_length_of_a_list_keeps_its_tickets() {
         ids.map(|id| ticket(id, &[("brand", brand), ("assignee", "assigned")])).collect()
     };
     large.submit(&brand(101..=4_195, "edge"));
-    let askers = askers(&large);
-    for (ids, to) in [(4_196..=4_196, "edge"), (4_197..=4_197, "edge"), (4_198..=4_198, "edge"), (4_198..=4_198, ""), (4_197..=4_198, "x"), (4_196..=4_197, ""), (4_190..=4_260, "edge")] {
+    let askers = askers();
+    for (ids, to) in [
+        (4_196..=4_196, "edge"),
+        (4_197..=4_197, "edge"),
+        (4_198..=4_198, "edge"),
+        (4_198..=4_198, ""),
+        (4_197..=4_198, "x"),
+        (4_196..=4_197, ""),
+        (4_190..=4_260, "edge"),
+    ] {
         large.submit(&brand(ids.clone(), to));
         kept_is_fresh(&large.twin.tenant().snapshot(), &askers, large.now).unwrap();
         published_is_rebuilt(&large.twin).unwrap_or_else(|difference| panic!("{ids:?} to {to}: {difference}"));
@@ -217,7 +224,7 @@ fn a_value_that_crosses_the_length_of_a_list_keeps_its_tickets() {
 fn seventy_thousand_tickets_answer_as_the_oracle_does_across_the_border_of_a_block() {
     let mut rng = Rng::with_seed(5);
     let mut large = Large::new(&mut rng, 65_500);
-    let askers = askers(&large);
+    let askers = askers();
     kept_is_fresh(&large.twin.tenant().snapshot(), &askers, large.now).unwrap();
     // One by one over the border, and then many at once.
     for ids in [65_501..=65_534, 65_535..=65_535, 65_536..=65_536, 65_537..=65_537, 65_538..=65_540, 65_541..=68_000] {

@@ -1,17 +1,22 @@
 //! Tests of the whole: one binary, a module per question.
 
-mod compare;
-mod crash;
-mod tidy;
 mod answers;
-mod oracle;
-mod world;
 mod changes;
+mod compare;
+mod concurrency;
 mod corner_cases;
+mod crash;
 mod desk;
+mod format;
+mod large;
+mod laws;
+mod matrix;
+mod oracle;
+mod pairs;
+mod plans;
+mod planted;
 mod recovery;
 mod tenants;
-mod large;
-mod plans;
-mod laws;
-mod planted;
+mod tidy;
+mod visibility;
+mod world;

@@ -84,7 +84,7 @@ pub(crate) fn published_is_rebuilt(twin: &Twin) -> Result<(), String> {
     if index.universe() != rebuilt.universe() || index.ordinals() != rebuilt.ordinals() {
         return Err("the rebuilt index holds other tickets than the published one".to_owned());
     }
-    for ord in index.universe().iter() {
+    for ord in index.universe() {
         if hit(&published, ord) != hit(&snapshot, ord) {
             return Err(format!("ticket {} was rebuilt as another", index.key(TicketOrd(ord))));
         }
@@ -97,7 +97,9 @@ pub(crate) fn published_is_rebuilt(twin: &Twin) -> Result<(), String> {
     }
     for (id, field) in index.fields() {
         let held = |field: &ticketscope_bitmap::FieldIndex| {
-            (0..field.codes()).map(|code| (field.value_of(code).to_owned(), field.tickets_len(code))).collect::<Vec<_>>()
+            (0..field.codes())
+                .map(|code| (field.value_of(code).to_owned(), field.tickets_len(code)))
+                .collect::<Vec<_>>()
         };
         let again = rebuilt.field(id).map_or_else(Vec::new, held);
         if held(field).into_iter().filter(|(_, len)| *len > 0).ne(again.into_iter().filter(|(_, len)| *len > 0)) {

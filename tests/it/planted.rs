@@ -234,7 +234,9 @@ impl Answers for Planted<'_> {
                 let query = self.real.parse(asker, text);
                 let found = scope.map(|scope| query::matching(snapshot, &scope, &query).unwrap());
                 // As if all had the same value to be ordered by.
-                if found.as_ref().is_some_and(|found| found.len() as usize == listed.keys.len()) && !text.contains("order_by:id") {
+                if found.as_ref().is_some_and(|found| found.len() as usize == listed.keys.len())
+                    && !text.contains("order_by:id")
+                {
                     let arrival = |key: &TicketKey| snapshot.index().find(key).map(|TicketOrd(ord)| ord);
                     listed.keys.sort_by_key(arrival);
                 }
@@ -249,7 +251,9 @@ impl Answers for Planted<'_> {
         let asker = if self.has(Bug::FacetsOfHidden) && !text.contains(":me") { &Asker::Admin } else { asker };
         let mut facets = self.real.facets(asker, text, fields);
         if self.has(Bug::FacetsWithoutNone) {
-            facets.values_mut().for_each(|facet| facet.none = 0);
+            for facet in facets.values_mut() {
+                facet.none = 0;
+            }
         }
         facets
     }
@@ -295,7 +299,8 @@ const ROUNDS: u64 = 60;
 
 #[test]
 fn every_planted_bug_is_found() {
-    let missed: Vec<Bug> = BUGS.iter().copied().filter(|bug| (1..=ROUNDS).all(|seed| find(Some(*bug), seed).is_ok())).collect();
+    let missed: Vec<Bug> =
+        BUGS.iter().copied().filter(|bug| (1..=ROUNDS).all(|seed| find(Some(*bug), seed).is_ok())).collect();
     assert_eq!(missed, [], "not found in {ROUNDS} tenants");
 }
 

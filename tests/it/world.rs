@@ -5,10 +5,7 @@ use std::{env, path::Path, sync::Arc};
 use fastrand::Rng;
 use parking_lot::Mutex;
 use tempfile::TempDir;
-use ticketscope_engine::{
-    Engine, ImportSession, SubmitError, Tenant,
-    storage::TenantId,
-};
+use ticketscope_engine::{Engine, ImportSession, SubmitError, Tenant, storage::TenantId};
 use ticketscope_model::{Change, Complete, Fact, Listing};
 use ticketscope_testkit::{
     arb::History,
@@ -178,7 +175,7 @@ fn agree(
 /// The engine's name of a refusal of the oracle.
 fn code(fact: &Fact, refusal: &Refusal) -> &'static str {
     match (fact, refusal) {
-        (Fact::Role(_), _) => "bad_role",
+        (Fact::Role(_), _) | (_, Refusal::ReservedRole(_) | Refusal::Untaught(_)) => "bad_role",
         (_, Refusal::UnknownField(_)) => "unknown_field",
         (_, Refusal::UnknownRelation(_)) => "unknown_relation",
         (_, Refusal::Value { .. }) => "bad_value",
@@ -186,7 +183,6 @@ fn code(fact: &Fact, refusal: &Refusal) -> &'static str {
         (_, Refusal::NoTicket(_)) => "no_such_ticket",
         (_, Refusal::Declare(_)) => "bad_declaration",
         (_, Refusal::InUse(_)) => "field_in_use",
-        (_, Refusal::ReservedRole(_) | Refusal::Untaught(_)) => "bad_role",
         (_, Refusal::NotRemovable) => "not_removable",
         (_, Refusal::Incomplete { .. }) => "incomplete_listing",
     }

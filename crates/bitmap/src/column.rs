@@ -102,7 +102,10 @@ impl Leaf {
                     places.for_each(|at| count(usize::from(u16::from_le_bytes(data[at]))));
                 }
             }
-            _ => places.for_each(|at| count(self.get(at).map_or(0, |code| code.abs_diff(self.base) as usize + 1))),
+            _ => {
+                let raw = |code: i64| usize::try_from(code.abs_diff(self.base)).map_or(0, |above| above + 1);
+                places.for_each(|at| count(self.get(at).map_or(0, raw)));
+            }
         }
     }
 

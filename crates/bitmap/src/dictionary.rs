@@ -30,7 +30,7 @@ impl Dictionary {
 
     pub(crate) fn find(&self, text: &str) -> Option<u32> {
         let mut found = None;
-        self.sorted.find(|code| self.strings.get(code).cmp(text), |code| found = Some(code));
+        self.sorted.find(|code| self.strings.bytes(code).cmp(text.as_bytes()), |code| found = Some(code));
         found
     }
 
@@ -62,9 +62,9 @@ impl Dictionary {
         let first_new = self.len();
         self.strings.extend(new);
         let mut codes: Vec<u32> = (first_new..self.len()).collect();
-        codes.sort_unstable_by(|a, b| self.strings.get(*a).cmp(self.strings.get(*b)));
+        codes.sort_unstable_by(|a, b| self.strings.bytes(*a).cmp(self.strings.bytes(*b)));
         let strings = &self.strings;
-        self.sorted.insert(codes, |a, b| strings.get(a).cmp(strings.get(b)));
+        self.sorted.insert(codes, |a, b| strings.bytes(a).cmp(strings.bytes(b)));
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -74,7 +74,7 @@ impl Dictionary {
     pub(crate) fn write(&self, out: &mut Writer) {
         self.strings.write(out);
         out.align();
-        out.u32s(self.sorted.merged(|a, b| self.get(a).cmp(self.get(b))).into_iter());
+        out.u32s(self.sorted.merged(|a, b| self.strings.bytes(a).cmp(self.strings.bytes(b))).into_iter());
     }
 
     pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {

@@ -64,7 +64,9 @@ impl Index {
                 codes.clear();
                 field.for_each_code(ord, |code| codes.push(code));
                 put(&mut out, codes.len() as u64);
-                codes.iter().for_each(|code| put(&mut out, u64::from(*code)));
+                for code in &codes {
+                    put(&mut out, u64::from(*code));
+                }
             }
         }
         out

@@ -42,10 +42,14 @@ impl StringLeaf {
         Self { count, data: data.into(), folded: OnceLock::new() }
     }
 
-    fn get(&self, at: usize) -> &str {
+    #[inline]
+    fn bytes(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { read_u32(&self.data, (at - 1) * 4) as usize };
-        let text = &self.data[self.count * 4 + start..self.count * 4 + read_u32(&self.data, at * 4) as usize];
-        std::str::from_utf8(text).expect("strings are checked when they are read from a file")
+        &self.data[self.count * 4 + start..self.count * 4 + read_u32(&self.data, at * 4) as usize]
+    }
+
+    fn get(&self, at: usize) -> &str {
+        std::str::from_utf8(self.bytes(at)).expect("strings are checked when they are read from a file")
     }
 
     fn iter(&self) -> impl Iterator<Item = &str> + Clone {
@@ -66,6 +70,12 @@ impl Strings {
     #[inline]
     pub(crate) fn get(&self, at: u32) -> &str {
         self.leaves.get(at as usize / LEAF).map_or("", |leaf| leaf.get(at as usize % LEAF))
+    }
+
+    /// The bytes of a string, which order as the string does: what a search compares.
+    #[inline]
+    pub(crate) fn bytes(&self, at: u32) -> &[u8] {
+        self.leaves.get(at as usize / LEAF).map_or(&[], |leaf| leaf.bytes(at as usize % LEAF))
     }
 
     pub(crate) fn extend<'a>(&mut self, strings: impl IntoIterator<Item = &'a str>) {

@@ -66,9 +66,11 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Lines are applied in batches, each whole and durable. An import that was stopped, also by force, can be \
+#[command(
+    after_help = "Lines are applied in batches, each whole and durable. An import that was stopped, also by force, can be \
                         run again: lines already applied do no harm. Without --keep-going it stops at the first line that \
-                        is rejected: the lines before it are applied, nothing after it, and the exit code is 2.")]
+                        is rejected: the lines before it are applied, nothing after it, and the exit code is 2."
+)]
 pub(crate) struct ImportArgs {
     /// The tenant
     #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
@@ -150,7 +152,7 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "N")]
     pub(crate) page_rank: Option<u32>,
 
-    /// The order: a field or `id`, then asc or desc; the default is updated_at:desc
+    /// The order: a field or `id`, then asc or desc; the default is newest `updated_at` first
     #[arg(long, value_name = "KEY:asc|desc")]
     pub(crate) sort: Option<String>,
 
@@ -198,8 +200,8 @@ pub(crate) struct WhoArgs {
     pub(crate) after: Option<String>,
 
     /// Principals of a page
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
 
     /// Which ticket
     #[arg(value_parser = ticket_key, allow_negative_numbers = true)]
@@ -255,6 +257,10 @@ pub(crate) enum TenantCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Every ticket is held as a plain row, some KiB each, and looked at for every question: give a large tenant time \
+                        and memory. Nothing may change meanwhile, and nothing can: the data directory is locked."
+)]
 pub(crate) struct VerifyArgs {
     /// The tenant
     #[arg(long, value_name = "TENANT", value_parser = tenant_id)]

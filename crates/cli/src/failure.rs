@@ -96,19 +96,14 @@ impl Failure {
 
 impl Report {
     fn to_text(&self) -> String {
-        let mut text = format!("error: {}\n", clean(&self.message));
-        for cause in &self.causes {
-            text.push_str(&format!("  caused by: {}\n", clean(cause)));
-        }
+        let mut lines = vec![format!("error: {}", clean(&self.message))];
+        lines.extend(self.causes.iter().map(|cause| format!("  caused by: {}", clean(cause))));
         if let Some((source, span)) = &self.marked {
-            for line in span.underline(source).lines() {
-                text.push_str(&format!("  {line}\n"));
-            }
+            lines.extend(span.underline(source).lines().map(|line| format!("  {line}")));
         }
-        if let Some(hint) = &self.hint {
-            text.push_str(&format!("  hint: {}\n", clean(hint)));
-        }
-        text
+        lines.extend(self.hint.iter().map(|hint| format!("  hint: {}", clean(hint))));
+        lines.push(String::new());
+        lines.join("\n")
     }
 
     fn to_json(&self) -> Value {
@@ -263,10 +258,9 @@ fn of_recover(error: &RecoverError) -> (Exit, &'static str) {
     match error {
         RecoverError::Read(source) => of_read(source),
         RecoverError::Snapshot(source) => of_snapshot(source),
-        RecoverError::Malformed(_)
-        | RecoverError::State(_)
-        | RecoverError::Role { .. }
-        | RecoverError::Missing(_) => (Exit::Data, "damaged"),
+        RecoverError::Malformed(_) | RecoverError::State(_) | RecoverError::Role { .. } | RecoverError::Missing(_) => {
+            (Exit::Data, "damaged")
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod import;
 mod lock_holder;
 mod open;
 mod output;
+mod panics;
 mod scope;
 mod search;
 mod stats;
@@ -41,20 +42,34 @@ use crate::{
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Nobody is left to tell if printing fails.
-            drop(error.print());
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
-        }
+        Err(error) => return unparsed(&error).into(),
     };
+    panics::keep();
     let json = cli.json;
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(&cli)));
     match outcome {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(failure)) => failure.print(json).into(),
-        // The panic has printed itself.
-        Err(_) => Exit::Internal.into(),
+        Err(_) => panicked().print(json).into(),
     }
+}
+
+/// Tells what is wrong with the arguments, or prints the help or version that they ask for.
+fn unparsed(error: &clap::Error) -> Exit {
+    let asks_json = std::env::args_os().any(|arg| arg == "--json");
+    if error.use_stderr() && asks_json {
+        let text = error.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).lines().next().unwrap_or_default();
+        return Failure::new(Exit::Usage, "usage", message).print(true);
+    }
+    // Nobody is left to tell if printing fails.
+    drop(error.print());
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+fn panicked() -> Failure {
+    Failure::new(Exit::Internal, "panic", format!("this is a fault of the program: {}", panics::last()))
+        .hint("please report it with the command and this message; what was acknowledged is safe")
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {

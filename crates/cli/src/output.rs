@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde_json::Value;
 
 /// Where answers go. What is written here fails with an error and never panics, also when nobody reads.
@@ -12,6 +12,12 @@ pub(crate) struct Output {
     terminal: bool,
     out: BufWriter<StdoutLock<'static>>,
 }
+
+/// The line below the names of columns on a terminal.
+const RULE: char = '\u{2500}';
+
+/// Columns up to this many characters wide are never wrapped: a date and a time fit.
+const WHOLE: u16 = 20;
 
 /// How the cells of a column stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +84,7 @@ impl Sheet {
     fn to_table(&self, terminal: bool) -> Table {
         let mut table = Table::new();
         if terminal {
-            table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+            table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(RULE).junction(RULE)));
             table.set_content_arrangement(ContentArrangement::Dynamic);
         } else {
             table.load_style(presets::NOTHING);
@@ -92,6 +98,13 @@ impl Sheet {
         table.set_header(self.columns.iter().map(|(name, align)| cell(name, *align)));
         for row in &self.rows {
             table.add_row(row.iter().zip(&self.columns).map(|(text, (_, align))| cell(text, *align)));
+        }
+        if terminal {
+            // Where the terminal is narrow, long texts are wrapped and not ids and dates.
+            let widths = table.column_max_content_widths();
+            for (column, _) in table.column_iter_mut().zip(widths).filter(|(_, width)| *width <= WHOLE) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         table
     }
@@ -143,7 +156,9 @@ mod tests {
 
     #[test]
     fn thousands_stand_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (204_560, "204,560"), (12_345_678, "12,345,678")] {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (204_560, "204,560"), (12_345_678, "12,345,678")]
+        {
             assert_eq!(grouped(number), text);
         }
         assert_eq!(counted(1, "ticket"), "1 ticket");
@@ -152,9 +167,14 @@ mod tests {
 
     #[test]
     fn bytes_are_shown_in_the_largest_unit_that_fits() {
-        for (number, text) in
-            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (3 << 50, "3072.0 TiB")]
-        {
+        for (number, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            (5 << 30, "5.0 GiB"),
+            (3 << 50, "3072.0 TiB"),
+        ] {
             assert_eq!(bytes(number), text);
         }
     }

@@ -20,16 +20,15 @@ use crate::{
 };
 
 /// What the table shows beside id and subject, where any ticket of the page has it.
-const COLUMNS: [FieldId; 6] =
-    [fields::STATUS, fields::PRIORITY, fields::GROUP, fields::ASSIGNEE, fields::REQUESTER, fields::UPDATED_AT];
+const COLUMNS: [FieldId; 5] = [fields::STATUS, fields::PRIORITY, fields::GROUP, fields::ASSIGNEE, fields::UPDATED_AT];
 
 pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
     let snapshot = tenant.snapshot();
     let now = match &args.page_after {
-        Some(cursor) => cursor_clock(cursor).ok_or(CursorError).map_err(|error| {
-            Failure::of(Exit::Usage, "bad_cursor", &error)
-        })?,
+        Some(cursor) => {
+            cursor_clock(cursor).ok_or(CursorError).map_err(|error| Failure::of(Exit::Usage, "bad_cursor", &error))?
+        }
         None => moment(args.ask.now),
     };
     let mut question = Question::read(&snapshot, &args.ask, now)?;
@@ -47,12 +46,12 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
         now,
     };
     let began = Instant::now();
-    let listing =
-        list(&snapshot, &question.scope, &question.query, &page).map_err(|error| question.failed(error))?;
+    let listing = list(&snapshot, &question.scope, &question.query, &page).map_err(|error| question.failed(error))?;
     let took = began.elapsed();
     let subjects = listing.hits.iter().map(|hit| subject(&tenant, &hit.key)).collect::<Result<Vec<_>, _>>()?;
     if out.wants_json() {
-        let hits: Vec<Value> = listing.hits.iter().zip(&subjects).map(|(hit, text)| row(&snapshot, hit, text)).collect();
+        let hits: Vec<Value> =
+            listing.hits.iter().zip(&subjects).map(|(hit, text)| row(&snapshot, hit, text.as_ref())).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut answer = json!({ "total": listing.total, "hits": hits, "next": listing.next, "took_us": took });
         if args.explain {
@@ -79,7 +78,7 @@ fn subject(tenant: &Tenant, key: &TicketKey) -> Result<Option<String>, Failure> 
     Ok(parts.into_iter().find(|part| part.class == TextClass::Subject).map(|part| part.body.to_string()))
 }
 
-fn row(snapshot: &Snapshot, hit: &Hit, subject: &Option<String>) -> Value {
+fn row(snapshot: &Snapshot, hit: &Hit, subject: Option<&String>) -> Value {
     let mut fields: Map<String, Value> = ticket_json::fields(snapshot, hit);
     if let Some(subject) = subject {
         fields.insert("subject".to_owned(), json!(subject));

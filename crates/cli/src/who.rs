@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) fn run(data: &Path, args: &WhoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, &args.tenant)?.snapshot();
-    let viewers = who(&snapshot, &args.ticket, args.after.as_deref(), args.limit);
+    let viewers = who(&snapshot, &args.ticket, args.after.as_deref(), args.limit as usize);
     let exit = if viewers.is_some() { Exit::Done } else { Exit::No };
     let Viewers { count, principals, more } =
         viewers.clone().unwrap_or(Viewers { count: 0, principals: Vec::new(), more: false });

@@ -45,7 +45,9 @@ impl Delta {
                 });
             }
             out.size(words.len());
-            words.iter().for_each(|word| out.text(word));
+            for word in words {
+                out.text(word);
+            }
             for (_, values) in sets {
                 out.size(values.len());
                 for value in values {

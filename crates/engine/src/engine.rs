@@ -1,19 +1,11 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use model::Opstamp;
 use parking_lot::Mutex;
-use storage::{
-    Batch, CommitError, CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Row, Table, TenantId,
-};
+use storage::{CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, TenantId};
 use thiserror::Error;
-use ticketscope_model as model;
 use ticketscope_storage as storage;
 
-use crate::{
-    delta::Delta,
-    state::{ORDINALS_KEY, SECRET_KEY},
-    tenant::{CheckpointError, Tenant, TenantOpenError},
-};
+use crate::tenant::{CheckpointError, Tenant, TenantOpenError};
 
 /// What can be chosen when a data directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +13,15 @@ pub struct Options {
     /// Log written since the last mapped snapshot, in bytes, after which the next one is written in the background:
     /// about what an opening after a crash has to replay at most. Smaller means more writing and faster opening.
     pub checkpoint_log_bytes: u64,
+    /// Tenants kept open at most, but for those that somebody holds. The one asked for longest ago is closed first; it
+    /// opens again when it is asked for.
+    pub max_open_tenants: usize,
 }
 
 impl Default for Options {
-    /// A mapped snapshot for every 64 MiB of log.
+    /// A mapped snapshot for every 64 MiB of log, and 256 open tenants.
     fn default() -> Self {
-        Self { checkpoint_log_bytes: 64 << 20 }
+        Self { checkpoint_log_bytes: 64 << 20, max_open_tenants: 256 }
     }
 }
 
@@ -35,7 +30,37 @@ impl Default for Options {
 pub struct Engine {
     data: DataDir,
     options: Options,
-    open: Mutex<HashMap<TenantId, Arc<Tenant>>>,
+    open: Mutex<OpenTenants>,
+}
+
+/// The open tenants, each with the number of the question that last asked for it.
+#[derive(Debug, Default)]
+struct OpenTenants {
+    by_id: HashMap<TenantId, (Arc<Tenant>, u64)>,
+    asked: u64,
+}
+
+impl OpenTenants {
+    fn get(&mut self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.asked += 1;
+        let (tenant, asked) = self.by_id.get_mut(id)?;
+        *asked = self.asked;
+        Some(Arc::clone(tenant))
+    }
+
+    /// Adds a tenant and closes those that are too many, as far as nobody holds them.
+    fn insert(&mut self, tenant: &Arc<Tenant>, max: usize) {
+        self.asked += 1;
+        self.by_id.insert(tenant.id().clone(), (Arc::clone(tenant), self.asked));
+        while self.by_id.len() > max.max(1) {
+            let idle = self.by_id.iter().filter(|(_, (tenant, _))| Arc::strong_count(tenant) == 1);
+            let Some(id) = idle.min_by_key(|(_, (_, asked))| *asked).map(|(id, _)| id.clone()) else { return };
+            if let Some((tenant, _)) = self.by_id.remove(&id) {
+                // Nothing acknowledged is lost where this fails: the next opening replays more.
+                tenant.close().unwrap_or(());
+            }
+        }
+    }
 }
 
 /// Why a tenant cannot be had.
@@ -55,18 +80,12 @@ pub enum TenantError {
     /// It cannot be made.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// A new one's first rows cannot be written.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
     /// It cannot be deleted.
     #[error(transparent)]
     Delete(#[from] DeleteError),
     /// It is in use.
     #[error("tenant `{0}` is in use; try again when nothing uses it")]
     InUse(TenantId),
-    /// There is no randomness to be had.
-    #[error("the system gives no random numbers")]
-    NoRandomness,
 }
 
 impl Engine {
@@ -106,17 +125,17 @@ impl Engine {
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
         let mut open = self.open.lock();
         if let Some(tenant) = open.get(id).filter(|tenant| !tenant.is_poisoned()) {
-            return Ok(Arc::clone(tenant));
+            return Ok(tenant);
         }
         // A poisoned tenant must be gone before its files can be opened again.
-        open.remove(id);
+        open.by_id.remove(id);
         if !self.data.exists(id) {
             return Err(TenantError::NoSuchTenant(id.clone()));
         }
         let failed = |source: TenantOpenError| TenantError::Open { id: id.clone(), source: Box::new(source) };
         let store = self.data.open_tenant(id).map_err(|error| failed(OpenError::into(error)))?;
         let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
-        open.insert(id.clone(), Arc::clone(&tenant));
+        open.insert(&tenant, self.options.max_open_tenants);
         Ok(tenant)
     }
 
@@ -125,18 +144,10 @@ impl Engine {
     /// # Errors
     /// [`TenantError::Create`] if there is one of that name.
     pub fn create_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).or(Err(TenantError::NoRandomness))?;
         let store = self.data.create(id)?;
-        let row =
-            |key: &[u8], value: &[u8]| Row { table: Table::Facts, key: key.to_vec(), value: Some(value.to_vec()) };
-        store.commit(&Batch {
-            log: vec![(Opstamp(1), Delta::default().encode())],
-            rows: vec![row(ORDINALS_KEY, &0u32.to_le_bytes()), row(SECRET_KEY, &secret)],
-        })?;
         let failed = |source| TenantError::Open { id: id.clone(), source: Box::new(source) };
         let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
-        self.open.lock().insert(id.clone(), Arc::clone(&tenant));
+        self.open.lock().insert(&tenant, self.options.max_open_tenants);
         Ok(tenant)
     }
 
@@ -157,10 +168,10 @@ impl Engine {
             return Err(TenantError::NoSuchTenant(id.clone()));
         }
         let mut open = self.open.lock();
-        if let Some(tenant) = open.remove(id)
+        if let Some((tenant, asked)) = open.by_id.remove(id)
             && let Err(tenant) = Arc::try_unwrap(tenant)
         {
-            open.insert(id.clone(), tenant);
+            open.by_id.insert(id.clone(), (tenant, asked));
             return Err(TenantError::InUse(id.clone()));
         }
         Ok(self.data.delete(id)?)
@@ -171,6 +182,6 @@ impl Engine {
     /// # Errors
     /// The first [`CheckpointError`]; nothing acknowledged is lost.
     pub fn close(&self) -> Result<(), CheckpointError> {
-        self.open.lock().drain().map(|(_, tenant)| tenant.close()).fold(Ok(()), Result::and)
+        self.open.lock().by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
     }
 }

@@ -47,6 +47,8 @@ mod revs;
 mod session;
 mod state;
 mod tenant;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod wire;
 mod writer;

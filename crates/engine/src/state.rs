@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitmap::{Index, Restore, SectionError, StateError};
 use model::{FieldId, Opstamp, Schema};
 use scope::{Directory, RoleError};
-use storage::{ReadError, SnapshotError, Store, Table};
+use storage::{Batch, CommitError, ReadError, Row, SnapshotError, Store, Table};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -23,6 +23,9 @@ use crate::{
 pub(crate) const ORDINALS_KEY: &[u8] = &[0, 0];
 /// The secret that authenticates cursors.
 pub(crate) const SECRET_KEY: &[u8] = &[0, 1];
+
+/// What rebuilding a ticket from the rows costs, in bytes of log that cost as much to replay.
+const RESTORED_BYTES: u64 = 256;
 
 pub(crate) fn record_key(number: u32) -> Vec<u8> {
     number.to_be_bytes().to_vec()
@@ -57,6 +60,12 @@ pub enum RecoverError {
     /// A snapshot could not be looked for.
     #[error("look for a mapped snapshot")]
     Snapshot(#[from] SnapshotError),
+    /// The first rows of a new tenant cannot be written.
+    #[error("write the first rows of a new tenant")]
+    Commit(#[from] CommitError),
+    /// There is no randomness to be had.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
     /// A row that every tenant has is missing.
     #[error("the tenant's state lacks its row {0}")]
     Missing(&'static str),
@@ -73,8 +82,32 @@ pub struct Recovery {
     pub rejected: Vec<String>,
 }
 
-/// The working state behind the rows of `store`, and the cursor secret.
-pub(crate) fn recover(store: &Store) -> Result<(Working, [u8; 32], Recovery), RecoverError> {
+/// Writes the rows that every tenant has, unless they are there: a new tenant may have been made and not begun.
+pub(crate) fn begin(store: &Store) -> Result<(), RecoverError> {
+    if store.applied() > Opstamp::default() {
+        return Ok(());
+    }
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).or(Err(RecoverError::NoRandomness))?;
+    let row = |key: &[u8], value: &[u8]| Row { table: Table::Facts, key: key.to_vec(), value: Some(value.to_vec()) };
+    Ok(store.commit(&Batch {
+        log: vec![(Opstamp(1), Delta::default().encode())],
+        rows: vec![row(ORDINALS_KEY, &0u32.to_le_bytes()), row(SECRET_KEY, &secret)],
+    })?)
+}
+
+/// What [`recover`] finds.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) working: Working,
+    pub(crate) cursor_secret: [u8; 32],
+    pub(crate) recovery: Recovery,
+    /// Bytes of the log that were replayed.
+    pub(crate) replayed_bytes: u64,
+}
+
+/// The working state behind the rows of `store`.
+pub(crate) fn recover(store: &Store) -> Result<Recovered, RecoverError> {
     let mut facts = Facts::new();
     let (mut ordinals, mut secret) = (None, None);
     store.scan::<RecoverError>(Table::Facts, |key, row| {
@@ -102,11 +135,13 @@ pub(crate) fn recover(store: &Store) -> Result<(Working, [u8; 32], Recovery), Re
     let revs_used = store.reader()?.count(Table::Revs)? > 0;
     let ordinals = ordinals.ok_or(RecoverError::Missing("ordinals"))?;
     let secret = secret.ok_or(RecoverError::Missing("cursor secret"))?;
-    let (index, recovery) = recover_index(store, &schema, ordinals)?;
-    Ok((Working { schema, index, directory, facts, revs_used }, secret, recovery))
+    let (index, recovery, replayed_bytes) = recover_index(store, &schema, ordinals)?;
+    let working = Working { schema, index, directory, facts, revs_used };
+    Ok(Recovered { working, cursor_secret: secret, recovery, replayed_bytes })
 }
 
-fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index, Recovery), RecoverError> {
+fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index, Recovery, u64), RecoverError> {
+    let mut replayed_bytes = 0;
     let mut recovery = Recovery::default();
     let choice = store.open_snapshot()?;
     recovery.rejected.extend(choice.rejected.iter().map(|rejected| rejected.defect.to_string()));
@@ -118,10 +153,11 @@ fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index
                 store.log_after::<RecoverError>(mapped.opstamp(), |_, row| {
                     index.apply(schema, &Delta::decode(row)?.tickets);
                     recovery.replayed += 1;
+                    replayed_bytes += row.len() as u64;
                     Ok(())
                 })?;
                 if index.ordinals() == ordinals {
-                    return Ok((index, recovery));
+                    return Ok((index, recovery, replayed_bytes));
                 }
                 recovery.rejected.push("the log after it does not lead to the state".to_owned());
             }
@@ -130,7 +166,9 @@ fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index
     }
     recovery.snapshot = None;
     recovery.replayed = 0;
-    Ok((restore(store, schema, ordinals)?, recovery))
+    // Rebuilding reads every row: a large tenant gets a mapped snapshot with its next write.
+    let as_if_replayed = u64::from(ordinals) * RESTORED_BYTES;
+    Ok((restore(store, schema, ordinals)?, recovery, as_if_replayed))
 }
 
 /// The index rebuilt from the rows of the state alone.

@@ -23,7 +23,7 @@ use crate::{
     engine::Options,
     refusal::Refusal,
     session::ImportSession,
-    state::{self, RecoverError, Recovery},
+    state::{self, RecoverError, Recovered, Recovery},
     texts,
     writer::{Group, OnRefusal, Outcome, WriteError, Writer},
 };
@@ -134,14 +134,15 @@ struct Waiting {
 impl Tenant {
     /// Opens the tenant behind `store`: newest mapped snapshot, then the log after it.
     pub(crate) fn open(id: TenantId, store: Store, options: Options) -> Result<Self, TenantOpenError> {
-        let (working, secret, recovery) = state::recover(&store)?;
+        state::begin(&store)?;
+        let Recovered { working, cursor_secret, recovery, replayed_bytes } = state::recover(&store)?;
         let opstamp = store.applied();
         let snapshot = Snapshot::new(
             opstamp,
             Arc::clone(&working.schema),
             working.index.clone(),
             working.directory.clone(),
-            secret,
+            cursor_secret,
         );
         let newest = recovery.snapshot.unwrap_or_default();
         let shared = Shared {
@@ -160,7 +161,8 @@ impl Tenant {
             checkpointer: Mutex::new(None),
             recovery,
             options,
-            log_bytes: AtomicU64::new(0),
+            // What was replayed would be replayed again.
+            log_bytes: AtomicU64::new(replayed_bytes),
         })
     }
 

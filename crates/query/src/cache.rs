@@ -183,16 +183,20 @@ fn follow_facet(
     is_in: &[u32],
 ) -> Arc<Vec<u32>> {
     let mut next = Arc::clone(counts);
-    let codes = after.field(field).map_or(0, |field| field.codes()) as usize;
+    let codes = after.field(field).map_or(0, bitmap::FieldIndex::codes) as usize;
     if next.len() < codes {
         Arc::make_mut(&mut next).resize(codes, 0);
     }
     let mut changes: Vec<(u32, bool)> = Vec::new();
     if let Some(field) = before.field(field) {
-        was_in.iter().for_each(|ord| field.for_each_code(*ord, |code| changes.push((code, false))));
+        for ord in was_in {
+            field.for_each_code(*ord, |code| changes.push((code, false)));
+        }
     }
     if let Some(field) = after.field(field) {
-        is_in.iter().for_each(|ord| field.for_each_code(*ord, |code| changes.push((code, true))));
+        for ord in is_in {
+            field.for_each_code(*ord, |code| changes.push((code, true)));
+        }
     }
     for (code, gained) in changes {
         if let Some(count) = Arc::make_mut(&mut next).get_mut(code as usize) {
@@ -275,3 +279,6 @@ impl ScopeCache {
         (sets.len(), sets.values().map(|cached| cached.set.heap_bytes()).sum())
     }
 }
+
+#[cfg(test)]
+mod tests;

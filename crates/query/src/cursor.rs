@@ -41,7 +41,8 @@ impl Cursor {
         body.extend_from_slice(self.key.to_string().as_bytes());
         let tag = tag(secret, question, &body);
         body.extend_from_slice(&tag);
-        body.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+        body.into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// Reads a cursor back.

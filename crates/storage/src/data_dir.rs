@@ -40,7 +40,7 @@ struct Shared {
     tenants: PathBuf,
     /// Tenants that are open, being created or being deleted.
     in_use: Mutex<BTreeSet<TenantId>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// Keeps a tenant's name in use, and the data directory locked.
@@ -174,13 +174,24 @@ impl DataDir {
     }
 }
 
-/// Takes the lock; it is released when the file is dropped, also by a crash.
-fn lock(root: &Path) -> Result<File, DataDirError> {
+/// The lock on a data directory, held.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is being started has a copy of it until it runs its program.
+        drop(self.0.unlock());
+    }
+}
+
+/// Takes the lock; it is released when it is dropped, also by a crash.
+fn lock(root: &Path) -> Result<Lock, DataDirError> {
     let path = root.join(LOCK_FILE);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(disk::failed("open", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(root.to_owned())),
         Err(TryLockError::Error(error)) => Err(disk::failed("lock", &path)(error).into()),
     }

@@ -1,7 +1,11 @@
 //! Commits, reads, the log and its chain, recovery and damage of the database.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{collections::BTreeMap, fs, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use redb::{Database, TableDefinition};
 use tempfile::TempDir;
@@ -399,6 +403,7 @@ fn flipped_bits_in_an_unclean_database_never_change_an_answer() {
     });
 }
 
+#[expect(clippy::panic, reason = "a test")]
 fn flip_bits(left: impl Fn(&Path, Store) -> Vec<u8>) {
     let (bench, store) = Bench::new();
     let rows: Vec<Row> = (0..200u32).map(|n| put(Table::Tickets, &n.to_be_bytes(), &[7; 60])).collect();

@@ -1,6 +1,7 @@
 //! Random operations against models that anybody can believe; every failure prints its seed.
 
 mod columns;
+mod counting;
 mod damage;
 mod evaluation;
 mod indexes;

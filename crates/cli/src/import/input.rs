@@ -15,7 +15,7 @@ use super::{
     lines::{Step, read_lines},
     writer::{Stop, Writer},
 };
-use crate::{exit::Exit, failure::Failure};
+use crate::{exit::Exit, failure::Failure, panics};
 
 /// Where lines come from.
 #[derive(Debug)]
@@ -77,7 +77,8 @@ impl Input {
             }
         }
         // Only a thread that panicked ends without saying so.
-        Err(Stop::Failed(Failure::new(Exit::Internal, "input", format!("reading {} broke off", self.name()))))
+        let message = format!("reading {} broke off: {}", self.name(), panics::last());
+        Err(Stop::Failed(Failure::new(Exit::Internal, "panic", message)))
     }
 
     fn open(&self) -> Result<(Box<dyn Read + Send>, ProgressBar), Failure> {

@@ -13,7 +13,11 @@ use std::{path::Path, time::Instant};
 use serde_json::{Value, json};
 use ticketscope_engine::Tenant;
 
-use self::{input::Input, rejects::Rejects, writer::Writer};
+use self::{
+    input::Input,
+    rejects::Rejects,
+    writer::{Stop, Told, Writer},
+};
 use crate::{
     args::ImportArgs,
     exit::Exit,
@@ -36,8 +40,8 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     for input in &inputs {
         input.probe(args.format)?;
     }
-    let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
     let engine = open::data_dir(data)?;
+    let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
     let tenant = engine.tenant_or_create(&args.tenant)?;
     let began = Instant::now();
     let mut writer = Writer::new(&tenant, args.batch as usize, args.keep_going, rejects);
@@ -45,44 +49,34 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     let told = writer.finish();
     let seconds = began.elapsed().as_secs_f64();
     let closed = engine.close();
-    let tally = told.tally;
-    let stopped = told.stopped.as_ref();
-    summary(out, args, &tenant, tally, stopped, seconds)?;
-    out.flush()?;
-    match outcome {
-        Err(writer::Stop::Failed(failure)) => {
-            let applied = counted(tally.applied, "line");
-            return Err(failure.hint(format!("{applied} were applied before; run again: lines already applied do no harm")));
-        }
-        Err(writer::Stop::Rejected) | Ok(()) => closed?,
+    // What was applied is told in any case, but that nobody reads it must not hide a failure.
+    let printed = summary(out, args, &tenant, &told, seconds).and_then(|()| Ok(out.flush()?));
+    if let Err(Stop::Failed(failure)) = outcome {
+        let applied = counted(told.tally.applied, "line");
+        return Err(failure.hint(format!("{applied} were applied before; run again: lines already applied do no harm")));
     }
+    closed?;
     told.rejects?;
-    match stopped {
-        Some((file, line)) => {
-            let message = format!(
-                "the import stopped at line {line} of {file}: the lines before it are applied, and nothing after it was \
-                 imported"
-            );
-            let hint = "mend the line and run again: lines already applied do no harm; or skip such lines with --keep-going";
-            Err(Failure::new(Exit::Usage, "rejected", message).hint(hint))
-        }
-        None => Ok(Exit::Done),
+    if let Some((file, line)) = told.stopped {
+        let message = format!(
+            "the import stopped at line {line} of {file}: the lines before it are applied, and nothing after it was \
+             imported"
+        );
+        let hint =
+            "mend the line and run again: lines already applied do no harm; or skip such lines with --keep-going";
+        return Err(Failure::new(Exit::Usage, "rejected", message).hint(hint));
     }
+    printed?;
+    Ok(Exit::Done)
 }
 
-fn summary(
-    out: &mut Output,
-    args: &ImportArgs,
-    tenant: &Tenant,
-    tally: Tally,
-    stopped: Option<&(String, u64)>,
-    seconds: f64,
-) -> Result<(), Failure> {
+fn summary(out: &mut Output, args: &ImportArgs, tenant: &Tenant, told: &Told, seconds: f64) -> Result<(), Failure> {
+    let Told { tally, stopped, .. } = told;
     let snapshot = tenant.snapshot();
     let tickets = u64::from(snapshot.index().universe().len());
     let principals = snapshot.directory().counts().principals as u64;
     if out.wants_json() {
-        let stopped = stopped.map_or(Value::Null, |(file, line)| json!({ "file": file, "line": line }));
+        let stopped = stopped.as_ref().map_or(Value::Null, |(file, line)| json!({ "file": file, "line": line }));
         out.json(&json!({
             "lines": tally.lines,
             "applied": tally.applied,

@@ -102,7 +102,7 @@ impl<'t> Writer<'t> {
                     self.pending.origins.push((line.number, raw));
                 }
                 Err(error) => {
-                    self.pending.rejected.push(of_line(error, raw));
+                    self.pending.rejected.push(of_line(&error, raw));
                     if !self.keep_going {
                         return self.apply();
                     }
@@ -144,7 +144,9 @@ impl<'t> Writer<'t> {
             };
             ack.map_err(Failure::from)?.refused
         };
-        if !self.keep_going && let Some((at, _)) = refused.first() {
+        if !self.keep_going
+            && let Some((at, _)) = refused.first()
+        {
             // A line that comes after the refused one was not looked at, whatever is wrong with it.
             self.tally.lines -= (stated - at - 1 + rejected.len()) as u64;
             self.tally.applied += *at as u64;
@@ -172,7 +174,7 @@ impl<'t> Writer<'t> {
     }
 }
 
-fn of_line(error: LineError, raw: Option<Vec<u8>>) -> Reject {
+fn of_line(error: &LineError, raw: Option<Vec<u8>>) -> Reject {
     let code = error.code();
     Reject { line: error.line, column: error.column, message: error.problem.to_string(), code, raw }
 }

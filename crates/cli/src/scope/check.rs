@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, error::Error, path::Path, sync::Arc};
 
 use serde_json::{Value, json};
 use ticketscope_bitmap::{Index, TicketBatch};
@@ -7,7 +7,7 @@ use ticketscope_query::{
     Snapshot, index_of,
     scope::{
         Scope,
-        conformance::{EvaluatorKind, Failure as Wrong, Report, Vectors},
+        conformance::{EvaluatorKind, Failure as Wrong, Report, VectorError, Vectors},
     },
 };
 
@@ -32,11 +32,11 @@ pub(super) fn run(path: &Path, out: &mut Output) -> Result<Exit, Failure> {
 }
 
 /// Decides every vector with the point check and with bitmaps of the file's tickets.
-fn decide(json: &str) -> Result<Report, ticketscope_query::scope::conformance::VectorError> {
+fn decide(json: &str) -> Result<Report, VectorError> {
     let vectors = Vectors::parse(json)?;
     let index = indexed(&vectors);
     // Nothing is paged, so no cursor needs a secret.
-    let schema = std::sync::Arc::clone(vectors.schema());
+    let schema = Arc::clone(vectors.schema());
     let snapshot = Snapshot::new(Opstamp::default(), schema, index, vectors.directory().clone(), [0; 32]);
     Ok(vectors.run(|scope: &Scope| {
         let visible = snapshot.evaluate(scope);
@@ -56,7 +56,7 @@ fn indexed(vectors: &Vectors) -> Index {
     index_of(vectors.schema(), &TicketBatch { created, erased: Vec::new(), sets: sets.into_iter().collect() })
 }
 
-fn malformed(path: &Path, error: &dyn std::error::Error) -> Failure {
+fn malformed(path: &Path, error: &dyn Error) -> Failure {
     let message = format!("{} is no file of vectors", path.display());
     Failure::new(Exit::Usage, "bad_vectors", message).caused_by(Some(error))
 }
@@ -69,14 +69,13 @@ fn evaluator(kind: EvaluatorKind) -> &'static str {
 }
 
 fn failure_text(wrong: &Wrong) -> String {
-    let mut text = format!("preset {}, agent {}, {}:", wrong.preset, wrong.agent, evaluator(wrong.evaluator));
-    for (what, keys) in [("missing", &wrong.missing), ("surplus", &wrong.surplus)] {
-        if !keys.is_empty() {
-            let keys: Vec<_> = keys.iter().map(TicketKey::to_string).collect();
-            text.push_str(&format!(" {what} {}", keys.join(", ")));
-        }
-    }
-    text
+    let who = format!("preset {}, agent {}, {}:", wrong.preset, wrong.agent, evaluator(wrong.evaluator));
+    let kinds = [("missing", &wrong.missing), ("surplus", &wrong.surplus)].into_iter();
+    let found = kinds.filter(|(_, keys)| !keys.is_empty()).map(|(what, keys)| {
+        let keys: Vec<_> = keys.iter().map(TicketKey::to_string).collect();
+        format!("{what} {}", keys.join(", "))
+    });
+    std::iter::once(who).chain(found).collect::<Vec<_>>().join(" ")
 }
 
 fn failure_json(wrong: &Wrong) -> Value {

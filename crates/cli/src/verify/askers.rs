@@ -1,7 +1,5 @@
 //! Everybody who may ask, and the rule by which the oracle judges tickets for them.
 
-use std::sync::Arc;
-
 use ticketscope_model::{PrincipalFact, Schema};
 use ticketscope_query::{
     Snapshot,
@@ -30,12 +28,12 @@ impl Who {
 }
 
 /// The admin and every principal.
-pub(super) fn everybody(snapshot: &Snapshot) -> Vec<Arc<Who>> {
+pub(super) fn everybody(snapshot: &Snapshot) -> Vec<Who> {
     let principals = snapshot.directory().principals().filter_map(|fact| {
         let scope = snapshot.directory().scope_of(&fact.id, VIEW).ok()?;
         Some(Who { principal: Some(fact.clone()), scope })
     });
-    std::iter::once(Who { principal: None, scope: Scope::admin() }).chain(principals).map(Arc::new).collect()
+    std::iter::once(Who { principal: None, scope: Scope::admin() }).chain(principals).collect()
 }
 
 /// A scope as an expression of the oracle, which is true of the same tickets.

@@ -14,7 +14,6 @@ use std::{
     collections::BTreeMap,
     io::{self, IsTerminal},
     path::Path,
-    sync::Arc,
 };
 
 use fastrand::Rng;
@@ -24,7 +23,6 @@ use serde_json::json;
 use ticketscope_bitmap::Index;
 use ticketscope_engine::storage::{Damaged, RejectedSnapshot, Verification};
 use ticketscope_query::Snapshot;
-use ticketscope_testkit::oracle::World;
 
 use self::{askers::Who, questions::Examiner};
 use crate::{
@@ -128,38 +126,33 @@ fn compare(snapshot: &Snapshot, rebuilt: &Index, seed: u64, questions: u32, bar:
         let seed = seed.wrapping_add(number);
         by_asker.entry(Rng::with_seed(seed).usize(..everybody.len())).or_default().push(seed);
     }
-    let work: Vec<(usize, bool, &[u64])> = by_asker
+    let turns: Vec<Turn<'_>> = by_asker
         .iter()
         .flat_map(|(asker, seeds)| {
-            seeds.chunks(IN_A_ROW).enumerate().map(move |(at, seeds)| (*asker, at == 0, seeds))
+            let who = &everybody[*asker];
+            seeds.chunks(IN_A_ROW).enumerate().map(move |(at, seeds)| Turn { who, is_first: at == 0, seeds })
         })
         .collect();
-    let asked = work.into_par_iter().map(|(asker, first, seeds)| {
-        ask(snapshot, rebuilt, &world, &everybody[asker], first.then_some(asker), seeds, bar)
-    });
+    let asked = turns.into_par_iter().map(|turn| turn.ask(&Examiner::new(snapshot, rebuilt, &world, turn.who), bar));
     asked.reduce(Findings::default, Findings::and).and(findings)
 }
 
-/// Asks some questions of one asker; the first time its visible set is compared too.
-fn ask(
-    snapshot: &Snapshot,
-    rebuilt: &Index,
-    world: &World,
-    who: &Arc<Who>,
-    first: Option<usize>,
-    seeds: &[u64],
-    bar: &ProgressBar,
-) -> Findings {
-    let mut findings = Findings::default();
-    let examiner = Examiner::new(snapshot, rebuilt, world, who);
-    if first.is_some() {
-        findings = findings.and(Findings::of(examiner.visible_set()));
+/// Some questions of one asker.
+struct Turn<'t> {
+    who: &'t Who,
+    /// Whether it is the asker's first turn, in which its visible set is compared too.
+    is_first: bool,
+    seeds: &'t [u64],
+}
+
+impl Turn<'_> {
+    fn ask(&self, examiner: &Examiner<'_>, bar: &ProgressBar) -> Findings {
+        let visible = if self.is_first { Findings::of(examiner.visible_set()) } else { Findings::default() };
+        self.seeds.iter().fold(visible, |findings, seed| {
+            bar.inc(1);
+            findings.and(Findings::of(examiner.question(*seed)))
+        })
     }
-    for seed in seeds {
-        findings = findings.and(Findings::of(examiner.question(*seed)));
-        bar.inc(1);
-    }
-    findings
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Random questions about the live data, and the comparison of two answers.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use ticketscope_bitmap::{FieldIndex, Index, number_from_key};
@@ -40,10 +40,10 @@ struct Asked {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, rebuilt: &'a Index, world: &'a World, who: &'a Arc<Who>) -> Self {
+    pub(super) fn new(snapshot: &'a Snapshot, rebuilt: &'a Index, world: &'a World, who: &'a Who) -> Self {
         // Ages count back from a moment at which they tell tickets apart: a while after the newest one.
-        let newest = rebuilt.order(query_order()).and_then(|order| order.iter_from(0).next());
-        let newest = newest.and_then(|ord| rebuilt.field(query_order())?.number(ord)).unwrap_or(0);
+        let newest = rebuilt.order(newest_first()).and_then(|order| order.iter_from(0).next());
+        let newest = newest.and_then(|ord| rebuilt.field(newest_first())?.number(ord)).unwrap_or(0);
         let now = Timestamp(newest + 3_600_000);
         let ords = rebuilt.universe().iter().collect();
         Self { snapshot, rebuilt, who, answers: world.answers(who.asker(), now), now, ords }
@@ -125,12 +125,12 @@ impl<'a> Examiner<'a> {
                 let from = if start == Start::First { 0 } else { rank as usize };
                 let listing = query::list_with(snapshot, scope, engine, &self.page(start, asked.limit), plan)?;
                 let place = format!("from rank {from} by {plan:?}");
-                found.extend(self.page_differs(oracle, from, asked.limit, &listing, &place));
+                found.extend(page_differs(oracle, from, asked.limit, &listing, &place));
                 if let Some(next) = listing.next {
                     let page = self.page(Start::After(next), asked.limit);
                     let listing = query::list_with(snapshot, scope, engine, &page, plan)?;
                     let place = format!("{place}, next page");
-                    found.extend(self.page_differs(oracle, from + asked.limit as usize, asked.limit, &listing, &place));
+                    found.extend(page_differs(oracle, from + asked.limit as usize, asked.limit, &listing, &place));
                 }
             }
         }
@@ -152,31 +152,6 @@ impl<'a> Examiner<'a> {
 
     fn page(&self, start: Start, limit: u32) -> Page {
         Page { start, limit, asker: self.who.name().to_owned(), now: self.now }
-    }
-
-    fn page_differs(
-        &self,
-        oracle: &[TicketKey],
-        from: usize,
-        limit: u32,
-        listing: &query::Listing,
-        place: &str,
-    ) -> Option<String> {
-        let until = oracle.len().min(from + limit as usize);
-        let expected = oracle.get(from..until).unwrap_or_default();
-        let keys: Vec<&TicketKey> = listing.hits.iter().map(|hit| &hit.key).collect();
-        if listing.total as usize != oracle.len() {
-            return Some(format!("page {place}: total {} instead of {}", listing.total, oracle.len()));
-        }
-        if listing.next.is_some() != (until < oracle.len() && from < oracle.len()) {
-            return Some(format!("page {place}: it is wrong about a next page"));
-        }
-        if keys.iter().copied().eq(expected) {
-            return None;
-        }
-        let keys: Vec<String> = keys.into_iter().map(TicketKey::to_string).collect();
-        let expected: Vec<String> = expected.iter().map(TicketKey::to_string).collect();
-        Some(format!("page {place}: {} instead of {}", keys.join(" "), expected.join(" ")))
     }
 
     fn random(&self, rng: &mut Rng) -> Asked {
@@ -229,9 +204,8 @@ impl<'a> Examiner<'a> {
             1 => return Test::Any,
             _ => {}
         }
-        let compare = |rng: &mut Rng, with| {
-            Test::Compare(pick(rng, &[Op::Less, Op::AtMost, Op::Greater, Op::AtLeast]), with)
-        };
+        let compare =
+            |rng: &mut Rng, with| Test::Compare(pick(rng, &[Op::Less, Op::AtMost, Op::Greater, Op::AtLeast]), with);
         match field.kind {
             FieldKind::Date if rng.u32(..4) == 0 => {
                 let units = [Unit::Minutes, Unit::Hours, Unit::Days, Unit::Weeks, Unit::Months, Unit::Years];
@@ -301,8 +275,33 @@ impl<'a> Examiner<'a> {
     }
 }
 
+/// What a page of the engine has otherwise than the oracle's list.
+fn page_differs(
+    oracle: &[TicketKey],
+    from: usize,
+    limit: u32,
+    listing: &query::Listing,
+    place: &str,
+) -> Option<String> {
+    let until = oracle.len().min(from + limit as usize);
+    let expected = oracle.get(from..until).unwrap_or_default();
+    let keys: Vec<&TicketKey> = listing.hits.iter().map(|hit| &hit.key).collect();
+    if listing.total as usize != oracle.len() {
+        return Some(format!("page {place}: total {} instead of {}", listing.total, oracle.len()));
+    }
+    if listing.next.is_some() != (until < oracle.len() && from < oracle.len()) {
+        return Some(format!("page {place}: it is wrong about a next page"));
+    }
+    if keys.iter().copied().eq(expected) {
+        return None;
+    }
+    let keys: Vec<String> = keys.into_iter().map(TicketKey::to_string).collect();
+    let expected: Vec<String> = expected.iter().map(TicketKey::to_string).collect();
+    Some(format!("page {place}: {} instead of {}", keys.join(" "), expected.join(" ")))
+}
+
 /// The field of the order that tells the newest ticket.
-fn query_order() -> FieldId {
+fn newest_first() -> FieldId {
     ticketscope_bitmap::ORDERED[0]
 }
 

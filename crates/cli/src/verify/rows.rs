@@ -16,7 +16,7 @@ use super::askers::{Who, expression};
 ///
 /// # Panics
 /// If the oracle refuses a fact that is in force, which would be a fault of this program.
-pub(super) fn world(snapshot: &Snapshot, rebuilt: &Index, everybody: &[Arc<Who>]) -> World {
+pub(super) fn world(snapshot: &Snapshot, rebuilt: &Index, everybody: &[Who]) -> World {
     let schema = snapshot.schema();
     let mut world = World::new();
     apply(&mut world, Fact::Schema(declared(schema)));
@@ -44,8 +44,7 @@ fn apply(world: &mut World, fact: Fact) {
 fn declared(schema: &Schema) -> SchemaDecl {
     let builtin = Schema::builtin();
     let new = |field: &&FieldDef| builtin.by_id(field.id) != Some(*field);
-    let decl =
-        |field: &FieldDef| FieldDecl { name: Arc::clone(&field.name), kind: field.kind, many: field.many };
+    let decl = |field: &FieldDef| FieldDecl { name: Arc::clone(&field.name), kind: field.kind, many: field.many };
     SchemaDecl { fields: schema.fields().iter().filter(new).map(decl).collect(), relations: Vec::new() }
 }
 
@@ -61,7 +60,8 @@ impl Strings {
 
 /// A ticket as a patch that states each of its fields, and authors of public text for its commenters.
 fn row(schema: &Schema, index: &Index, ord: u32, strings: &mut Strings) -> TicketPatch {
-    let mut patch = TicketPatch { key: index.key(TicketOrd(ord)), fields: Vec::new(), replace: false, text: Vec::new() };
+    let mut patch =
+        TicketPatch { key: index.key(TicketOrd(ord)), fields: Vec::new(), replace: false, text: Vec::new() };
     let mut has_life = false;
     for (id, column) in index.fields() {
         let Some(def) = schema.by_id(id) else { continue };

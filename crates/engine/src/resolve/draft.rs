@@ -53,7 +53,7 @@ impl Draft {
 
     /// The values of a field as they stand.
     pub(super) fn values(&self, index: &Index, def: &FieldDef) -> Vec<Value> {
-        match (self.fields.get(&def.id), self.before) {
+        match (self.fields.get(def.id), self.before) {
             (Some(values), _) => values.clone(),
             (None, Some(ord)) if !self.reborn => stored_values(index, def, ord.0),
             (None, _) => Vec::new(),
@@ -62,7 +62,7 @@ impl Draft {
 
     /// Whether the ticket holds nothing of what it held in a field before the batch.
     pub(super) fn lost(&self, field: FieldId) -> bool {
-        !self.exists || self.reborn || self.fields.contains_key(&field)
+        !self.exists || self.reborn || self.fields.contains_key(field)
     }
 
     /// States that the ticket exists; answers whether it does.
@@ -74,10 +74,16 @@ impl Draft {
             if !self.exists {
                 self.exists = true;
                 self.fields.insert(fields::LIFE, vec![Value::Keyword("live".into())]);
-                self.revs.life_is_default = true;
+                self.see_life(true);
             }
         }
         self.exists
+    }
+
+    /// Remembers whether `life` is the default, which a row of revisions must say even where no revision changes.
+    fn see_life(&mut self, is_default: bool) {
+        self.revs_changed |= self.revs.life_is_default != is_default && !self.revs.is_empty();
+        self.revs.life_is_default = is_default;
     }
 
     fn see_existence(&mut self, rev: Option<i64>) {
@@ -100,9 +106,8 @@ impl Draft {
         let weights = || Weight::of_values(&values).cmp(&self.weight(index, def));
         if takes_effect(rev, self.revs.of(&cell), weights) {
             self.fields.insert(def.id, values);
-            if def.id == fields::LIFE && self.revs.life_is_default {
-                self.revs.life_is_default = false;
-                self.revs_changed |= !self.revs.is_empty();
+            if def.id == fields::LIFE {
+                self.see_life(false);
             }
             self.see(cell, rev);
         }
@@ -169,7 +174,9 @@ impl Draft {
             if takes_effect(rev, self.revs.of(&cell), || Weight::Removal.cmp(&self.weight(index, def))) {
                 let life = id == fields::LIFE;
                 self.fields.insert(id, if life { vec![Value::Keyword("live".into())] } else { Vec::new() });
-                self.revs.life_is_default |= life;
+                if life {
+                    self.see_life(true);
+                }
                 self.see(cell, rev);
             }
         }

@@ -68,12 +68,12 @@ impl NewValues {
         self.0.binary_search_by_key(&field, |(field, _)| *field)
     }
 
-    pub(super) fn get(&self, field: &FieldId) -> Option<&Vec<Value>> {
-        self.find(*field).ok().map(|at| &self.0[at].1)
+    pub(super) fn get(&self, field: FieldId) -> Option<&Vec<Value>> {
+        self.find(field).ok().map(|at| &self.0[at].1)
     }
 
-    pub(super) fn contains_key(&self, field: &FieldId) -> bool {
-        self.find(*field).is_ok()
+    pub(super) fn contains_key(&self, field: FieldId) -> bool {
+        self.find(field).is_ok()
     }
 
     pub(super) fn insert(&mut self, field: FieldId, values: Vec<Value>) {

@@ -27,12 +27,16 @@ impl Resolver<'_> {
             .collect();
         for id in &widened {
             // Tickets that the batch has already taken the field from hold it no longer.
-            let freed: HashSet<u32> =
-                self.drafts.values().filter(|draft| draft.lost(*id)).filter_map(|draft| Some(draft.before?.0)).collect();
-            let held = self.working.index.field(*id).map(|field| field.has());
+            let freed: HashSet<u32> = self
+                .drafts
+                .values()
+                .filter(|draft| draft.lost(*id))
+                .filter_map(|draft| Some(draft.before?.0))
+                .collect();
+            let held = self.working.index.field(*id).map(ticketscope_bitmap::FieldIndex::has);
             let stored = held.is_some_and(|held| held.iter().any(|ord| !freed.contains(&ord)));
             let drafted =
-                self.drafts.values().any(|draft| draft.exists && draft.fields.get(id).is_some_and(|v| !v.is_empty()));
+                self.drafts.values().any(|draft| draft.exists && draft.fields.get(*id).is_some_and(|v| !v.is_empty()));
             if let Some(def) = next.by_id(*id).filter(|_| stored || drafted) {
                 return Err(Refusal::InUse(Arc::clone(&def.name)));
             }

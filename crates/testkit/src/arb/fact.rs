@@ -17,12 +17,15 @@ use crate::oracle::Expr;
 impl Scene {
     pub(super) fn principal(&self, rng: &mut Rng, id: &str) -> Fact {
         let role = chance(rng, 92).then(|| pick(rng, &self.roles).as_str().into());
+        // Somebody's name may be somebody else's id.
+        let name = chance(rng, 20).then(|| pick(rng, &self.people).to_uppercase().into());
+        let email = chance(rng, 10).then(|| pick(rng, &self.people).as_str().into());
         Fact::Principal(PrincipalFact {
             id: id.into(),
             role,
             active: chance(rng, 90),
-            name: None,
-            email: None,
+            name,
+            email,
             locale: None,
             time_zone: None,
         })

@@ -42,20 +42,29 @@ impl Answers<'_> {
             Test::Is { value, quoted: _ } => match field.kind {
                 FieldKind::Date => values.iter().any(|held| during(held, value)),
                 FieldKind::Number => values.iter().any(|held| number(held).is_some_and(|n| value.parse() == Ok(n))),
-                _ => self.holds_keyword(row, &field.name, value),
+                _ => self.holds_keyword(row, field, value),
             },
             Test::Compare(op, operand) => values.iter().any(|held| self.compares(field, held, *op, operand)),
         }
     }
 
-    /// Exactly, if any visible ticket holds exactly this value; else without regard to case and accents. Tickets that
-    /// the asker does not see have no say.
-    fn holds_keyword(&self, row: &Row, field: &str, value: &str) -> bool {
-        if self.is_held_exactly(field, value) {
-            row.keywords(field).any(|held| held == value)
+    /// Exactly, if any visible ticket holds exactly this value; else without regard to case and accents, and people
+    /// also by name and e-mail address. Tickets that the asker does not see have no say.
+    fn holds_keyword(&self, row: &Row, field: &FieldDef, value: &str) -> bool {
+        let alike = |text: &str| fold(text) == fold(value);
+        if self.is_held_exactly(&field.name, value) {
+            row.keywords(&field.name).any(|held| held == value)
+        } else if field.kind == FieldKind::Principal {
+            row.keywords(&field.name).any(|held| alike(held) || self.goes_by(held, &alike))
         } else {
-            row.keywords(field).any(|held| fold(held) == fold(value))
+            row.keywords(&field.name).any(alike)
         }
+    }
+
+    /// Whether the person of that id has a name or an e-mail address that passes `test`.
+    fn goes_by(&self, id: &str, test: &dyn Fn(&str) -> bool) -> bool {
+        let person = self.world().principals().find(|person| *person.id == *id);
+        person.is_some_and(|person| [&person.name, &person.email].into_iter().flatten().any(|text| test(text)))
     }
 
     fn compares(&self, field: &FieldDef, held: &Value, op: Op, operand: &Operand) -> bool {

@@ -1,0 +1,63 @@
+use crate::desk::Desk;
+
+#[test]
+fn every_command_has_help_on_stdout() {
+    let desk = Desk::empty();
+    for command in [
+        &[][..],
+        &["import"],
+        &["count"],
+        &["search"],
+        &["facets"],
+        &["why"],
+        &["who"],
+        &["scope"],
+        &["scope", "check"],
+        &["scope", "show"],
+        &["scope", "presets"],
+        &["stats"],
+        &["tenant"],
+        &["tenant", "create"],
+        &["tenant", "list"],
+        &["tenant", "delete"],
+        &["verify"],
+    ] {
+        let ran = desk.run(&[command, &["--help"]].concat()).expect(0);
+        assert!(ran.out.contains("Usage: ticketscope"), "{command:?}: {}", ran.out);
+        assert_eq!(ran.err, "");
+    }
+    assert!(desk.run(&["--help"]).expect(0).out.contains("Exit codes: 0 done"));
+    assert!(desk.run(&["--version"]).expect(0).out.starts_with("ticketscope "));
+}
+
+#[test]
+fn wrong_usage_is_told_on_stderr() {
+    let desk = Desk::empty();
+    for args in
+        [&[][..], &["serve-tea"], &["count", "--frob"], &["count", "--tenant", "../x", "--as", "ana"], &["scope"]]
+    {
+        let ran = desk.run(args).expect(2);
+        assert_eq!(ran.out, "", "{args:?}");
+        assert!(ran.err.contains("Usage: ") || ran.err.contains("error: "), "{args:?}: {}", ran.err);
+    }
+    let error = desk.json_error(&["count", "--tenant", "desk"], 2);
+    assert_eq!(error["type"], "usage");
+    assert!(!desk.data().exists(), "wrong usage makes no data directory");
+}
+
+#[test]
+fn global_flags_stand_before_or_after_the_command() {
+    let desk = Desk::with_fixture();
+    let before = desk.run(&["--json", "count", "--tenant", "desk", "--as", "ana"]).expect(0).out;
+    let after = desk.run(&["count", "--tenant", "desk", "--as", "ana", "--json"]).expect(0).out;
+    assert_eq!(before, "{\"count\":3}\n");
+    assert_eq!(before, after);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ticketscope"));
+    command.args(["count", "--tenant", "desk", "--as", "ana"]);
+    let by_flag = command.arg("--data").arg(desk.data()).output().expect("the binary runs");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ticketscope"));
+    command.args(["count", "--tenant", "desk", "--as", "ana"]).env("TICKETSCOPE_DATA", desk.data());
+    let by_variable = command.output().expect("the binary runs");
+    assert_eq!(by_flag.stdout, b"3\n");
+    assert_eq!(by_variable.stdout, b"3\n");
+}

@@ -1,0 +1,11 @@
+//! The binary as its users meet it: commands, output, exit codes.
+
+mod asking;
+mod desk;
+mod explaining;
+mod help;
+mod importing;
+mod killed;
+mod paging;
+mod storing;
+mod verifying;

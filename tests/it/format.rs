@@ -1,0 +1,87 @@
+//! Whether data written by earlier programs of this format opens and says what it said, and whether this program still
+//! writes the same bytes.
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+use ticketscope_engine::Engine;
+use ticketscope_tests::golden;
+
+use crate::compare;
+
+fn golden_text(name: &str) -> String {
+    fs::read_to_string(Path::new(golden::DIR).join(name)).unwrap()
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn golden_copy() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    copy_tree(&Path::new(golden::DIR).join(golden::DATA), dir.path());
+    dir
+}
+
+fn snapshot_file(dir: &Path) -> std::path::PathBuf {
+    dir.join("tenants").join("golden").join("snapshot-00000000000000000001.tsnap")
+}
+
+#[test]
+fn the_golden_tenant_opens_and_says_what_it_said() {
+    for mapped in [true, false] {
+        let dir = golden_copy();
+        if !mapped {
+            fs::remove_file(snapshot_file(dir.path())).unwrap();
+        }
+        let engine = Engine::open(dir.path()).unwrap();
+        let tenant = engine.tenant(&golden::id()).unwrap();
+        assert_eq!(tenant.recovery().snapshot.is_some(), mapped);
+        assert_eq!(golden::account(&tenant), golden_text(golden::ACCOUNT), "mapped: {mapped}");
+        compare::assert_is_rebuilt(&tenant, "golden");
+        assert!(tenant.verify_files().unwrap().damaged.is_empty());
+    }
+}
+
+#[test]
+fn the_golden_tenant_goes_on_where_it_stood() {
+    let dir = golden_copy();
+    let engine = Engine::open(dir.path()).unwrap();
+    let tenant = engine.tenant(&golden::id()).unwrap();
+    // All of it again: what has revisions stays, what has none is stated anew.
+    for batch in golden::batches() {
+        tenant.submit(batch).unwrap();
+    }
+    compare::assert_is_rebuilt(&tenant, "golden, gone on");
+    assert!(tenant.verify_files().unwrap().is_intact());
+}
+
+#[test]
+fn the_same_changes_lead_to_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(dir.path()).unwrap();
+    let tenant = engine.create_tenant(&golden::id()).unwrap();
+    for batch in golden::batches() {
+        tenant.submit(batch).unwrap();
+    }
+    assert_eq!(golden::account(&tenant), golden_text(golden::ACCOUNT));
+    drop(tenant);
+    engine.close().unwrap();
+    drop(engine);
+    let (found, expected) = (golden::bytes(dir.path()), golden_text(golden::BYTES));
+    for (number, (found, expected)) in found.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(found, expected, "line {} of {}", number + 1, golden::BYTES);
+    }
+    assert_eq!(found.len(), expected.len());
+    let golden = golden_copy();
+    assert_eq!(golden::bytes(golden.path()), expected, "the golden tenant holds the golden bytes");
+}
