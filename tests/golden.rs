@@ -170,7 +170,7 @@ pub fn account(tenant: &Tenant) -> String {
     for field in snapshot.schema().custom_fields() {
         lines.push(format!("field {} {} many={}", field.name, field.kind.name(), field.many));
     }
-    for ord in snapshot.index().universe().iter() {
+    for ord in snapshot.index().universe() {
         let found = hit(&snapshot, ord);
         lines.push(format!("ticket {}", found.key));
         for (field, values) in &found.fields {

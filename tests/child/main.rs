@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let mut argument = || arguments.next().ok_or("usage: load <data directory> <seed> <checkpoint bytes>");
     let (dir, seed, bytes) = (argument()?, argument()?, argument()?);
-    let options = Options { checkpoint_log_bytes: bytes.parse()? };
+    let options = Options { checkpoint_log_bytes: bytes.parse()?, ..Options::default() };
     let load = Load::new(seed.parse()?);
     let engine = Engine::open_with(dir, options)?;
     let tenant = engine.tenant_or_create(&TenantId::parse("load")?)?;

@@ -251,7 +251,7 @@ fn more_waiting_batches_than_allowed_are_refused_and_the_others_take_effect() {
         }
         let mut answers = Vec::new();
         for _ in 0..SURELY_REFUSED {
-            answers.push(said.recv_timeout(Duration::from_secs(60)).unwrap());
+            answers.push(said.recv_timeout(Duration::from_mins(1)).unwrap());
         }
         for (number, answer) in &answers {
             assert!(matches!(answer, Err(SubmitError::Busy)), "{number}: {answer:?}");
@@ -283,7 +283,7 @@ fn a_snapshot_is_waited_for_but_not_for_ever() {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             begun.wait();
-            tenant.snapshot_at(now.next(), Duration::from_secs(60))
+            tenant.snapshot_at(now.next(), Duration::from_mins(1))
         });
         begun.wait();
         let ack = tenant.submit(vec![changes::ticket(1, &[("status", "open")])]).unwrap();

@@ -22,7 +22,7 @@ use ticketscope_tests::stream::Load;
 use crate::compare;
 
 const DEFAULT_KILLS: u64 = 25;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How much log there is between mapped snapshots: after each batch, so that kills land in them, or some batches, so
 /// that there is something to replay.

@@ -199,9 +199,9 @@ fn a_field_that_became_many_valued_after_the_snapshot_comes_back() {
         submit(&bench, changes::ticket(3, &[("assignee", "carl,anna")]));
         let before = compare::tickets(&bench.tenant().snapshot());
         if clean {
-            bench.close()
+            bench.close();
         } else {
-            bench.let_go()
+            bench.let_go();
         }
         bench.open();
         assert_eq!(compare::tickets(&bench.tenant().snapshot()), before, "clean {clean}");

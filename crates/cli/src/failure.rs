@@ -169,14 +169,12 @@ impl From<TenantError> for Failure {
                 CreateError::Commit(source) => of_commit(source),
                 CreateError::Open(source) => of_open(source),
             },
-            TenantError::Commit(source) => of_commit(source),
             TenantError::Delete(source) => match source {
                 DeleteError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
                 DeleteError::Open(_) => (Exit::Data, "in_use"),
                 DeleteError::File(_) => (Exit::Data, "file"),
             },
             TenantError::InUse(_) => (Exit::Data, "in_use"),
-            TenantError::NoRandomness => (Exit::Internal, "no_randomness"),
         };
         Self::of(exit, kind, &error)
     }
@@ -258,6 +256,8 @@ fn of_recover(error: &RecoverError) -> (Exit, &'static str) {
     match error {
         RecoverError::Read(source) => of_read(source),
         RecoverError::Snapshot(source) => of_snapshot(source),
+        RecoverError::Commit(source) => of_commit(source),
+        RecoverError::NoRandomness => (Exit::Internal, "no_randomness"),
         RecoverError::Malformed(_) | RecoverError::State(_) | RecoverError::Role { .. } | RecoverError::Missing(_) => {
             (Exit::Data, "damaged")
         }

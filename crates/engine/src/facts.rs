@@ -101,7 +101,9 @@ impl FactKey {
             Self::Member(group, user) => (8, vec![group, user]),
         };
         out.byte(kind);
-        parts.into_iter().for_each(|part| out.text(part));
+        for part in parts {
+            out.text(part);
+        }
         out.0
     }
 

@@ -10,7 +10,7 @@ use ticketscope_scope as scope;
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Refusal {
     /// No such field, built in or declared.
-    #[error("unknown field `{name}`{}; declare it with a schema line first", hint(.nearest))]
+    #[error("unknown field `{name}`{}; declare it with a schema line first", hint(.nearest.as_deref()))]
     UnknownField {
         /// As it was written.
         name: Arc<str>,
@@ -87,8 +87,8 @@ impl Refusal {
     }
 }
 
-fn hint(nearest: &Option<Arc<str>>) -> String {
-    nearest.as_ref().map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }
 
 pub(crate) fn listing_name(what: Listing) -> &'static str {

@@ -104,18 +104,18 @@ impl Writer {
             resolver.give_up();
             return Ok(Outcome::Refused(refused));
         }
-        let resolved = resolver.finish();
-        if resolved.delta == crate::delta::Delta::default() && resolved.rows.is_empty() {
+        let outcome = resolver.finish();
+        if outcome.delta == crate::delta::Delta::default() && outcome.rows.is_empty() {
             // Nothing changed: there is nothing to make durable.
             return Ok(Outcome::Applied { opstamp: self.opstamp, refused });
         }
         self.opstamp = self.opstamp.next();
-        let touched = self.working.index.apply(&self.working.schema, &resolved.delta.tickets);
-        let log = resolved.delta.encode();
+        let touched = self.working.index.apply(&self.working.schema, &outcome.delta.tickets);
+        let log = outcome.delta.encode();
         group.log_bytes += log.len() as u64;
         group.log.push((self.opstamp, log));
-        group.rows.extend(resolved.rows);
-        group.directory_changed |= resolved.directory_changed;
+        group.rows.extend(outcome.rows);
+        group.directory_changed |= outcome.directory_changed;
         group.touch(touched);
         Ok(Outcome::Applied { opstamp: self.opstamp, refused })
     }

@@ -271,7 +271,7 @@ pub fn hit(snapshot: &Snapshot, ord: u32) -> Hit {
                 column.number(ord).into_iter().for_each(|key| push(FieldValue::Number(number_from_key(key))));
             }
             FieldKind::Flag => {
-                column.for_each_code(ord, |code| push(FieldValue::Flag(column.value_of(code) == "true")))
+                column.for_each_code(ord, |code| push(FieldValue::Flag(column.value_of(code) == "true")));
             }
             FieldKind::Keyword | FieldKind::Principal | FieldKind::Tree | FieldKind::Text => {
                 column.for_each_code(ord, |code| push(FieldValue::Keyword(column.value_of(code).to_owned())));

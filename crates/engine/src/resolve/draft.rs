@@ -13,6 +13,10 @@ use crate::{
 
 /// A ticket while a batch is resolved: what it was, and what it becomes.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one ticket, each of which may hold with any other"
+)]
 pub(super) struct Draft {
     /// Its ordinal before the batch, if it existed.
     pub(super) before: Option<TicketOrd>,

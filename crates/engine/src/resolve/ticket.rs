@@ -210,7 +210,7 @@ impl Resolver<'_> {
             return Ok(Ok(()));
         }
         let mut unlisted: Vec<TicketKey> = Vec::new();
-        for ord in self.working.index.universe().iter() {
+        for ord in self.working.index.universe() {
             let key = self.working.index.key(TicketOrd(ord));
             if !self.session.has_ticket(&key) {
                 unlisted.push(key);

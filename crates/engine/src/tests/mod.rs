@@ -1,5 +1,4 @@
 //! The forms of log and state rows: what is written is read back, and nothing that a disk may hold makes reading panic.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod random;
 
