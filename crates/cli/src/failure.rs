@@ -146,7 +146,6 @@ impl From<AnswerError> for Failure {
         let kind = match error {
             AnswerError::Words { .. } => "words",
             AnswerError::PageSize(_) => "page_size",
-            AnswerError::TwoStarts => "two_starts",
             AnswerError::Cursor(_) => "bad_cursor",
             AnswerError::NoFacets(_) => "no_facets",
         };

@@ -1,9 +1,10 @@
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-/// `text` without the differences of case and accents: `Ünïté` and `UNITE` fold to the same string.
+/// `text` without the differences of case and accents.
 ///
-/// Compatibility decomposition, marks dropped, lower case, and the letters that have no decomposition but are read
-/// as a base letter (`ß` as `ss`, `ł` as `l`, `ø` as `o`, `đ` as `d`, `æ` as `ae`, `œ` as `oe`, `ı` as `i`).
+/// Compatibility decomposition, marks dropped, lower case; and the letters that have no decomposition but are read as
+/// base letters: sharp s as `ss`, the stroked l, o and d as `l`, `o` and `d`, the ligatures as `ae` and `oe`, the dotless i
+/// as `i`.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();

@@ -31,9 +31,6 @@ pub enum AnswerError {
     /// A page of no rows or of too many.
     #[error("a page has 1 to {MAX_PAGE} rows, not {0}")]
     PageSize(u32),
-    /// Both a cursor and a rank were given.
-    #[error("a page begins after a cursor or at a rank, not both")]
-    TwoStarts,
     /// Not a cursor of this question.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -96,6 +93,19 @@ pub struct Listing {
     pub total: u32,
     /// The rows.
     pub hits: Vec<Hit>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// How it was answered.
+    pub plan: ListPlan,
+}
+
+/// A page of a list, as keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyListing {
+    /// How many tickets the list has in all; exact.
+    pub total: u32,
+    /// The keys of the rows.
+    pub keys: Vec<TicketKey>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
     /// How it was answered.
@@ -200,6 +210,35 @@ fn list_by(
     page: &Page,
     plan: Option<ListPlan>,
 ) -> Result<Listing, AnswerError> {
+    let Cut { total, ords, next, plan } = cut(snapshot, scope, query, page, plan)?;
+    Ok(Listing { total, hits: ords.into_iter().map(|ord| hit(snapshot, ord)).collect(), next, plan })
+}
+
+/// [`list`] with the keys of the tickets alone: for a backend that has the tickets itself.
+///
+/// # Errors
+/// [`AnswerError`].
+pub fn list_keys(snapshot: &Snapshot, scope: &Scope, query: &Query, page: &Page) -> Result<KeyListing, AnswerError> {
+    let Cut { total, ords, next, plan } = cut(snapshot, scope, query, page, None)?;
+    let keys = ords.into_iter().map(|ord| snapshot.index().key(TicketOrd(ord))).collect();
+    Ok(KeyListing { total, keys, next, plan })
+}
+
+/// A page as ordinals.
+struct Cut {
+    total: u32,
+    ords: Vec<u32>,
+    next: Option<String>,
+    plan: ListPlan,
+}
+
+fn cut(
+    snapshot: &Snapshot,
+    scope: &Scope,
+    query: &Query,
+    page: &Page,
+    plan: Option<ListPlan>,
+) -> Result<Cut, AnswerError> {
     if page.limit == 0 || page.limit > MAX_PAGE {
         return Err(AnswerError::PageSize(page.limit));
     }
@@ -225,9 +264,7 @@ fn list_by(
         let cursor = Cursor { now, value: sorter.place(*ord), key: index.key(TicketOrd(*ord)) };
         cursor.seal(snapshot.cursor_secret(), &question)
     });
-    let hits =
-        Listing { total: hits.len(), hits: ords.into_iter().map(|ord| hit(snapshot, ord)).collect(), next, plan };
-    Ok(hits)
+    Ok(Cut { total: hits.len(), ords, next, plan })
 }
 
 /// The moment at which the query behind a cursor was first read: relative dates of later pages are read with it. The
@@ -248,7 +285,8 @@ fn question(snapshot: &Snapshot, query: &Query, sort: Sort, asker: &str) -> Stri
         SortKey::Key => "key".to_owned(),
     };
     let direction = if sort.direction == Direction::Ascending { "asc" } else { "desc" };
-    format!("{asker}\n{by} {direction}\n{}", query.to_text(snapshot.schema()))
+    // The length first, so that no name of an asker runs into the rest.
+    format!("{} {asker}\n{by} {direction}\n{}", asker.len(), query.to_text(snapshot.schema()))
 }
 
 /// A ticket of the index as answers show it.

@@ -14,7 +14,7 @@ use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_scope as scope;
 
-use crate::lower::lower_scope;
+use crate::{lower::lower_scope, touched::TicketValues};
 
 /// Scopes kept at most; the least recently asked quarter leaves when there are more.
 const MAX_SCOPES: usize = 4096;
@@ -107,7 +107,14 @@ impl CachedScope {
     }
 
     /// This scope after a batch; itself if the batch changes nothing that it keeps.
-    fn follow(self: &Arc<Self>, scope: &Scope, before: &Index, after: &Index, touched: &Touched) -> Arc<Self> {
+    fn follow(
+        self: &Arc<Self>,
+        scope: &Scope,
+        before: &Index,
+        after: &Index,
+        touched: &Touched,
+        tickets: &[TicketValues<'_>],
+    ) -> Arc<Self> {
         if touched.ords.len() > FOLLOW_EACH {
             let ords = TicketSet::from_sorted(&touched.ords);
             let now = after.eval_within(&lower_scope(after, scope), &ords.and(after.universe()));
@@ -116,15 +123,11 @@ impl CachedScope {
         let (mut add, mut remove) = (Vec::new(), Vec::new());
         let (mut was_in, mut is_in) = (Vec::new(), Vec::new());
         let same_rule = touched.fields.iter().all(|field| !self.depends_on.contains(field));
-        for ord in touched.ords.iter().copied() {
+        for (ord, ticket) in touched.ords.iter().copied().zip(tickets) {
             let was = self.set.contains(TicketOrd(ord));
             let existed = before.universe().contains(TicketOrd(ord));
             let exists = after.universe().contains(TicketOrd(ord));
-            let is = if same_rule && existed && exists {
-                was
-            } else {
-                exists && scope.matches(&after.ticket(TicketOrd(ord)))
-            };
+            let is = if same_rule && existed && exists { was } else { exists && scope.matches(ticket) };
             match (was, is) {
                 (false, true) => add.push(ord),
                 (true, false) => remove.push(ord),
@@ -262,8 +265,15 @@ impl ScopeCache {
         // Copied under the lock and followed outside it, so that readers do not wait.
         let mut sets = self.sets.lock().clone();
         if !touched.ords.is_empty() {
+            let one_by_one = touched.ords.len() <= FOLLOW_EACH;
+            let fields = sets.values().flat_map(|cached| cached.depends_on.iter().copied()).collect();
+            let tickets: Vec<TicketValues<'_>> = if one_by_one {
+                touched.ords.iter().map(|ord| TicketValues::new(after, &fields, *ord)).collect()
+            } else {
+                Vec::new()
+            };
             for (scope, cached) in &mut sets {
-                let next = cached.follow(scope, before, after, touched);
+                let next = cached.follow(scope, before, after, touched, &tickets);
                 *cached = next;
             }
         }

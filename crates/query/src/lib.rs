@@ -24,10 +24,11 @@ mod people;
 mod plan;
 mod snapshot;
 mod sort;
+mod touched;
 
 pub use answer::{
-    AnswerError, Facet, FacetRow, FieldValue, Hit, Listing, MAX_PAGE, Page, Start, count, cursor_clock, facets, hit,
-    list, list_with, matching, plans,
+    AnswerError, Facet, FacetRow, FieldValue, Hit, KeyListing, Listing, MAX_PAGE, Page, Start, count, cursor_clock,
+    facets, hit, list, list_keys, list_with, matching, plans,
 };
 pub use ast::Query;
 pub use cache::CachedScope;
