@@ -55,9 +55,11 @@ impl OpenTenants {
         while self.by_id.len() > max.max(1) {
             let idle = self.by_id.iter().filter(|(_, (tenant, _))| Arc::strong_count(tenant) == 1);
             let Some(id) = idle.min_by_key(|(_, (_, asked))| *asked).map(|(id, _)| id.clone()) else { return };
-            if let Some((tenant, _)) = self.by_id.remove(&id) {
-                // Nothing acknowledged is lost where this fails: the next opening replays more.
-                tenant.close().unwrap_or(());
+            let Some((tenant, asked)) = self.by_id.remove(&id) else { return };
+            // One that cannot be closed stays open, and says in its stats why its snapshot is not written.
+            if tenant.close().is_err() {
+                self.by_id.insert(id, (tenant, asked));
+                return;
             }
         }
     }

@@ -336,12 +336,12 @@ impl Tenant {
         self.log_bytes.store(0, Relaxed);
         let mut checkpointer = self.checkpointer.lock();
         if let Some(finished) = checkpointer.take() {
-            join(finished);
+            self.shared.join(finished);
         }
         let shared = Arc::clone(&self.shared);
         *checkpointer = Some(std::thread::spawn(move || {
-            let written = shared.write_checkpoint();
-            shared.checkpoint.lock().failure = written.err().map(|error| error.to_string());
+            // How it went is in the stats: nobody waits for the answer.
+            drop(shared.write_checkpoint());
             shared.checkpointing.store(false, Relaxed);
         }));
     }
@@ -353,7 +353,7 @@ impl Tenant {
     /// [`CheckpointError`]; the tenant goes on, and the next opening replays more.
     pub fn checkpoint(&self) -> Result<(), CheckpointError> {
         if let Some(running) = self.checkpointer.lock().take() {
-            join(running);
+            self.shared.join(running);
         }
         self.shared.write_checkpoint()
     }
@@ -422,13 +422,28 @@ impl Tenant {
 impl Drop for Tenant {
     fn drop(&mut self) {
         if let Some(running) = self.checkpointer.lock().take() {
-            join(running);
+            self.shared.join(running);
         }
     }
 }
 
 impl Shared {
+    /// Waits for a background thread. One that panicked left no snapshot: the next opening replays more.
+    fn join(&self, thread: JoinHandle<()>) {
+        if thread.join().is_err() {
+            self.checkpoint.lock().failure = Some("the thread that wrote it panicked".to_owned());
+            self.checkpointing.store(false, Relaxed);
+        }
+    }
+
+    /// Writes a mapped snapshot and remembers how that went.
     fn write_checkpoint(&self) -> Result<(), CheckpointError> {
+        let written = self.write_snapshot();
+        self.checkpoint.lock().failure = written.as_ref().err().map(ToString::to_string);
+        written
+    }
+
+    fn write_snapshot(&self) -> Result<(), CheckpointError> {
         let snapshot = Arc::clone(&self.published.read());
         let (newest, opstamp) = (self.checkpoint.lock().newest, snapshot.opstamp());
         if opstamp == newest {
@@ -443,11 +458,6 @@ impl Shared {
         drop(checkpoint);
         Ok(self.store.cut_log(cut)?)
     }
-}
-
-/// Waits for a background thread. One that panicked left no snapshot, and the next opening replays more.
-fn join(thread: JoinHandle<()>) {
-    thread.join().unwrap_or(());
 }
 
 /// Closes a tenant whose writer panicked: its working state may be half done.
