@@ -37,13 +37,14 @@ impl Delta {
         for (field, sets) in &self.tickets.sets {
             out.number(u64::from(field.0));
             write_ords(&mut out, sets.iter().map(|(ord, _)| *ord));
-            let (mut words, mut places) = (Vec::new(), HashMap::new());
+            let (mut words, mut known, mut places) = (Vec::new(), HashMap::new(), Vec::new());
             for word in sets.iter().flat_map(|(_, values)| values).filter_map(word) {
-                places.entry(word).or_insert_with(|| {
+                places.push(*known.entry(word).or_insert_with(|| {
                     words.push(word);
                     words.len() - 1
-                });
+                }));
             }
+            let mut places = places.into_iter();
             out.size(words.len());
             for word in words {
                 out.text(word);
@@ -52,7 +53,8 @@ impl Delta {
                 out.size(values.len());
                 for value in values {
                     match value {
-                        Value::Keyword(text) => out.size(places.get(&**text).copied().unwrap_or(0)),
+                        // One place was noted for each word, in this order.
+                        Value::Keyword(_) => places.by_ref().take(1).for_each(|place| out.size(place)),
                         Value::Number(number) => out.number(number.to_bits()),
                         Value::Date(moment) => out.signed(moment.0),
                     }

@@ -125,7 +125,11 @@ impl Engine {
     /// # Errors
     /// [`TenantError::NoSuchTenant`], or why it cannot be opened.
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        let mut open = self.open.lock();
+        self.open_locked(&mut self.open.lock(), id)
+    }
+
+    /// One thread at a time opens and creates, so that two who ask at once get the same tenant.
+    fn open_locked(&self, open: &mut OpenTenants, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
         if let Some(tenant) = open.get(id).filter(|tenant| !tenant.is_poisoned()) {
             return Ok(tenant);
         }
@@ -141,16 +145,20 @@ impl Engine {
         Ok(tenant)
     }
 
+    fn create_locked(&self, open: &mut OpenTenants, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
+        let store = self.data.create(id)?;
+        let failed = |source| TenantError::Open { id: id.clone(), source: Box::new(source) };
+        let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
+        open.insert(&tenant, self.options.max_open_tenants);
+        Ok(tenant)
+    }
+
     /// Makes an empty tenant and opens it.
     ///
     /// # Errors
     /// [`TenantError::Create`] if there is one of that name.
     pub fn create_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        let store = self.data.create(id)?;
-        let failed = |source| TenantError::Open { id: id.clone(), source: Box::new(source) };
-        let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
-        self.open.lock().insert(&tenant, self.options.max_open_tenants);
-        Ok(tenant)
+        self.create_locked(&mut self.open.lock(), id)
     }
 
     /// The tenant of that name, made if there is none.
@@ -158,7 +166,8 @@ impl Engine {
     /// # Errors
     /// [`TenantError`].
     pub fn tenant_or_create(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        if self.data.exists(id) { self.tenant(id) } else { self.create_tenant(id) }
+        let mut open = self.open.lock();
+        if self.data.exists(id) { self.open_locked(&mut open, id) } else { self.create_locked(&mut open, id) }
     }
 
     /// Deletes a tenant and everything in it.

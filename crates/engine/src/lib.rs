@@ -1,5 +1,5 @@
-//! Tenants: opening and recovering them, their one writer, and the publication of snapshots. The only crate with threads
-//! and locks.
+//! Tenants: opening and recovering them, their one writer, and the publication of snapshots. The only library that
+//! starts threads.
 //!
 //! [`Engine`] is a data directory, [`Tenant`] one help desk in it. Readers take [`Tenant::snapshot`] and never wait.
 //! [`Tenant::submit`] takes a batch of [`ticketscope_model::Change`]s through four steps, in this order:

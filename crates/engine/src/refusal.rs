@@ -48,6 +48,9 @@ pub enum Refusal {
         /// What is wrong.
         error: RoleError,
     },
+    /// A principal's time zone is none.
+    #[error("`{0}` is no time zone: write a name like Europe/Warsaw, or leave it out")]
+    TimeZone(Arc<str>),
     /// A kind of line that states something once and for all.
     #[error("a {0} line cannot be gone")]
     NotRemovable(&'static str),
@@ -80,6 +83,7 @@ impl Refusal {
             Self::Declare(_) => "bad_declaration",
             Self::InUse(_) => "field_in_use",
             Self::Role { .. } => "bad_role",
+            Self::TimeZone(_) => "bad_time_zone",
             Self::NotRemovable(_) => "not_removable",
             Self::Incomplete { .. } => "incomplete_listing",
             Self::Full(_) => "tenant_full",

@@ -34,6 +34,9 @@ pub const MAX_WAITING: usize = 256;
 /// Batches that share one commit at most.
 const MAX_GROUP: usize = 64;
 
+/// The longest that [`Tenant::snapshot_at`] waits, however patient its caller.
+const LONGEST_PATIENCE: Duration = Duration::from_hours(24);
+
 /// Why a batch was not acknowledged.
 #[derive(Debug, Error)]
 pub enum SubmitError {
@@ -183,7 +186,7 @@ impl Tenant {
 
     /// The newest snapshot, once it shows `opstamp`; nothing if that takes longer than `patience`.
     pub fn snapshot_at(&self, opstamp: Opstamp, patience: Duration) -> Option<Arc<Snapshot>> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + patience.min(LONGEST_PATIENCE);
         let (position, advanced) = &self.shared.advanced;
         let mut position = position.lock();
         while *position < opstamp {
@@ -195,9 +198,10 @@ impl Tenant {
         Some(self.snapshot())
     }
 
-    /// Whether a commit failed, so that nothing can be written until the tenant is opened again.
+    /// Whether a commit failed, in the foreground or behind it, so that nothing can be written until the tenant is opened
+    /// again.
     pub fn is_poisoned(&self) -> bool {
-        self.shared.poisoned.load(Relaxed)
+        self.shared.poisoned.load(Relaxed) || self.shared.store.is_poisoned()
     }
 
     /// Applies a batch, all of it or nothing. When this returns it is durable and in force.
@@ -253,6 +257,11 @@ impl Tenant {
                     Outcome::Refused(refused) => Err(SubmitError::Refused(refused)),
                 };
             }
+            if self.is_poisoned() {
+                // Also if the thread that took this batch along did not live to answer it.
+                self.queue.lock().retain(|waiting| !Arc::ptr_eq(&waiting.answer, &answer));
+                return Err(SubmitError::Poisoned);
+            }
             let waiting: Vec<Waiting> = {
                 let mut queue = self.queue.lock();
                 let count = queue.len().min(MAX_GROUP);
@@ -264,12 +273,6 @@ impl Tenant {
 
     /// Commits a group of batches and answers each.
     fn write(&self, writer: &mut Writer, waiting: Vec<Waiting>) {
-        if self.is_poisoned() {
-            for batch in waiting {
-                *batch.answer.lock() = Some(Err(SubmitError::Poisoned));
-            }
-            return;
-        }
         let poison = PoisonOnUnwind { poisoned: &self.shared.poisoned, armed: true };
         let mut group = Group::default();
         let mut outcomes = Vec::with_capacity(waiting.len());
@@ -339,11 +342,18 @@ impl Tenant {
             self.shared.join(finished);
         }
         let shared = Arc::clone(&self.shared);
-        *checkpointer = Some(std::thread::spawn(move || {
+        let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             // How it went is in the stats: nobody waits for the answer.
             drop(shared.write_checkpoint());
             shared.checkpointing.store(false, Relaxed);
-        }));
+        });
+        match spawned {
+            Ok(running) => *checkpointer = Some(running),
+            Err(error) => {
+                self.shared.checkpoint.lock().failure = Some(error.to_string());
+                self.shared.checkpointing.store(false, Relaxed);
+            }
+        }
     }
 
     /// Writes a mapped snapshot of the newest published state, unless there is one, and cuts the log that neither kept

@@ -18,13 +18,24 @@ pub(crate) fn encode(parts: &Parts) -> Vec<u8> {
     let mut out = Writer::default();
     for part in parts.values() {
         out.text(&part.part);
-        out.byte(u8::try_from(TextClass::ALL.iter().position(|class| *class == part.class).unwrap_or(0)).unwrap_or(0));
+        out.byte(class_number(part.class));
         out.option(part.lang.as_deref(), Writer::text);
         out.option(part.author.as_deref(), Writer::text);
         out.option(part.at, |out, at| out.signed(at.0));
         out.text(&part.body);
     }
     out.0
+}
+
+/// The number of a class on disk: its place in [`TextClass::ALL`].
+fn class_number(class: TextClass) -> u8 {
+    match class {
+        TextClass::Subject => 0,
+        TextClass::Description => 1,
+        TextClass::Public => 2,
+        TextClass::Private => 3,
+        TextClass::Side => 4,
+    }
 }
 
 pub(crate) fn decode(row: &[u8]) -> Result<Parts, Malformed> {

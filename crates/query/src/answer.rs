@@ -31,6 +31,9 @@ pub enum AnswerError {
     /// A page of no rows or of too many.
     #[error("a page has 1 to {MAX_PAGE} rows, not {0}")]
     PageSize(u32),
+    /// The plan is none of [`plans`].
+    #[error("the plan {0:?} cannot answer this query")]
+    Plan(ListPlan),
     /// Not a cursor of this question.
     #[error(transparent)]
     Cursor(#[from] CursorError),
@@ -95,7 +98,7 @@ pub struct Listing {
     pub hits: Vec<Hit>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
-    /// How it was answered.
+    /// How it was answered. For admins alone: the choice depends on the size of the whole tenant.
     pub plan: ListPlan,
 }
 
@@ -108,7 +111,7 @@ pub struct KeyListing {
     pub keys: Vec<TicketKey>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
-    /// How it was answered.
+    /// How it was answered. For admins alone: the choice depends on the size of the whole tenant.
     pub plan: ListPlan,
 }
 
@@ -195,6 +198,9 @@ pub fn list_with(
     page: &Page,
     plan: ListPlan,
 ) -> Result<Listing, AnswerError> {
+    if !plans(query).contains(&plan) {
+        return Err(AnswerError::Plan(plan));
+    }
     list_by(snapshot, scope, query, page, Some(plan))
 }
 

@@ -9,7 +9,7 @@ use std::{
 use bitmap::{Index, ORDERED, Order, TicketSet, Touched};
 use model::{FieldId, TicketOrd, fields};
 use parking_lot::Mutex;
-use scope::{Scope, ScopeView};
+use scope::{Scope, ScopeView, VERBS};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_scope as scope;
@@ -141,7 +141,8 @@ impl CachedScope {
             }
         }
         let same_set = add.is_empty() && remove.is_empty();
-        let facets = self.facets.lock();
+        // Copied, so that readers of the scope do not wait.
+        let facets = self.facets.lock().clone();
         let moves = |field: &FieldId| touched.fields.binary_search(field).is_ok();
         let kept = |(at, field): (usize, FieldId)| self.orders[at].get().is_some() && moves(&field);
         let concerns = ORDERED.into_iter().enumerate().any(kept) || facets.keys().any(moves);
@@ -159,7 +160,7 @@ impl CachedScope {
             next.orders[at] = OnceLock::from(order);
         }
         let mut followed = HashMap::with_capacity(facets.len());
-        for (field, counts) in &*facets {
+        for (field, counts) in &facets {
             let counts = match (moves(field), same_set) {
                 (false, true) => Arc::clone(counts),
                 (false, false) => follow_facet(*field, counts, before, after, &remove, &add),
@@ -237,6 +238,9 @@ impl ScopeCache {
             return Ok(scope.clone());
         }
         let scope = resolve()?;
+        if !VERBS.contains(&verb) {
+            return Ok(scope);
+        }
         self.principals.lock().entry(verb.into()).or_default().insert(principal.into(), scope.clone());
         Ok(scope)
     }

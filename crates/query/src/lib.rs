@@ -1,7 +1,7 @@
 //! The query language and the answers: a pure function of snapshot, scope and query.
 //!
-//! A [`Snapshot`] is everything one request reads. [`Snapshot::scope`] turns a principal into a [`scope::Scope`], the only
-//! key to tickets; [`count`], [`list`] and [`facets`] answer a [`Query`] inside it. Each is a loop over sets: the scope
+//! A [`Snapshot`] is everything one request reads. [`Snapshot::scope`] turns a principal into a [`scope::Scope`], without
+//! which no question of a principal is answered; [`count`], [`list`] and [`facets`] answer a [`Query`] inside it. Each is a loop over sets: the scope
 //! is a cached set, the filter is lowered to a formula over posting lists and evaluated inside it, and what is not shown
 //! is not sorted. Nothing here waits, locks for long, reads a clock or touches a file.
 //!

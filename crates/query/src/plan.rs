@@ -26,6 +26,9 @@ const DENSE: u32 = 64;
 /// Scopes up to this large are not worth an order of their own: a pass over them is as quick.
 const SMALL: u32 = 256;
 
+/// Rows that a selection gathers before it cuts, at least.
+const SMALLEST_BUFFER: usize = 512;
+
 /// The field whose maintained order the sort is.
 fn maintained(sort: Sort) -> Option<model::FieldId> {
     match sort {
@@ -102,20 +105,29 @@ pub(crate) fn execute(
     }
 }
 
-/// One pass that keeps the first `rank + want` tickets after the cursor.
+/// One pass that keeps the first `rank + want` tickets after the cursor, and never more than twice as many.
 fn select(hits: &TicketSet, sorter: &Sorter<'_>, after: Option<&Cursor>, rank: u32, want: usize) -> Vec<u32> {
-    let mut rows = Vec::with_capacity(hits.len() as usize);
+    let keep = (rank as usize).saturating_add(want).min(hits.len() as usize);
+    if keep == 0 {
+        return Vec::new();
+    }
+    let full = keep.max(SMALLEST_BUFFER) * 2;
+    let mut rows = Vec::new();
+    // Of a row that was cut off once, and of what comes after it, nothing is kept.
+    let mut last = None;
     hits.for_each(|ord| {
+        let row = (sorter.value(ord), ord);
         let later = after.is_none_or(|cursor| sorter.compare_to(ord, &cursor.value, &cursor.key).is_gt());
-        if later {
-            rows.push((sorter.value(ord), ord));
+        if !later || last.as_ref().is_some_and(|last| sorter.compare_rows(&row, last).is_ge()) {
+            return;
+        }
+        rows.push(row);
+        if rows.len() == full {
+            rows.select_nth_unstable_by(keep - 1, |a, b| sorter.compare_rows(a, b));
+            rows.truncate(keep);
+            last = rows.last().copied();
         }
     });
-    let keep = rank as usize + want;
-    if keep < rows.len() {
-        rows.select_nth_unstable_by(keep - 1, |a, b| sorter.compare_rows(a, b));
-        rows.truncate(keep);
-    }
     rows.sort_unstable_by(|a, b| sorter.compare_rows(a, b));
-    rows.into_iter().skip(rank as usize).map(|(_, ord)| ord).collect()
+    rows.into_iter().take(keep).skip(rank as usize).map(|(_, ord)| ord).collect()
 }

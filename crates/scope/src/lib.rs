@@ -55,7 +55,7 @@
 //! # Why it cannot be otherwise
 //!
 //! - **One way in.** A [`Scope`] has private contents. It is made by [`Directory::scope_of`], by
-//!   [`Directory::preview`] for a role not yet in force, or by [`Scope::admin`], whose caller writes the audit line.
+//!   [`Directory::preview`] for a role not yet in force, or by [`Scope::admin`], whose caller answers for it.
 //! - **Deny by default.** A suspended principal, no role, an unknown role and a verb that the role does not name give
 //!   the scope that sees nothing; an unknown principal is an error. None of them ever gives everything.
 //! - **Everything is said, never left over.** "Everything" is a variant, not an empty list of conditions, and a rule

@@ -13,7 +13,7 @@ use crate::{
 /// What one principal may do one thing to, with everything about the principal worked out: the only key to tickets.
 ///
 /// Its contents are private and only this crate makes one, so whoever holds a `Scope` got it from
-/// [`crate::Directory::scope_of`] or asked for the audited [`Scope::admin`] by name. Equal scopes see the same tickets.
+/// [`crate::Directory::scope_of`] or from [`crate::Directory::preview`], or asked for [`Scope::admin`] by name. Equal scopes see the same tickets.
 /// Cloning copies nothing.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -69,8 +69,8 @@ pub enum DefaultGate {
 pub const DEFAULT_LIFE: [&str; 2] = ["archived", "live"];
 
 impl Scope {
-    /// Every live and archived ticket: for administrators of the service itself. Whoever calls this writes the audit
-    /// line that says so; no role and no principal leads here.
+    /// Every live and archived ticket: for administrators of the service itself. Whoever calls this answers
+    /// for it; no role and no principal leads here.
     pub fn admin() -> Self {
         Self::new(Sight::Everything, Some(default_gate()))
     }

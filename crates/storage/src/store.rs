@@ -269,7 +269,8 @@ impl Store {
         Ok(writer.meta.clone())
     }
 
-    pub(crate) fn is_poisoned(&self) -> bool {
+    /// Whether something failed after which nothing is read or written until the tenant is opened again.
+    pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Acquire)
     }
 

@@ -127,10 +127,20 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    pub(super) fn apply_principal(&mut self, rev: Option<i64>, gone: bool, principal: PrincipalFact) {
+    pub(super) fn apply_principal(
+        &mut self,
+        rev: Option<i64>,
+        gone: bool,
+        principal: PrincipalFact,
+    ) -> Result<(), Refusal> {
+        // Found out now, it is one refused line; found out later, every question of this person would fail.
+        if let Some(zone) = principal.time_zone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+            return Err(Refusal::TimeZone(Arc::clone(zone)));
+        }
         let key = FactKey::Principal(Arc::clone(&principal.id));
         self.note(gone, &key);
         self.offer_plain(rev, key, (!gone).then_some(State::Principal(principal)), None);
+        Ok(())
     }
 
     pub(super) fn apply_member(&mut self, rev: Option<i64>, gone: bool, member: Member) {

@@ -97,10 +97,7 @@ impl<'a> Resolver<'a> {
             Fact::Role(role) => self.apply_role(rev, gone, role),
             Fact::Value(line) => self.apply_value(rev, gone, line),
             Fact::TenantRel(fact) => self.apply_tenant_rel(rev, gone, &fact),
-            Fact::Principal(principal) => {
-                self.apply_principal(rev, gone, principal);
-                Ok(())
-            }
+            Fact::Principal(principal) => self.apply_principal(rev, gone, principal),
             Fact::Rel(fact) => self.apply_rel(rev, gone, fact),
             Fact::Member(member) => {
                 self.apply_member(rev, gone, member);
@@ -159,11 +156,12 @@ impl<'a> Resolver<'a> {
                 Some(ord) if !fresh => ord.0,
                 _ => {
                     tickets.created.push(key);
-                    first + u32::try_from(tickets.created.len() - 1).unwrap_or(u32::MAX)
+                    first
+                        + u32::try_from(tickets.created.len() - 1)
+                            .expect("a patch is refused before the ordinals run out")
                 }
             };
-            if draft.parts_changed {
-                let parts = draft.parts.take().unwrap_or_default();
+            if let Some(parts) = draft.parts.take().filter(|_| draft.parts_changed) {
                 let row = if parts.is_empty() { None } else { Some(texts::encode(&parts)) };
                 if row.is_some() || !fresh {
                     rows.insert((Table::Texts, texts::row_key(ord).to_vec()), row);
