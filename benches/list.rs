@@ -3,13 +3,13 @@
 //! - **Data:** the generated tenant, 100,000 tickets (`TICKETSCOPE_BENCH_TICKETS` for more); scopes from one ticket to all;
 //!   newest first from the beginning, after a cursor, from rank 1,000 and from a deep rank (100,000, or near the end of a
 //!   smaller scope), with filters, and in other orders.
-//! - **Unit:** time of one page, its rows with all fields, exact total and cursor included.
+//! - **Unit:** time of one page, its rows with all fields (or their keys alone), exact total and cursor included.
 //! - **Caches:** scopes and their orders are warm.
 //! - **Run:** `cargo bench -p ticketscope-benches --bench list`
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ticketscope_benches::{World, ask, grid, tickets, world::view};
-use ticketscope_engine::query::{Query, Start, list};
+use ticketscope_engine::query::{Query, Start, list, list_keys};
 use ticketscope_model::fields;
 
 fn lists(criterion: &mut Criterion) {
@@ -17,6 +17,16 @@ fn lists(criterion: &mut Criterion) {
     let snapshot = world.snapshot();
     let people = grid(&snapshot);
     let deep = |tickets: u32| Start::Rank(tickets.saturating_sub(100).min(100_000));
+    let everything = Query::everything();
+    let mut group = criterion.benchmark_group("list/keys alone, rank 1,000");
+    for person in &people {
+        let scope = view(&snapshot, &person.id);
+        let page = ask::page(Start::Rank(1_000));
+        group.bench_function(BenchmarkId::from_parameter(person.label), |bench| {
+            bench.iter(|| list_keys(&snapshot, &scope, &everything, &page).expect("a page"));
+        });
+    }
+    group.finish();
     let mut run = |name: &str, query: &Query, start: &dyn Fn(u32) -> Start| {
         let mut group = criterion.benchmark_group(format!("list/{name}"));
         for person in &people {
@@ -34,7 +44,6 @@ fn lists(criterion: &mut Criterion) {
         }
         group.finish();
     };
-    let everything = Query::everything();
     run("first", &everything, &|_| Start::First);
     run("cursor", &everything, &|_| Start::After(String::new()));
     run("rank 1,000", &everything, &|_| Start::Rank(1_000));

@@ -13,8 +13,13 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 a question answered \"no\" or a 
 
 /// How queries are written, as the help shows it.
 const QUERY_HELP: &str = "A query is fields and values: status:open priority>=high group:\"Tier 2\" assignee:me -tags:spam \
-                          created>2weeks. Put it in single quotes for the shell, and after `--` if it begins with `-`. \
+                          created>2weeks. Repeat a key for OR, use >= and <= for ranges; commas and .. are not special. \
+                          Put it in single quotes for the shell, and after `--` if it begins with `-`. \
                           No query asks for every visible ticket.";
+
+/// What to do after an import that did not end.
+pub(crate) const RUN_AGAIN: &str = "run it again from the start and let it finish: events, and lines without a `rev`, pass \
+                                    through older values until the point where it stopped is reached";
 
 /// Exactly the tickets an agent may see: counted, listed and explained.
 #[derive(Debug, Parser)]
@@ -67,9 +72,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Lines are applied in batches, each whole and durable. An import that was stopped, also by force, can be \
-                        run again: lines already applied do no harm. Without --keep-going it stops at the first line that \
-                        is rejected: the lines before it are applied, nothing after it, and the exit code is 2."
+    after_help = format!("Lines are applied in batches, each whole and durable. Without --keep-going an import stops at the \
+                          first line that is rejected: the lines before it are applied, nothing after it, and the exit \
+                          code is 2. After an import that was stopped, also by force, {RUN_AGAIN}.")
 )]
 pub(crate) struct ImportArgs {
     /// The tenant
@@ -258,16 +263,18 @@ pub(crate) enum TenantCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Every ticket is held as a plain row, some KiB each, and looked at for every question: give a large tenant time \
-                        and memory. Nothing may change meanwhile, and nothing can: the data directory is locked."
+    after_help = "How sets are resolved (members, under, flags of the tenant) is judged by the point check, everything else by \
+                        the oracle. Every ticket is held as a plain row, some KiB each, and looked at for every question: \
+                        give a large tenant time and memory. Nothing may change meanwhile, and nothing can: the data \
+                        directory is locked."
 )]
 pub(crate) struct VerifyArgs {
     /// The tenant
     #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
     pub(crate) tenant: TenantId,
 
-    /// How many random questions to ask
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    /// How many random questions to ask, 1 to 1000000
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) questions: u32,
 
     /// Where the random numbers begin, to ask the same questions again; a failure names its seed

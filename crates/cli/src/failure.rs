@@ -143,13 +143,15 @@ impl From<UnknownPrincipal> for Failure {
 
 impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
-        let kind = match error {
-            AnswerError::Words { .. } => "words",
-            AnswerError::PageSize(_) => "page_size",
-            AnswerError::Cursor(_) => "bad_cursor",
-            AnswerError::NoFacets(_) => "no_facets",
+        let (exit, kind) = match error {
+            AnswerError::Words { .. } => (Exit::Usage, "words"),
+            AnswerError::PageSize(_) => (Exit::Usage, "page_size"),
+            AnswerError::Cursor(_) => (Exit::Usage, "bad_cursor"),
+            AnswerError::NoFacets(_) => (Exit::Usage, "no_facets"),
+            // Nobody who asks chooses the plan.
+            AnswerError::Plan(_) => (Exit::Internal, "plan"),
         };
-        Self::of(Exit::Usage, kind, &error)
+        Self::of(exit, kind, &error)
     }
 }
 

@@ -30,7 +30,10 @@ mod why;
 
 use std::{panic::AssertUnwindSafe, process::ExitCode};
 
-use clap::Parser;
+use clap::{
+    CommandFactory, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use crate::{
     args::{Cli, Command},
@@ -39,10 +42,13 @@ use crate::{
     output::Output,
 };
 
+/// Advice to whoever wrote a query where the program reads options.
+const QUERY_HINT: &str = "a query that begins with - goes after --";
+
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return unparsed(&error).into(),
+        Err(error) => return unparsed(error).into(),
     };
     panics::keep();
     let json = cli.json;
@@ -55,16 +61,41 @@ fn main() -> ExitCode {
 }
 
 /// Tells what is wrong with the arguments, or prints the help or version that they ask for.
-fn unparsed(error: &clap::Error) -> Exit {
+fn unparsed(mut error: clap::Error) -> Exit {
     let asks_json = std::env::args_os().any(|arg| arg == "--json");
+    let is_query = is_query(&error);
     if error.use_stderr() && asks_json {
-        let text = error.to_string();
-        let message = text.strip_prefix("error: ").unwrap_or(&text).lines().next().unwrap_or_default();
-        return Failure::new(Exit::Usage, "usage", message).print(true);
+        let message = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            "a subcommand is missing; --help lists them".to_owned()
+        } else {
+            message_of(&error)
+        };
+        let failure = Failure::new(Exit::Usage, "usage", message);
+        return if is_query { failure.hint(QUERY_HINT) } else { failure }.print(true);
+    }
+    if is_query {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![QUERY_HINT.into()]));
     }
     // Nobody is left to tell if printing fails.
     drop(error.print());
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// The message in one line: what is missing is named in lines of its own, and tips and the usage follow a blank one.
+fn message_of(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let told = text.strip_prefix("error: ").unwrap_or(&text).lines().map(str::trim);
+    told.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the argument that nothing expects may be meant as a query, like `-tags:spam`.
+fn is_query(error: &clap::Error) -> bool {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return false };
+    if error.kind() != ErrorKind::UnknownArgument || argument.starts_with("--") {
+        return false;
+    }
+    let parsed = Cli::command().ignore_errors(true).try_get_matches();
+    parsed.is_ok_and(|matches| matches!(matches.subcommand_name(), Some("count" | "search" | "facets")))
 }
 
 fn panicked() -> Failure {

@@ -19,7 +19,7 @@ use self::{
     writer::{Stop, Told, Writer},
 };
 use crate::{
-    args::ImportArgs,
+    args::{ImportArgs, RUN_AGAIN},
     exit::Exit,
     failure::Failure,
     open,
@@ -42,6 +42,7 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     }
     let engine = open::data_dir(data)?;
     let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
+    let created = !engine.has_tenant(&args.tenant);
     let tenant = engine.tenant_or_create(&args.tenant)?;
     let began = Instant::now();
     let mut writer = Writer::new(&tenant, args.batch as usize, args.keep_going, rejects);
@@ -50,10 +51,10 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     let seconds = began.elapsed().as_secs_f64();
     let closed = engine.close();
     // What was applied is told in any case, but that nobody reads it must not hide a failure.
-    let printed = summary(out, args, &tenant, &told, seconds).and_then(|()| Ok(out.flush()?));
+    let printed = summary(out, args, &tenant, created, &told, seconds).and_then(|()| Ok(out.flush()?));
     if let Err(Stop::Failed(failure)) = outcome {
         let applied = counted(told.tally.applied, "line");
-        return Err(failure.hint(format!("{applied} were applied before; run again: lines already applied do no harm")));
+        return Err(failure.hint(format!("applied before: {applied}; {RUN_AGAIN}")));
     }
     closed?;
     told.rejects?;
@@ -62,15 +63,21 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
             "the import stopped at line {line} of {file}: the lines before it are applied, and nothing after it was \
              imported"
         );
-        let hint =
-            "mend the line and run again: lines already applied do no harm; or skip such lines with --keep-going";
+        let hint = format!("mend the line, or skip such lines with --keep-going; {RUN_AGAIN}");
         return Err(Failure::new(Exit::Usage, "rejected", message).hint(hint));
     }
     printed?;
     Ok(Exit::Done)
 }
 
-fn summary(out: &mut Output, args: &ImportArgs, tenant: &Tenant, told: &Told, seconds: f64) -> Result<(), Failure> {
+fn summary(
+    out: &mut Output,
+    args: &ImportArgs,
+    tenant: &Tenant,
+    created: bool,
+    told: &Told,
+    seconds: f64,
+) -> Result<(), Failure> {
     let Told { tally, stopped, .. } = told;
     let snapshot = tenant.snapshot();
     let tickets = u64::from(snapshot.index().universe().len());
@@ -86,6 +93,7 @@ fn summary(out: &mut Output, args: &ImportArgs, tenant: &Tenant, told: &Told, se
             "seconds": (seconds * 1000.0).round() / 1000.0,
             "opstamp": snapshot.opstamp().0,
             "stopped_at": stopped,
+            "created": created,
         }))?;
         return Ok(());
     }
@@ -96,8 +104,9 @@ fn summary(out: &mut Output, args: &ImportArgs, tenant: &Tenant, told: &Told, se
         grouped(tally.rejected)
     ))?;
     out.line(format!(
-        "tenant `{}` has {} and {} at opstamp {}",
+        "tenant `{}`{} has {} and {} at opstamp {}",
         args.tenant,
+        if created { ", created by this import," } else { "" },
         counted(tickets, "ticket"),
         counted(principals, "principal"),
         snapshot.opstamp()

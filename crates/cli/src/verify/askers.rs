@@ -7,6 +7,8 @@ use ticketscope_query::{
 };
 use ticketscope_testkit::oracle::{Asker, Expr};
 
+use crate::{exit::Exit, failure::Failure};
+
 /// An asker.
 #[derive(Debug)]
 pub(super) struct Who {
@@ -27,13 +29,16 @@ impl Who {
     }
 }
 
-/// The admin and every principal.
-pub(super) fn everybody(snapshot: &Snapshot) -> Vec<Who> {
-    let principals = snapshot.directory().principals().filter_map(|fact| {
-        let scope = snapshot.directory().scope_of(&fact.id, VIEW).ok()?;
-        Some(Who { principal: Some(fact.clone()), scope })
+/// The admin and every principal; fails if the directory lists a principal that it does not know.
+pub(super) fn everybody(snapshot: &Snapshot) -> Result<Vec<Who>, Failure> {
+    let principals = snapshot.directory().principals().map(|fact| {
+        let scope = snapshot.directory().scope_of(&fact.id, VIEW).map_err(|error| {
+            let message = format!("principal `{}` is listed, but has no scope", fact.id);
+            Failure::new(Exit::Internal, "no_scope", message).caused_by(Some(&error))
+        })?;
+        Ok(Who { principal: Some(fact.clone()), scope })
     });
-    std::iter::once(Who { principal: None, scope: Scope::admin() }).chain(principals).collect()
+    std::iter::once(Ok(Who { principal: None, scope: Scope::admin() })).chain(principals).collect()
 }
 
 /// A scope as an expression of the oracle, which is true of the same tickets.

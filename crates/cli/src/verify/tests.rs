@@ -44,13 +44,13 @@ fn snapshot(index: Index) -> Snapshot {
 
 #[test]
 fn equal_data_passes_every_comparison() {
-    let findings = compare(&snapshot(tickets("a")), &tickets("a"), 1, 200, &ProgressBar::hidden());
+    let findings = compare(&snapshot(tickets("a")), &tickets("a"), 1, 200, &ProgressBar::hidden()).expect("scopes");
     assert_eq!((findings.passed, findings.failed, findings.differences), (203, 0, Vec::new()));
 }
 
 #[test]
 fn an_index_with_another_value_is_noticed() {
-    let findings = compare(&snapshot(tickets("a")), &tickets("c"), 1, 200, &ProgressBar::hidden());
+    let findings = compare(&snapshot(tickets("a")), &tickets("c"), 1, 200, &ProgressBar::hidden()).expect("scopes");
     assert_eq!((findings.passed, findings.failed), (0, 1));
     assert!(findings.differences[0].contains("field #2"), "{:?}", findings.differences);
 }
@@ -58,7 +58,7 @@ fn an_index_with_another_value_is_noticed() {
 #[test]
 fn answers_that_differ_from_the_rows_are_noticed() {
     let (snapshot, rows) = (snapshot(tickets("a")), tickets("c"));
-    let everybody = askers::everybody(&snapshot);
+    let everybody = askers::everybody(&snapshot).expect("scopes");
     let world = rows::world(&snapshot, &rows, &everybody);
     let ana = &everybody[1];
     let examiner = Examiner::new(&snapshot, &rows, &world, ana);
@@ -73,7 +73,7 @@ fn answers_that_differ_from_the_rows_are_noticed() {
 #[test]
 fn questions_differ() {
     let (snapshot, rows) = (snapshot(tickets("a")), tickets("c"));
-    let everybody = askers::everybody(&snapshot);
+    let everybody = askers::everybody(&snapshot).expect("scopes");
     let world = rows::world(&snapshot, &rows, &everybody);
     let examiner = Examiner::new(&snapshot, &rows, &world, &everybody[0]);
     let asked: std::collections::BTreeSet<_> = (0..100).flat_map(|seed| examiner.question(seed)).collect();

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use crate::desk::Desk;
 
 #[test]
@@ -42,7 +44,28 @@ fn wrong_usage_is_told_on_stderr() {
     }
     let error = desk.json_error(&["count", "--tenant", "desk"], 2);
     assert_eq!(error["type"], "usage");
+    assert_eq!(error["message"], "the following required arguments were not provided: <--as <PRINCIPAL>|--as-admin>");
+    assert_eq!(desk.json_error(&["scope"], 2)["message"], "a subcommand is missing; --help lists them");
     assert!(!desk.data().exists(), "wrong usage makes no data directory");
+}
+
+#[test]
+fn a_query_that_is_taken_for_an_option_is_told_where_it_goes() {
+    let desk = Desk::with_fixture();
+    let hint = "a query that begins with - goes after --";
+    for command in ["count", "search", "facets"] {
+        let args = [command, "--tenant", "desk", "--as", "ana", "-tags:spam"];
+        let ran = desk.run(&args).expect(2);
+        assert!(ran.err.contains("unexpected argument '-t'") && ran.err.contains(hint), "{}", ran.err);
+        let error = desk.json_error(&args, 2);
+        assert_eq!((&error["message"], &error["hint"]), (&json!("unexpected argument '-t' found"), &json!(hint)));
+        desk.run(&[command, "--tenant", "desk", "--as", "ana", "--", "-tags:spam"]).expect(0);
+    }
+    for args in [&["stats", "--tenant", "desk", "-t"][..], &["count", "--tenant", "desk", "--as", "ana", "--frob"]] {
+        let ran = desk.run(args).expect(2);
+        assert!(ran.err.contains("unexpected argument") && !ran.err.contains(hint), "{}", ran.err);
+        assert_eq!(desk.json_error(args, 2)["hint"], json!(null));
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use serde_json::json;
 
 use crate::desk::{Desk, Ran, fixture, many_tickets};
@@ -18,10 +20,28 @@ fn an_import_says_what_it_did() {
     assert_eq!((&done["lines"], &done["applied"], &done["rejected"]), (&json!(32), &json!(32), &json!(0)));
     assert_eq!((&done["tickets"], &done["principals"], &done["stopped_at"]), (&json!(6), &json!(6), &json!(null)));
     assert!(done["seconds"].is_number() && done["opstamp"].is_u64());
+    assert_eq!(done["created"], json!(true));
     let out = desk.run(&["import", "--tenant", "desk", &fixture("helpdesk.jsonl")]).expect(0);
     assert!(out.out.starts_with("32 lines read, 32 applied, 0 rejected in "), "{}", out.out);
     assert!(out.out.contains("tenant `desk` has 6 tickets and 6 principals at opstamp "), "{}", out.out);
     assert_eq!(out.err, "", "no progress where stderr is no terminal");
+    assert_eq!(desk.import("", &["--json"]).expect(0).json()["created"], json!(false));
+    let out = desk.run(&["import", "--tenant", "new", &fixture("helpdesk.jsonl")]).expect(0);
+    assert!(out.out.contains("tenant `new`, created by this import, has 6 tickets"), "{}", out.out);
+}
+
+#[test]
+fn after_an_import_that_stopped_it_is_told_how_to_go_on() {
+    let again = "run it again from the start and let it finish: ";
+    let desk = Desk::empty();
+    let ran = desk.import(&format!("{GOOD}\n{NO_JSON}\n"), &[]).expect(2);
+    assert!(ran.err.contains(again), "{}", ran.err);
+    // What stdin holds is found out when its turn comes.
+    let good = desk.write("good.jsonl", GOOD);
+    let mut child = desk.spawn(&["import", "--tenant", "desk", &good, "-"]);
+    child.stdin.take().expect("a pipe").write_all(b"id,subject\n").expect("it reads");
+    let ran = Ran::from(child.wait_with_output().expect("it ends")).expect(2);
+    assert!(ran.err.contains(&format!("hint: applied before: 1 line; {again}")), "{}", ran.err);
 }
 
 #[test]

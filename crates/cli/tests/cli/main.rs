@@ -7,5 +7,6 @@ mod help;
 mod importing;
 mod killed;
 mod paging;
+mod readme;
 mod storing;
 mod verifying;

@@ -11,8 +11,19 @@ fn the_engine_agrees_with_the_oracle() {
     assert_eq!((&found["passed"], &found["failed"]), (&json!(408), &json!(0)), "{found}");
     assert_eq!((&found["seed"], &found["tickets"]), (&json!(7), &json!(14)));
     assert!(found["rows_checked"].as_u64().expect("rows") > 0);
-    let ran = desk.run(&["verify", "--tenant", "desk", "--questions", "0", "--seed", "5"]).expect(0);
-    assert_eq!(ran.out, "seed 5, 14 tickets\n1 passed, 0 failed\n");
+    let ran = desk.run(&["verify", "--tenant", "desk", "--questions", "1", "--seed", "5"]).expect(0);
+    assert_eq!(ran.out, "seed 5, 14 tickets\n3 passed, 0 failed\n");
+}
+
+#[test]
+fn a_verification_asks_one_to_a_million_questions() {
+    let desk = Desk::with_fixture();
+    for questions in ["0", "1000001"] {
+        let error = desk.json_error(&["verify", "--tenant", "desk", "--questions", questions], 2);
+        assert!(error["message"].as_str().expect("a message").contains("1..=1000000"), "{error}");
+    }
+    // The upper limit is taken: what is missing is the tenant.
+    desk.run(&["verify", "--tenant", "absent", "--questions", "1000000"]).expect(3);
 }
 
 #[test]
