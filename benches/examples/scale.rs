@@ -13,11 +13,7 @@
 //!
 //! Caches: scopes are warm unless a row says cold; files were just written, so that the system has them in memory.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::cast_precision_loss,
-    reason = "it writes and reads a file of its own, and reports for people"
-)]
+#![expect(clippy::cast_precision_loss, reason = "it reports for people")]
 
 use std::{
     fs,

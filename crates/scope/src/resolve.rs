@@ -1,4 +1,4 @@
-//! The first evaluator: a rule and a principal become a [`Resolved`] rule, by enumerating every set.
+//! The first evaluator: a rule and a principal become a [`crate::Resolved`] rule, by enumerating every set.
 
 use std::{collections::BTreeSet, sync::Arc};
 
