@@ -385,6 +385,18 @@ fn an_erased_ticket_does_not_come_back_by_an_old_statement_and_does_by_a_new_one
 }
 
 #[test]
+fn a_life_that_is_the_default_again_is_not_unset_by_a_statement_as_old_as_the_erasure() {
+    let desk = Desk::new(&[at_rev(7, ticket(1, &[("life", "archived")])), principal("ann", "generic.admin")]);
+    // Each a batch of its own, so that what is remembered of revisions is read back from its row.
+    desk.apply(&[del(1)]);
+    desk.apply(&[ticket(1, &[("status", "open")])]);
+    desk.apply(&[at_rev(7, ticket(1, &[("life", "")]))]);
+    assert_eq!(desk.sees("ann"), [1], "the erasure at revision 7 outranks an emptiness of the same revision");
+    desk.apply(&[at_rev(8, ticket(1, &[("life", "")]))]);
+    assert_eq!(desk.sees("ann"), [0; 0], "a newer statement does unset it");
+}
+
+#[test]
 fn a_relation_removed_without_a_level_is_removed_at_every_level() {
     let levels = |desk: &Desk| desk.sees("ann").len();
     let fact = |level: Option<&str>| {
