@@ -101,6 +101,7 @@ pub fn batches() -> Vec<Vec<Change>> {
                     declared("renewal", FieldKind::Date, false),
                 ],
                 relations: vec!["regions".into()],
+                ..SchemaDecl::default()
             })),
             Change::state(Fact::Role(role)),
             principal("anna", Some("agent"), true),

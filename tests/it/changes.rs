@@ -91,7 +91,7 @@ pub(crate) fn role(id: &str, verbs: &[(&str, &str)]) -> Change {
 
 pub(crate) fn field(name: &str, kind: FieldKind, many: bool) -> Change {
     let fields = vec![FieldDecl { name: name.into(), kind, many }];
-    Change::state(Fact::Schema(SchemaDecl { fields, relations: Vec::new() }))
+    Change::state(Fact::Schema(SchemaDecl { fields, ..SchemaDecl::default() }))
 }
 
 pub(crate) fn gone(change: Change) -> Change {

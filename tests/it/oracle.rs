@@ -122,7 +122,7 @@ fn late_schema(rng: &mut Rng) -> Change {
         _ => ("external_id", FieldKind::Keyword),
     };
     let fields = vec![FieldDecl { name: name.into(), kind, many: true }];
-    Change::state(Fact::Schema(SchemaDecl { fields, relations: vec!["late_rel".into()] }))
+    Change::state(Fact::Schema(SchemaDecl { fields, relations: vec!["late_rel".into()], ..SchemaDecl::default() }))
 }
 
 /// One random tenant from its first line to its last.

@@ -1,14 +1,18 @@
 //! A question of a principal or an admin: the parsed query and the scope it is asked in.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use jiff::tz::TimeZone;
+use ticketscope_engine::{RecoverError, Tenant, View};
 use ticketscope_model::Timestamp;
 use ticketscope_query::{
-    AnswerError, Query, Snapshot,
+    Access, AnswerError, Query, Snapshot,
     ast::Sort,
     parse::{Context, QueryError, parse},
-    scope::{Directory, Scope, VIEW},
+    scope::{Directory, Scope, UnknownPrincipal, VIEW},
 };
 
 use crate::{
@@ -17,13 +21,16 @@ use crate::{
     failure::Failure,
 };
 
+/// How long a question waits for text to be indexed: what an import of millions of tickets may leave to do.
+const TEXT_PATIENCE: Duration = Duration::from_mins(30);
+
 /// What is asked, ready to be answered.
 #[derive(Debug)]
 pub(crate) struct Question {
     /// As it was written.
     pub(crate) text: String,
     pub(crate) query: Query,
-    pub(crate) scope: Scope,
+    pub(crate) access: Access,
     /// Who asks: what cursors are bound to.
     pub(crate) asker: String,
     /// The moment from which ages count back.
@@ -34,15 +41,39 @@ impl Question {
     /// Reads the query of `args` as asked at `now`.
     pub(crate) fn read(snapshot: &Snapshot, args: &AskArgs, now: Timestamp) -> Result<Self, Failure> {
         let text = args.query.join(" ");
-        let (scope, asker) = scope_of(snapshot, &args.asker)?;
+        let (access, asker) = access_of(snapshot, &args.asker)?;
         let query = parse(&text, &context(snapshot, &args.asker, now)?).map_err(|error| refused(&error, &text))?;
-        Ok(Self { text, query, scope, asker, now })
+        Ok(Self { text, query, access, asker, now })
+    }
+
+    /// The newest snapshot that can answer the question: if it asks for words, one whose text is indexed.
+    pub(crate) fn snapshot(&self, tenant: &Tenant) -> Result<Arc<Snapshot>, Failure> {
+        self.wait_for_text(tenant)?;
+        Ok(tenant.snapshot())
+    }
+
+    /// [`Self::snapshot`] with the texts of its tickets.
+    pub(crate) fn view(&self, tenant: &Tenant) -> Result<View, Failure> {
+        self.wait_for_text(tenant)?;
+        Ok(tenant.view().map_err(RecoverError::from)?)
+    }
+
+    fn wait_for_text(&self, tenant: &Tenant) -> Result<(), Failure> {
+        if !self.query.asks_for_words() || tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_PATIENCE) {
+            return Ok(());
+        }
+        let text = tenant.stats()?.text;
+        let message = match text.failure {
+            Some(failure) => format!("the text of this tenant cannot be indexed: {failure}"),
+            None => format!("the text of this tenant is still being indexed: {} tickets to go", text.pending),
+        };
+        Err(Failure::new(Exit::Data, "text_not_ready", message))
     }
 
     /// Turns an answer's error into one that shows the place in the query.
     pub(crate) fn failed(&self, error: AnswerError) -> Failure {
         let span = match &error {
-            AnswerError::Words { span } => Some(*span),
+            AnswerError::Words { span } | AnswerError::NoWords { span } => Some(*span),
             _ => None,
         };
         let failure = Failure::from(error);
@@ -87,10 +118,13 @@ pub(crate) fn unknown(directory: &Directory, principal: &str, failure: Failure) 
     failure.hint(format!("principals are called by their id; like that by id, name or e-mail: {}", ids.join(", ")))
 }
 
-fn scope_of(snapshot: &Snapshot, args: &AskerArgs) -> Result<(Scope, String), Failure> {
+pub(crate) fn access_of(snapshot: &Snapshot, args: &AskerArgs) -> Result<(Access, String), Failure> {
     match &args.principal {
-        Some(principal) => Ok((scope_of_principal(snapshot, principal)?, format!("principal {principal}"))),
-        None => Ok((Scope::admin(), "admin".to_owned())),
+        Some(principal) => {
+            let unknown = |error: UnknownPrincipal| unknown(snapshot.directory(), principal, error.into());
+            Ok((snapshot.access(principal).map_err(unknown)?, format!("principal {principal}")))
+        }
+        None => Ok((Access::admin(), "admin".to_owned())),
     }
 }
 

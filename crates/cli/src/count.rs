@@ -13,9 +13,10 @@ use crate::{
 };
 
 pub(crate) fn run(data: &Path, args: &CountArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let snapshot = open::tenant(data, &args.ask.tenant)?.snapshot();
-    let question = Question::read(&snapshot, &args.ask, moment(args.ask.now))?;
-    let counted = count(&snapshot, &question.scope, &question.query).map_err(|error| question.failed(error))?;
+    let tenant = open::tenant(data, &args.ask.tenant)?;
+    let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
+    let snapshot = question.snapshot(&tenant)?;
+    let counted = count(&snapshot, &question.access, &question.query).map_err(|error| question.failed(error))?;
     if out.wants_json() {
         out.json(&json!({ "count": counted }))?;
     } else {

@@ -17,10 +17,11 @@ use crate::{
 const DEFAULT_FIELDS: [&str; 4] = ["status", "priority", "group", "assignee"];
 
 pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Exit, Failure> {
-    let snapshot = open::tenant(data, &args.ask.tenant)?.snapshot();
+    let tenant = open::tenant(data, &args.ask.tenant)?;
+    let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
+    let snapshot = question.snapshot(&tenant)?;
     let fields = fields(&snapshot, &args.field)?;
-    let question = Question::read(&snapshot, &args.ask, moment(args.ask.now))?;
-    let (total, facets) = facets(&snapshot, &question.scope, &question.query, &fields, args.top)
+    let (total, facets) = facets(&snapshot, &question.access, &question.query, &fields, args.top)
         .map_err(|error| question.failed(error))?;
     if out.wants_json() {
         let facets: Map<String, Value> =

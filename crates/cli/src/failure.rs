@@ -145,6 +145,9 @@ impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
         let (exit, kind) = match error {
             AnswerError::Words { .. } => (Exit::Usage, "words"),
+            AnswerError::NoWords { .. } => (Exit::Usage, "no_words"),
+            AnswerError::TextOpening => (Exit::Data, "text_not_ready"),
+            AnswerError::Text { .. } => (Exit::Data, "text"),
             AnswerError::PageSize(_) => (Exit::Usage, "page_size"),
             AnswerError::Cursor(_) => (Exit::Usage, "bad_cursor"),
             AnswerError::NoFacets(_) => (Exit::Usage, "no_facets"),

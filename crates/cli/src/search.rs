@@ -1,7 +1,7 @@
 use std::{path::Path, time::Instant};
 
 use serde_json::{Map, Value, json};
-use ticketscope_engine::Tenant;
+use ticketscope_engine::View;
 use ticketscope_model::{FieldId, TextClass, TicketKey, fields};
 use ticketscope_query::{
     CursorError, Hit, ListPlan, Listing, Page, Snapshot, Start,
@@ -45,26 +45,28 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
         asker: question.asker.clone(),
         now,
     };
+    let view = question.view(&tenant)?;
+    let snapshot = view.snapshot();
     let began = Instant::now();
-    let listing = list(&snapshot, &question.scope, &question.query, &page).map_err(|error| question.failed(error))?;
+    let listing = list(snapshot, &question.access, &question.query, &page).map_err(|error| question.failed(error))?;
     let took = began.elapsed();
-    let subjects = listing.hits.iter().map(|hit| subject(&tenant, &hit.key)).collect::<Result<Vec<_>, _>>()?;
+    let subjects = listing.hits.iter().map(|hit| subject(&view, &hit.key)).collect::<Result<Vec<_>, _>>()?;
     if out.wants_json() {
         let hits: Vec<Value> =
-            listing.hits.iter().zip(&subjects).map(|(hit, text)| row(&snapshot, hit, text.as_ref())).collect();
+            listing.hits.iter().zip(&subjects).map(|(hit, text)| row(snapshot, hit, text.as_ref())).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut answer = json!({ "total": listing.total, "hits": hits, "next": listing.next, "took_us": took });
         if args.explain {
-            answer["plan"] = explained(&snapshot, &question, &listing);
+            answer["plan"] = explained(snapshot, &question, &listing);
         }
         out.json(&answer)?;
         return Ok(Exit::Done);
     }
     if args.explain {
-        out.line(format!("plan: {}", explained(&snapshot, &question, &listing)))?;
+        out.line(format!("plan: {}", explained(snapshot, &question, &listing)))?;
     }
-    let order = question.query.order.unwrap_or_default();
-    out.sheet(&table(&snapshot, &listing, &subjects, order))?;
+    let order = question.query.sort();
+    out.sheet(&table(snapshot, &listing, &subjects, order))?;
     out.line(format!("{} of {}", grouped(listing.hits.len() as u64), counted(listing.total.into(), "ticket")))?;
     if let Some(next) = &listing.next {
         out.line(format!("next page: --page-after {next}"))?;
@@ -73,8 +75,9 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
 }
 
 /// The subject of a ticket, which everybody who sees the ticket may read; nothing if it has none.
-fn subject(tenant: &Tenant, key: &TicketKey) -> Result<Option<String>, Failure> {
-    let parts = tenant.text(key)?;
+fn subject(view: &View, key: &TicketKey) -> Result<Option<String>, Failure> {
+    let Some(ord) = view.snapshot().index().find(key) else { return Ok(None) };
+    let parts = view.parts(ord)?;
     Ok(parts.into_iter().find(|part| part.class == TextClass::Subject).map(|part| part.body.to_string()))
 }
 
@@ -83,13 +86,13 @@ fn row(snapshot: &Snapshot, hit: &Hit, subject: Option<&String>) -> Value {
     if let Some(subject) = subject {
         fields.insert("subject".to_owned(), json!(subject));
     }
-    json!({ "id": ticket_json::key(&hit.key), "score": null, "fields": fields, "snippet": null })
+    json!({ "id": ticket_json::key(&hit.key), "score": hit.score, "fields": fields, "snippet": null })
 }
 
 fn table(snapshot: &Snapshot, listing: &Listing, subjects: &[Option<String>], order: Sort) -> Sheet {
     let sorted_by = match order.by {
         SortKey::Field(field) => Some(field).filter(|field| !COLUMNS.contains(field)),
-        SortKey::Key => None,
+        SortKey::Key | SortKey::Relevance => None,
     };
     let has = |field: &FieldId| listing.hits.iter().any(|hit| hit.fields.iter().any(|(id, _)| id == field));
     let shown: Vec<FieldId> = COLUMNS.into_iter().chain(sorted_by).filter(has).collect();
@@ -109,7 +112,7 @@ fn table(snapshot: &Snapshot, listing: &Listing, subjects: &[Option<String>], or
 fn explained(snapshot: &Snapshot, question: &Question, listing: &Listing) -> Value {
     json!({
         "query": question.query.to_text(snapshot.schema()),
-        "scope": snapshot.visible(&question.scope).set().len(),
+        "scope": snapshot.visible(&question.access.view).set().len(),
         "list": plan_name(listing.plan),
         "possible": plans(&question.query).into_iter().map(plan_name).collect::<Vec<_>>(),
     })
@@ -120,5 +123,7 @@ fn plan_name(plan: ListPlan) -> &'static str {
         ListPlan::Walk => "walk",
         ListPlan::ScopeOrder => "scope_order",
         ListPlan::Select => "select",
+        ListPlan::Seek => "seek",
+        ListPlan::Prune => "prune",
     }
 }

@@ -182,7 +182,7 @@ fn write_state(out: &mut Writer, state: &State) {
     match state {
         State::Stated => out.byte(0),
         State::Schema(decl) => {
-            out.byte(1);
+            out.byte(if decl.languages.is_empty() { 1 } else { 5 });
             out.size(decl.fields.len());
             for field in &decl.fields {
                 out.text(&field.name);
@@ -191,6 +191,10 @@ fn write_state(out: &mut Writer, state: &State) {
             }
             out.size(decl.relations.len());
             decl.relations.iter().for_each(|name| out.text(name));
+            if !decl.languages.is_empty() {
+                out.size(decl.languages.len());
+                decl.languages.iter().for_each(|code| out.text(code));
+            }
         }
         State::Role(role) => {
             out.byte(2);
@@ -234,7 +238,7 @@ fn read_state(input: &mut Reader<'_>) -> Result<State, Malformed> {
     let optional = |input: &mut Reader<'_>| Ok(input.option(Reader::text)?.map(Arc::<str>::from));
     Ok(match input.byte()? {
         0 => State::Stated,
-        1 => {
+        kind @ (1 | 5) => {
             let mut decl = SchemaDecl::default();
             for _ in 0..input.count()? {
                 let name = input.text()?.into();
@@ -243,6 +247,11 @@ fn read_state(input: &mut Reader<'_>) -> Result<State, Malformed> {
             }
             for _ in 0..input.count()? {
                 decl.relations.push(input.text()?.into());
+            }
+            if kind == 5 {
+                for _ in 0..input.count()? {
+                    decl.languages.push(input.text()?.into());
+                }
             }
             State::Schema(decl)
         }

@@ -49,6 +49,7 @@ mod state;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod text;
 mod texts;
 mod wire;
 mod writer;
@@ -57,7 +58,7 @@ pub use engine::{Engine, Options, TenantError};
 pub use refusal::Refusal;
 pub use session::ImportSession;
 pub use state::{RecoverError, Recovery};
-pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError};
+pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError, TextStats, View};
 #[doc(no_inline)]
 pub use ticketscope_query as query;
 #[doc(no_inline)]

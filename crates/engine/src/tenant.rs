@@ -8,11 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitmap::{HeapBytes, SectionTooLarge};
-use model::{Change, Opstamp, TextPart, TicketKey};
+use bitmap::{HeapBytes, SectionTooLarge, TicketSet};
+use model::{Change, Opstamp, TextPart, TicketKey, TicketOrd};
 use parking_lot::{Condvar, Mutex, RwLock};
-use query::Snapshot;
-use storage::{CommitError, DiskUsage, OpenError, SnapshotError, Store, Table, TenantId};
+use query::{Snapshot, TextState};
+use storage::{CommitError, DiskUsage, OpenError, ReadError, Reader, SnapshotError, Store, Table, TenantId};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -24,6 +24,7 @@ use crate::{
     refusal::Refusal,
     session::ImportSession,
     state::{self, RecoverError, Recovered, Recovery},
+    text::{News, TextWorker},
     texts,
     writer::{Group, OnRefusal, Outcome, WriteError, Writer},
 };
@@ -33,6 +34,12 @@ pub const MAX_WAITING: usize = 256;
 
 /// Batches that share one commit at most.
 const MAX_GROUP: usize = 64;
+
+/// Times that [`Tenant::view`] looks for a moment between two batches before it waits for the writer.
+const VIEW_TRIES: usize = 8;
+
+/// The longest that it waits for a batch to be published between two looks.
+const VIEW_PATIENCE: Duration = Duration::from_millis(20);
 
 /// The longest that [`Tenant::snapshot_at`] waits, however patient its caller.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(24);
@@ -94,7 +101,6 @@ pub struct Tenant {
     id: TenantId,
     shared: Arc<Shared>,
     queue: Mutex<VecDeque<Waiting>>,
-    writer: Mutex<Writer>,
     checkpointer: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
     options: Options,
@@ -102,9 +108,13 @@ pub struct Tenant {
 }
 
 /// What the background shares with the tenant.
-struct Shared {
-    store: Store,
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    writer: Mutex<Writer>,
     published: RwLock<Arc<Snapshot>>,
+    /// Held by whoever makes the next snapshot from the published one.
+    publishing: Mutex<()>,
+    pub(crate) text: TextWorker,
     poisoned: AtomicBool,
     checkpointing: AtomicBool,
     checkpoint: Mutex<Checkpoints>,
@@ -146,21 +156,26 @@ impl Tenant {
             working.index.clone(),
             working.directory.clone(),
             cursor_secret,
-        );
+        )
+        .with_text(TextState::opening());
         let newest = recovery.snapshot.unwrap_or_default();
         let shared = Shared {
             store,
+            writer: Mutex::new(Writer::new(working, opstamp)),
             published: RwLock::new(Arc::new(snapshot)),
+            publishing: Mutex::new(()),
+            text: TextWorker::default(),
             poisoned: AtomicBool::new(false),
             checkpointing: AtomicBool::new(false),
             checkpoint: Mutex::new(Checkpoints { newest, ..Checkpoints::default() }),
             advanced: (Mutex::new(opstamp), Condvar::new()),
         };
+        let shared = Arc::new(shared);
+        shared.text.start(&shared);
         Ok(Self {
             id,
-            shared: Arc::new(shared),
+            shared,
             queue: Mutex::default(),
-            writer: Mutex::new(Writer::new(working, opstamp)),
             checkpointer: Mutex::new(None),
             recovery,
             options,
@@ -250,7 +265,7 @@ impl Tenant {
             queue.push_back(Waiting { changes, on_refusal, session, answer: Arc::clone(&answer) });
         }
         loop {
-            let mut writer = self.writer.lock();
+            let mut writer = self.shared.writer.lock();
             if let Some(outcome) = answer.lock().take() {
                 return match outcome? {
                     Outcome::Applied { opstamp, refused } => Ok(Ack { opstamp, refused }),
@@ -297,9 +312,14 @@ impl Tenant {
         }
         if failure.is_none() && !group.is_empty() {
             let log_bytes = group.log_bytes;
-            match writer.commit(&self.shared.store, group, &self.snapshot()) {
-                Ok(snapshot) => {
-                    self.publish(snapshot);
+            match writer.commit(&self.shared.store, group) {
+                Ok(committed) => {
+                    let changes_text = committed.changes_text();
+                    self.shared.publish(|before| committed.after(before));
+                    if changes_text {
+                        self.shared.text.start(&self.shared);
+                        self.shared.text.work();
+                    }
                     self.log_bytes.fetch_add(log_bytes, Relaxed);
                 }
                 Err(error) => failure = Some(error),
@@ -320,16 +340,6 @@ impl Tenant {
         if self.log_bytes.load(Relaxed) >= self.options.checkpoint_log_bytes {
             self.checkpoint_in_background();
         }
-    }
-
-    fn publish(&self, snapshot: Arc<Snapshot>) {
-        let opstamp = snapshot.opstamp();
-        let old = std::mem::replace(&mut *self.shared.published.write(), snapshot);
-        // Freed outside the lock: the last reference may take a while to go.
-        drop(old);
-        let (position, advanced) = &self.shared.advanced;
-        *position.lock() = opstamp;
-        advanced.notify_all();
     }
 
     fn checkpoint_in_background(&self) {
@@ -368,12 +378,52 @@ impl Tenant {
         self.shared.write_checkpoint()
     }
 
+    /// A snapshot with the texts of its tickets, exactly as of its opstamp. Waits for the writer if it must.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the state cannot be read.
+    pub fn view(&self) -> Result<View, ReadError> {
+        for _ in 0..VIEW_TRIES {
+            let snapshot = self.snapshot();
+            let reader = self.shared.store.reader()?;
+            if reader.applied() == snapshot.opstamp() {
+                return Ok(View { snapshot, reader });
+            }
+            // A batch is durable and about to be published.
+            drop(self.snapshot_at(reader.applied(), VIEW_PATIENCE));
+        }
+        let (snapshot, reader) = self.shared.consistent()?;
+        Ok(View { snapshot, reader })
+    }
+
+    /// Waits until the text of everything up to `opstamp` can be found; answers whether it can be, after `patience` at
+    /// the latest.
+    pub fn wait_for_text(&self, opstamp: Opstamp, patience: Duration) -> bool {
+        let until = Instant::now() + patience.min(LONGEST_PATIENCE);
+        let (position, advanced) = &self.shared.advanced;
+        let mut position = position.lock();
+        loop {
+            let snapshot = self.snapshot();
+            let indexed = snapshot.text().view().is_some_and(|view| view.position() >= opstamp);
+            if indexed || (snapshot.opstamp() >= opstamp && snapshot.text().is_current()) {
+                return true;
+            }
+            self.shared.text.hurry();
+            if advanced.wait_until(&mut position, until).timed_out() {
+                return false;
+            }
+        }
+    }
+
     /// Writes what a fast opening needs and notes that all is well. Batches submitted later take the note back.
     ///
     /// # Errors
     /// [`CheckpointError`]; nothing acknowledged is lost.
     pub fn close(&self) -> Result<(), CheckpointError> {
-        let _writer = self.writer.lock();
+        if !self.is_poisoned() {
+            self.shared.text.finish();
+        }
+        let _writer = self.shared.writer.lock();
         if self.is_poisoned() {
             return Ok(());
         }
@@ -416,6 +466,7 @@ impl Tenant {
             disk: self.shared.store.disk_usage()?,
             heap: snapshot.index().heap_bytes(),
             cached_scopes: snapshot.cached_scopes(),
+            text: TextStats::new(&snapshot, self.shared.text.news()),
         })
     }
 
@@ -424,13 +475,37 @@ impl Tenant {
     /// # Errors
     /// [`storage::VerifyError`] if they cannot be read at all.
     pub fn verify_files(&self) -> Result<storage::Verification, storage::VerifyError> {
-        let _writer = self.writer.lock();
+        let _writer = self.shared.writer.lock();
         self.shared.store.verify()
+    }
+}
+
+/// A snapshot and the texts of its tickets.
+#[derive(Debug)]
+pub struct View {
+    snapshot: Arc<Snapshot>,
+    reader: Reader,
+}
+
+impl View {
+    /// The snapshot.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The text of a ticket, by part id; nothing if it has none. Whoever shows it has asked what may be read of it.
+    ///
+    /// # Errors
+    /// [`RecoverError`] if the row cannot be read.
+    pub fn parts(&self, ord: TicketOrd) -> Result<Vec<TextPart>, RecoverError> {
+        let row = self.reader.get(Table::Texts, &texts::row_key(ord.0))?;
+        Ok(row.map_or_else(|| Ok(texts::Parts::new()), |row| texts::decode(&row))?.into_values().collect())
     }
 }
 
 impl Drop for Tenant {
     fn drop(&mut self) {
+        self.shared.text.stop();
         if let Some(running) = self.checkpointer.lock().take() {
             self.shared.join(running);
         }
@@ -438,6 +513,50 @@ impl Drop for Tenant {
 }
 
 impl Shared {
+    /// Publishes what `next` makes of the published snapshot.
+    fn publish(&self, next: impl FnOnce(&Snapshot) -> Snapshot) {
+        let publishing = self.publishing.lock();
+        let before = Arc::clone(&self.published.read());
+        let snapshot = Arc::new(next(&before));
+        let opstamp = snapshot.opstamp();
+        let old = std::mem::replace(&mut *self.published.write(), snapshot);
+        drop(publishing);
+        let (position, advanced) = &self.advanced;
+        let mut position = position.lock();
+        *position = (*position).max(opstamp);
+        drop(position);
+        advanced.notify_all();
+        // Freed outside the locks: the last references may take a while to go.
+        drop((before, old));
+    }
+
+    /// Publishes the same tickets with another state of the text.
+    pub(crate) fn set_text(&self, next: impl FnOnce(&TextState) -> TextState) {
+        self.publish(|before| before.with_text(next(before.text())));
+    }
+
+    /// The newest snapshot and the state that it was made of. Waits for a commit under way.
+    fn consistent(&self) -> Result<(Arc<Snapshot>, Reader), ReadError> {
+        let _writer = self.writer.lock();
+        Ok((Arc::clone(&self.published.read()), self.store.reader()?))
+    }
+
+    /// Marks everything that waits to be indexed as being indexed: the snapshot and state to index it from, and the
+    /// tickets. Nothing if the tenant is closed after a failed commit.
+    pub(crate) fn take_text(&self) -> Result<Option<(Arc<Snapshot>, Reader, TicketSet)>, ReadError> {
+        let _writer = self.writer.lock();
+        if self.poisoned.load(Relaxed) || self.store.is_poisoned() {
+            return Ok(None);
+        }
+        let mut taken = TicketSet::empty();
+        self.set_text(|state| {
+            let (next, tickets) = state.take();
+            taken = tickets;
+            next
+        });
+        Ok(Some((Arc::clone(&self.published.read()), self.store.reader()?, taken)))
+    }
+
     /// Waits for a background thread. One that panicked left no snapshot: the next opening replays more.
     fn join(&self, thread: JoinHandle<()>) {
         if thread.join().is_err() {
@@ -464,8 +583,10 @@ impl Shared {
         file.finish()?;
         let mut checkpoint = self.checkpoint.lock();
         (checkpoint.previous, checkpoint.newest) = (newest, opstamp);
-        let cut = checkpoint.previous;
+        // The text index is brought up to date from the log too.
+        let cut = checkpoint.previous.min(self.text.news().position);
         drop(checkpoint);
+        self.text.advance();
         Ok(self.store.cut_log(cut)?)
     }
 }
@@ -507,4 +628,44 @@ pub struct Stats {
     pub heap: HeapBytes,
     /// Cached scopes, and the bytes of their sets.
     pub cached_scopes: (usize, usize),
+    /// The text index.
+    pub text: TextStats,
+}
+
+/// How far the text index of a tenant is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextStats {
+    /// Whether words can be asked for.
+    pub ready: bool,
+    /// The batch up to which the text is durable in the index.
+    pub position: Opstamp,
+    /// Tickets with text in the index.
+    pub tickets: u32,
+    /// Tickets whose changed text is not in the index yet.
+    pub pending: u32,
+    /// Files of the index that are searched one by one.
+    pub segments: usize,
+    /// Bytes on the heap.
+    pub heap_bytes: usize,
+    /// Why the last index was put aside and made anew, if one was.
+    pub put_aside: Option<String>,
+    /// Why text is not indexed any more.
+    pub failure: Option<String>,
+}
+
+impl TextStats {
+    fn new(snapshot: &Snapshot, news: News) -> Self {
+        let state = snapshot.text();
+        let view = state.view();
+        Self {
+            ready: view.is_some(),
+            position: news.position,
+            tickets: view.map_or(0, |view| view.tickets().len()),
+            pending: state.pending(),
+            segments: view.map_or(0, |view| view.segment_count()),
+            heap_bytes: view.map_or(0, |view| view.heap_bytes()),
+            put_aside: news.put_aside,
+            failure: news.failure,
+        }
+    }
 }

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
-use bitmap::{TICKETS_PER_RECORD, Touched, VALUES_PER_RECORD};
-use model::{Change, Opstamp};
-use query::Snapshot;
+use bitmap::{Index, TICKETS_PER_RECORD, Touched, VALUES_PER_RECORD};
+use model::{Change, Opstamp, Schema};
+use query::{Snapshot, TextChanges};
+use scope::Directory;
 use storage::{Batch, CommitError, ReadError, Row, Store, Table};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_query as query;
+use ticketscope_scope as scope;
 use ticketscope_storage as storage;
 
 use crate::{
@@ -65,6 +67,7 @@ pub(crate) struct Group {
     log: Vec<(Opstamp, Vec<u8>)>,
     rows: Rows,
     touched: Touched,
+    texts: TextChanges,
     directory_changed: bool,
     pub(crate) log_bytes: u64,
 }
@@ -117,17 +120,14 @@ impl Writer {
         group.rows.extend(outcome.rows);
         group.directory_changed |= outcome.directory_changed;
         group.touch(touched);
+        group.change_texts(outcome.texts);
         Ok(Outcome::Applied { opstamp: self.opstamp, refused })
     }
 
-    /// Makes the staged batches durable, all or none, and answers the snapshot that shows them.
-    pub(crate) fn commit(
-        &mut self,
-        store: &Store,
-        group: Group,
-        before: &Snapshot,
-    ) -> Result<Arc<Snapshot>, WriteError> {
-        let Group { log, mut rows, touched, directory_changed, .. } = group;
+    /// Makes the staged batches durable, all or none, and answers how the snapshot that shows them follows from the one
+    /// before.
+    pub(crate) fn commit(&mut self, store: &Store, group: Group) -> Result<Committed, WriteError> {
+        let Group { log, mut rows, touched, texts, directory_changed, .. } = group;
         let index = &self.working.index;
         let mut last = None;
         for number in touched.ords.iter().map(|ord| ord / TICKETS_PER_RECORD) {
@@ -147,13 +147,44 @@ impl Writer {
         store.commit(&Batch { log, rows })?;
         let directory = directory_changed.then(|| self.working.directory.clone());
         let schema = Arc::clone(&self.working.schema);
-        Ok(Arc::new(before.next(self.opstamp, schema, index.clone(), directory, &touched)))
+        Ok(Committed { opstamp: self.opstamp, schema, index: index.clone(), directory, touched, texts })
+    }
+}
+
+/// A durable group of batches, ready to be published.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    opstamp: Opstamp,
+    schema: Arc<Schema>,
+    index: Index,
+    directory: Option<Directory>,
+    touched: Touched,
+    texts: TextChanges,
+}
+
+impl Committed {
+    /// The snapshot after `before` that shows it.
+    pub(crate) fn after(self, before: &Snapshot) -> Snapshot {
+        let Self { opstamp, schema, index, directory, touched, texts } = self;
+        before.next(opstamp, schema, index, directory, &touched, &texts)
+    }
+
+    pub(crate) fn changes_text(&self) -> bool {
+        !self.texts.changed.is_empty()
     }
 }
 
 impl Group {
     pub(crate) fn is_empty(&self) -> bool {
         self.log.is_empty()
+    }
+
+    fn change_texts(&mut self, texts: TextChanges) {
+        for (all, new) in [(&mut self.texts.changed, texts.changed), (&mut self.texts.masked, texts.masked)] {
+            all.extend(new);
+            all.sort_unstable();
+            all.dedup();
+        }
     }
 
     fn touch(&mut self, touched: Touched) {

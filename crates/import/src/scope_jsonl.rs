@@ -126,7 +126,7 @@ impl<'a> Statement<'_, 'a> {
 
     fn schema(&mut self) -> Result<Fact, Fault> {
         let mut schema = SchemaDecl::default();
-        self.read(&["fields", "relations"], |cursor, key| {
+        self.read(&["fields", "relations", "languages"], |cursor, key| {
             match key {
                 "fields" => list(cursor, "fields", |cursor| {
                     schema.fields.push(field_decl(cursor)?);
@@ -134,6 +134,10 @@ impl<'a> Statement<'_, 'a> {
                 })?,
                 "relations" => list(cursor, "relations", |cursor| {
                     schema.relations.push(name(cursor, "relations")?.as_ref().into());
+                    Ok(())
+                })?,
+                "languages" => list(cursor, "languages", |cursor| {
+                    schema.languages.push(name(cursor, "languages")?.as_ref().into());
                     Ok(())
                 })?,
                 _ => return Ok(false),

@@ -84,6 +84,9 @@ impl OpenObject {
             line.0.push(b'}');
         });
         self.list("relations", &schema.relations, |line, name| line.string(name));
+        if !schema.languages.is_empty() {
+            self.list("languages", &schema.languages, |line, code| line.string(code));
+        }
     }
 
     fn role(&mut self, role: &RoleFact) -> Written {

@@ -67,6 +67,8 @@ pub struct SchemaDecl {
     pub fields: Vec<FieldDecl>,
     /// Names of relations.
     pub relations: Vec<Arc<str>>,
+    /// Languages that the tenant's people write in, by their codes; see [`crate::LANGUAGES`]. They add up.
+    pub languages: Vec<Arc<str>>,
 }
 
 /// A custom field.

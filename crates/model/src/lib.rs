@@ -33,7 +33,7 @@ pub use ids::{Opstamp, TicketOrd};
 pub use key::{KeyError, MAX_KEY_BYTES, TicketKey};
 pub use nearest::nearest;
 pub use relation::RelationSide;
-pub use schema::{DeclareError, FIRST_CUSTOM_FIELD, MAX_FIELDS, Schema, fields};
+pub use schema::{DeclareError, FIRST_CUSTOM_FIELD, LANGUAGES, MAX_FIELDS, Schema, fields};
 pub use span::Span;
 pub use text::{TextClass, TextPart};
 pub use ticket::TicketFields;

@@ -1,4 +1,7 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use thiserror::Error;
 
@@ -111,7 +114,14 @@ pub struct Schema {
     fields: Vec<FieldDef>,
     by_name: HashMap<Arc<str>, usize>,
     relations: HashMap<Arc<str>, RelationSide>,
+    languages: BTreeSet<Arc<str>>,
 }
+
+/// The languages whose inflection text search knows, by their codes.
+pub const LANGUAGES: [&str; 8] = ["en", "es", "fr", "de", "pl", "it", "pt", "nl"];
+
+/// The language of a tenant that declares none.
+const DEFAULT_LANGUAGE: &str = "en";
 
 /// Why a declaration is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -135,6 +145,9 @@ pub enum DeclareError {
     /// Words in the way of the languages.
     #[error("`{0}` is a word of the query or scope language and cannot name a field")]
     Reserved(String),
+    /// A language that text search does not know.
+    #[error("`{0}` is no language that text search knows: declare some of {list}", list = LANGUAGES.join(", "))]
+    Language(String),
 }
 
 /// Words that mean something else in a query or an expression.
@@ -175,7 +188,7 @@ impl Schema {
                 .and_modify(|side| *side = RelationSide::Both)
                 .or_insert(RelationSide::Tenant);
         }
-        Self { fields, by_name, relations }
+        Self { fields, by_name, relations, languages: BTreeSet::new() }
     }
 
     /// The field called `name`, by its name or an alias.
@@ -217,6 +230,17 @@ impl Schema {
         all
     }
 
+    /// The languages that the tenant's people write in, by their codes, sorted; English if none was declared.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        let default = self.languages.is_empty().then_some(DEFAULT_LANGUAGE);
+        self.languages.iter().map(|code| &**code).chain(default)
+    }
+
+    /// The languages that were declared.
+    pub fn declared_languages(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.languages.iter()
+    }
+
     /// Adds what `decl` declares; what is already there in the same form changes nothing. A built-in keyword,
     /// principal or tree field may be redeclared with `many: true` (a help desk with several assignees); the caller
     /// checks that no ticket holds it yet.
@@ -232,6 +256,12 @@ impl Schema {
             check_name(name)?;
             // Declared, it may stand on either side, also where it is built in on one.
             next.relations.insert(canonical(name).into(), RelationSide::Both);
+        }
+        for code in &decl.languages {
+            if !LANGUAGES.contains(&&**code) {
+                return Err(DeclareError::Language(code.chars().take(80).collect()));
+            }
+            next.languages.insert(Arc::clone(code));
         }
         *self = next;
         Ok(())
@@ -290,7 +320,7 @@ mod tests {
     use super::*;
 
     fn decl(name: &str, kind: FieldKind, many: bool) -> SchemaDecl {
-        SchemaDecl { fields: vec![FieldDecl { name: name.into(), kind, many }], relations: vec![] }
+        SchemaDecl { fields: vec![FieldDecl { name: name.into(), kind, many }], ..SchemaDecl::default() }
     }
 
     #[test]
@@ -349,6 +379,23 @@ mod tests {
         assert!(schema.declare(&decl("assignee", FieldKind::Principal, false)).is_ok());
         assert!(schema.field("assignee").unwrap().many);
         assert!(schema.declare(&decl("created_at", FieldKind::Date, true)).is_err());
+    }
+
+    #[test]
+    fn languages_add_up_and_unknown_ones_are_refused() {
+        let languages = |codes: &[&str]| SchemaDecl {
+            languages: codes.iter().map(|code| (*code).into()).collect(),
+            ..SchemaDecl::default()
+        };
+        let mut schema = Schema::builtin();
+        assert_eq!(schema.languages().collect::<Vec<_>>(), ["en"]);
+        schema.declare(&languages(&["pl"])).unwrap();
+        assert_eq!(schema.languages().collect::<Vec<_>>(), ["pl"]);
+        schema.declare(&languages(&["en", "pl"])).unwrap();
+        assert_eq!(schema.languages().collect::<Vec<_>>(), ["en", "pl"]);
+        let before = schema.clone();
+        assert_eq!(schema.declare(&languages(&["de", "tlh"])), Err(DeclareError::Language("tlh".into())));
+        assert_eq!(schema, before);
     }
 
     #[test]

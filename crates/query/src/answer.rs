@@ -1,19 +1,23 @@
+use std::sync::Arc;
+
 use bitmap::{Index, SetExpr, TicketSet, number_from_key};
 use model::{FieldId, FieldKind, Span, TicketKey, TicketOrd, Timestamp};
-use scope::Scope;
+use text::TextError;
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
-use ticketscope_scope as scope;
+use ticketscope_text as text;
 
 use crate::{
-    CursorError, Snapshot,
+    Access, CachedScope, CursorError, Snapshot,
     ast::{Direction, Query, Sort, SortKey},
     cache::count as count_values,
     cursor::Cursor,
     lower::lower_filter,
     plan::{ListPlan, choose},
-    sort::Sorter,
+    relevance::{self, Scored},
+    sort::{SortValue, Sorter},
+    words::{AskedClause, Readable, numbers},
 };
 
 /// Rows of a page at most.
@@ -22,11 +26,26 @@ pub const MAX_PAGE: u32 = 1000;
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AnswerError {
-    /// The query asks for words, and the tenant has no text index.
-    #[error("this index holds no text yet: leave out the words and phrases and filter by fields instead")]
+    /// The query asks for words, and the snapshot was made without a text index.
+    #[error("this index holds no text: leave out the words and phrases and filter by fields instead")]
     Words {
         /// The first word.
         span: Span,
+    },
+    /// None of the words and phrases holds a letter or a digit.
+    #[error("nothing to search for: no word here holds a letter or a digit")]
+    NoWords {
+        /// The first of them.
+        span: Span,
+    },
+    /// The query asks for words while the text index is being opened or made anew.
+    #[error("the text of this tenant is being made ready; try again in a moment")]
+    TextOpening,
+    /// The text index cannot be read.
+    #[error("{message}")]
+    Text {
+        /// What failed.
+        message: String,
     },
     /// A page of no rows or of too many.
     #[error("a page has 1 to {MAX_PAGE} rows, not {0}")]
@@ -40,6 +59,18 @@ pub enum AnswerError {
     /// Facets of a field without values to count.
     #[error("field `{0}` has no facets: only keyword, principal, tree and flag fields do")]
     NoFacets(String),
+}
+
+impl From<TextError> for AnswerError {
+    fn from(error: TextError) -> Self {
+        let mut message = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        Self::Text { message }
+    }
 }
 
 /// Where a page begins.
@@ -72,6 +103,8 @@ pub struct Page {
 pub struct Hit {
     /// Its key.
     pub key: TicketKey,
+    /// How well it matches the words, in a list by relevance.
+    pub score: Option<f32>,
     /// Its values, by field, fields and values ascending.
     pub fields: Vec<(FieldId, Vec<FieldValue>)>,
 }
@@ -134,30 +167,46 @@ pub struct Facet {
     pub rows: Vec<FacetRow>,
 }
 
-/// The tickets of a query inside a scope, with the scope itself.
-struct Found {
-    visible: std::sync::Arc<crate::CachedScope>,
-    filter: SetExpr,
+/// The tickets of a query inside an access, with the scope itself.
+pub(crate) struct Found<'a> {
+    pub(crate) visible: Arc<CachedScope>,
+    pub(crate) filter: SetExpr,
+    /// The text that may be read, where the query asks for any.
+    pub(crate) readable: Option<Readable<'a>>,
+    /// The clauses that look for words, in the query's order, bare numbers last.
+    pub(crate) clauses: Vec<AskedClause>,
 }
 
-fn find(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<Found, AnswerError> {
-    if let Some(word) = query.words.first() {
-        return Err(AnswerError::Words { span: word.span });
+pub(crate) fn find<'a>(snapshot: &'a Snapshot, access: &Access, query: &Query) -> Result<Found<'a>, AnswerError> {
+    let visible = snapshot.visible(&access.view);
+    let readable = if query.asks_for_words() { Readable::new(snapshot, access, &visible)? } else { None };
+    let mut clauses = Vec::new();
+    let mut formulas = Vec::new();
+    match (&readable, query.words.first()) {
+        (None, Some(first)) => return Err(AnswerError::Words { span: first.span }),
+        (None, None) => {}
+        (Some(readable), _) => {
+            clauses.extend(readable.read(snapshot, query)?.into_iter().flatten());
+            let numbers = numbers(query).map(|(negated, number)| readable.number_clause(snapshot, negated, number));
+            clauses.extend(numbers);
+            for clause in &clauses {
+                formulas.push(readable.lower(clause)?);
+            }
+        }
     }
-    let visible = snapshot.visible(scope);
-    let filter = lower_filter(snapshot, &query.filter, visible.set());
-    Ok(Found { visible, filter })
+    let filter = lower_filter(snapshot, &query.filter, visible.set(), formulas, readable.is_some());
+    Ok(Found { visible, filter, readable, clauses })
 }
 
-impl Found {
-    fn hits(&self, index: &Index) -> TicketSet {
+impl Found<'_> {
+    pub(crate) fn hits(&self, index: &Index) -> TicketSet {
         match &self.filter {
             SetExpr::All => self.visible.set().clone(),
             filter => index.eval_within(filter, self.visible.set()),
         }
     }
 
-    fn is_whole_scope(&self) -> bool {
+    pub(crate) fn is_whole_scope(&self) -> bool {
         self.filter == SetExpr::All
     }
 }
@@ -166,8 +215,8 @@ impl Found {
 ///
 /// # Errors
 /// [`AnswerError::Words`].
-pub fn count(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<u32, AnswerError> {
-    let found = find(snapshot, scope, query)?;
+pub fn count(snapshot: &Snapshot, access: impl Into<Access>, query: &Query) -> Result<u32, AnswerError> {
+    let found = find(snapshot, &access.into(), query)?;
     Ok(snapshot.index().count_within(&found.filter, found.visible.set()))
 }
 
@@ -175,16 +224,16 @@ pub fn count(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<u32, A
 ///
 /// # Errors
 /// [`AnswerError::Words`].
-pub fn matching(snapshot: &Snapshot, scope: &Scope, query: &Query) -> Result<TicketSet, AnswerError> {
-    Ok(find(snapshot, scope, query)?.hits(snapshot.index()))
+pub fn matching(snapshot: &Snapshot, access: impl Into<Access>, query: &Query) -> Result<TicketSet, AnswerError> {
+    Ok(find(snapshot, &access.into(), query)?.hits(snapshot.index()))
 }
 
 /// A page of the visible tickets that match, with their exact number.
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn list(snapshot: &Snapshot, scope: &Scope, query: &Query, page: &Page) -> Result<Listing, AnswerError> {
-    list_by(snapshot, scope, query, page, None)
+pub fn list(snapshot: &Snapshot, access: impl Into<Access>, query: &Query, page: &Page) -> Result<Listing, AnswerError> {
+    list_by(snapshot, &access.into(), query, page, None)
 }
 
 /// [`list`] by a plan that the caller chose among [`plans`]; every one gives the same page.
@@ -193,7 +242,7 @@ pub fn list(snapshot: &Snapshot, scope: &Scope, query: &Query, page: &Page) -> R
 /// [`AnswerError`].
 pub fn list_with(
     snapshot: &Snapshot,
-    scope: &Scope,
+    access: impl Into<Access>,
     query: &Query,
     page: &Page,
     plan: ListPlan,
@@ -201,46 +250,47 @@ pub fn list_with(
     if !plans(query).contains(&plan) {
         return Err(AnswerError::Plan(plan));
     }
-    list_by(snapshot, scope, query, page, Some(plan))
+    list_by(snapshot, &access.into(), query, page, Some(plan))
 }
 
 /// Every plan that could answer a list of this query.
 pub fn plans(query: &Query) -> Vec<ListPlan> {
-    crate::plan::possible(query.order.unwrap_or_default(), query.filter.is_empty())
+    crate::plan::possible(query)
 }
 
 fn list_by(
     snapshot: &Snapshot,
-    scope: &Scope,
+    access: &Access,
     query: &Query,
     page: &Page,
     plan: Option<ListPlan>,
 ) -> Result<Listing, AnswerError> {
-    let Cut { total, ords, next, plan } = cut(snapshot, scope, query, page, plan)?;
-    Ok(Listing { total, hits: ords.into_iter().map(|ord| hit(snapshot, ord)).collect(), next, plan })
+    let Cut { total, ords, next, plan } = cut(snapshot, access, query, page, plan)?;
+    let hits = ords.into_iter().map(|(ord, score)| Hit { score, ..hit(snapshot, ord) }).collect();
+    Ok(Listing { total, hits, next, plan })
 }
 
 /// [`list`] with the keys of the tickets alone: for a backend that has the tickets itself.
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn list_keys(snapshot: &Snapshot, scope: &Scope, query: &Query, page: &Page) -> Result<KeyListing, AnswerError> {
-    let Cut { total, ords, next, plan } = cut(snapshot, scope, query, page, None)?;
-    let keys = ords.into_iter().map(|ord| snapshot.index().key(TicketOrd(ord))).collect();
+pub fn list_keys(snapshot: &Snapshot, access: impl Into<Access>, query: &Query, page: &Page) -> Result<KeyListing, AnswerError> {
+    let Cut { total, ords, next, plan } = cut(snapshot, &access.into(), query, page, None)?;
+    let keys = ords.into_iter().map(|(ord, _)| snapshot.index().key(TicketOrd(ord))).collect();
     Ok(KeyListing { total, keys, next, plan })
 }
 
-/// A page as ordinals.
+/// A page as ordinals, with scores where it is ordered by them.
 struct Cut {
     total: u32,
-    ords: Vec<u32>,
+    ords: Vec<(u32, Option<f32>)>,
     next: Option<String>,
     plan: ListPlan,
 }
 
 fn cut(
     snapshot: &Snapshot,
-    scope: &Scope,
+    access: &Access,
     query: &Query,
     page: &Page,
     plan: Option<ListPlan>,
@@ -248,29 +298,44 @@ fn cut(
     if page.limit == 0 || page.limit > MAX_PAGE {
         return Err(AnswerError::PageSize(page.limit));
     }
-    let sort = query.order.unwrap_or_default();
+    let sort = query.sort();
     let question = question(snapshot, query, sort, &page.asker);
     let after = match &page.start {
         Start::After(text) => Some(Cursor::open(text, snapshot.cursor_secret(), &question)?),
         Start::First | Start::Rank(_) => None,
     };
-    let found = find(snapshot, scope, query)?;
+    let found = find(snapshot, access, query)?;
     let index = snapshot.index();
     let hits = found.hits(index);
-    let sorter = Sorter::new(index, snapshot.schema(), sort);
     let rank = if let Start::Rank(rank) = page.start { rank } else { 0 };
-    let plan = plan.unwrap_or_else(|| choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope()));
     // One row more tells whether there is another page.
     let want = page.limit as usize + 1;
-    let mut ords = crate::plan::execute(plan, index, &found.visible, &hits, &sorter, sort, after.as_ref(), rank, want);
+    let now = after.as_ref().map_or(page.now, |cursor| cursor.now);
+    let (mut ords, chosen_plan, place): (Vec<(u32, Option<f32>)>, ListPlan, Option<SortValue>);
+    if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
+        let scored = Scored::new(readable, &found.clauses, &hits)?;
+        let chosen = plan.unwrap_or_else(|| scored.choose());
+        let best = scored.best(index, chosen, after.as_ref(), rank, want)?;
+        ords = best.into_iter().map(|(score, ord)| (ord, Some(score))).collect();
+        chosen_plan = chosen;
+        place = ords.get(page.limit as usize - 1).map(|(_, score)| relevance::place(score.unwrap_or_default()));
+    } else {
+        let sorter = Sorter::new(index, snapshot.schema(), sort);
+        let chosen = plan.unwrap_or_else(|| choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope()));
+        let rows = crate::plan::execute(chosen, index, &found.visible, &hits, &sorter, sort, after.as_ref(), rank, want);
+        // Without words to score all tickets are equally relevant.
+        let score = (sort.by == SortKey::Relevance).then_some(0.0);
+        ords = rows.into_iter().map(|ord| (ord, score)).collect();
+        chosen_plan = chosen;
+        place = ords.get(page.limit as usize - 1).map(|(ord, _)| sorter.place(*ord));
+    }
     let more = ords.len() == want;
     ords.truncate(page.limit as usize);
-    let now = after.map_or(page.now, |cursor| cursor.now);
-    let next = ords.last().filter(|_| more).map(|ord| {
-        let cursor = Cursor { now, value: sorter.place(*ord), key: index.key(TicketOrd(*ord)) };
+    let next = ords.last().zip(place).filter(|_| more).map(|((ord, _), value)| {
+        let cursor = Cursor { now, value, key: index.key(TicketOrd(*ord)) };
         cursor.seal(snapshot.cursor_secret(), &question)
     });
-    Ok(Cut { total: hits.len(), ords, next, plan })
+    Ok(Cut { total: hits.len(), ords, next, plan: chosen_plan })
 }
 
 /// The moment at which the query behind a cursor was first read: relative dates of later pages are read with it. The
@@ -289,6 +354,7 @@ fn question(snapshot: &Snapshot, query: &Query, sort: Sort, asker: &str) -> Stri
     let by = match sort.by {
         SortKey::Field(field) => format!("{}", field.0),
         SortKey::Key => "key".to_owned(),
+        SortKey::Relevance => "relevance".to_owned(),
     };
     let direction = if sort.direction == Direction::Ascending { "asc" } else { "desc" };
     // The length first, so that no name of an asker runs into the rest.
@@ -329,7 +395,7 @@ pub fn hit(snapshot: &Snapshot, ord: u32) -> Hit {
             fields.push((id, values));
         }
     }
-    Hit { key: index.key(TicketOrd(ord)), fields }
+    Hit { key: index.key(TicketOrd(ord)), score: None, fields }
 }
 
 /// How many of the visible tickets that match have each value of each of `fields`; the `top` most frequent values of
@@ -339,7 +405,7 @@ pub fn hit(snapshot: &Snapshot, ord: u32) -> Hit {
 /// [`AnswerError`].
 pub fn facets(
     snapshot: &Snapshot,
-    scope: &Scope,
+    access: impl Into<Access>,
     query: &Query,
     fields: &[FieldId],
     top: usize,
@@ -351,7 +417,7 @@ pub fn facets(
             None => return Err(AnswerError::NoFacets(format!("#{}", field.0))),
         }
     }
-    let found = find(snapshot, scope, query)?;
+    let found = find(snapshot, &access.into(), query)?;
     let index = snapshot.index();
     let hits = found.hits(index);
     let facets = fields
@@ -360,7 +426,7 @@ pub fn facets(
             let counts = if found.is_whole_scope() {
                 found.visible.facet(index, *field)
             } else {
-                std::sync::Arc::new(count_values(index, *field, &hits))
+                Arc::new(count_values(index, *field, &hits))
             };
             let with = index.field(*field).map_or(0, |column| column.has().and_len(&hits));
             Facet { field: *field, rows: facet_rows(index, *field, &counts, hits.len() - with, top) }

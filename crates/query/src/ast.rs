@@ -173,6 +173,8 @@ pub enum SortKey {
     Field(FieldId),
     /// The ticket key.
     Key,
+    /// How well the words of the query match; always best first.
+    Relevance,
 }
 
 /// Which end of an order comes first.
@@ -188,6 +190,16 @@ impl Query {
     /// A query for every visible ticket.
     pub fn everything() -> Self {
         Self::default()
+    }
+
+    /// The order of its list: as asked for, else by relevance if it has words to find, else newest first.
+    pub fn sort(&self) -> Sort {
+        self.order.unwrap_or_else(|| if crate::words::has_scored_words(self) { Sort::RELEVANCE } else { Sort::default() })
+    }
+
+    /// Whether it is answered from the words of tickets too, not from their fields alone.
+    pub fn asks_for_words(&self) -> bool {
+        !self.words.is_empty() || crate::words::numbers(self).next().is_some()
     }
 
     /// This query and `clause`.
@@ -329,6 +341,11 @@ impl WordClause {
         self.negated = !self.negated;
         self
     }
+}
+
+impl Sort {
+    /// The best matches first.
+    pub const RELEVANCE: Self = Self { by: SortKey::Relevance, direction: Direction::Descending };
 }
 
 impl Default for Sort {

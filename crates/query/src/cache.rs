@@ -10,9 +10,11 @@ use bitmap::{Index, ORDERED, Order, TicketSet, Touched};
 use model::{FieldId, TicketOrd, fields};
 use parking_lot::Mutex;
 use scope::{Scope, ScopeView, VERBS};
+use text::{Form, Leaf, TextField};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_scope as scope;
+use ticketscope_text as text;
 
 use crate::{lower::lower_scope, touched::TicketValues};
 
@@ -21,6 +23,9 @@ const MAX_SCOPES: usize = 4096;
 
 /// A batch that touches more tickets than this is followed by set algebra over the touched tickets, not one by one.
 const FOLLOW_EACH: usize = 1024;
+
+/// Leaves of text whose frequency in a scope is kept, at most; then all are forgotten.
+const MAX_LEAVES: usize = 4096;
 
 /// Fields with more values than this are counted anew for every facet.
 const MAX_FACET_CODES: u32 = 65_536;
@@ -49,7 +54,26 @@ pub struct CachedScope {
     /// Newest first, by [`ORDERED`].
     orders: [OnceLock<Order>; 2],
     facets: Mutex<HashMap<FieldId, Arc<Vec<u32>>>>,
+    text: Mutex<TextNumbers>,
     used: AtomicU64,
+}
+
+/// Statistics of the text of a scope's tickets, as of one state of the text.
+#[derive(Debug, Default)]
+struct TextNumbers {
+    number: u64,
+    found: HashMap<Leaf, u32>,
+    lengths: HashMap<(TextField, Form), u64>,
+}
+
+impl TextNumbers {
+    /// Forgets what belongs to another state of the text.
+    fn at(&mut self, number: u64) -> &mut Self {
+        if self.number != number {
+            *self = Self { number, ..Self::default() };
+        }
+        self
+    }
 }
 
 impl CachedScope {
@@ -70,6 +94,7 @@ impl CachedScope {
             depends_on,
             orders: [OnceLock::new(), OnceLock::new()],
             facets: Mutex::default(),
+            text: Mutex::default(),
             used: AtomicU64::new(0),
         }
     }
@@ -104,6 +129,41 @@ impl CachedScope {
             self.facets.lock().insert(field, Arc::clone(&counts));
         }
         counts
+    }
+
+    /// In how many of the tickets a leaf is found, in the state of the text that `number` names.
+    pub(crate) fn text_found<E>(
+        &self,
+        number: u64,
+        leaf: &Leaf,
+        count: impl FnOnce() -> Result<u32, E>,
+    ) -> Result<u32, E> {
+        if let Some(found) = self.text.lock().at(number).found.get(leaf) {
+            return Ok(*found);
+        }
+        let found = count()?;
+        let mut numbers = self.text.lock();
+        let kept = &mut numbers.at(number).found;
+        if kept.len() >= MAX_LEAVES {
+            kept.clear();
+        }
+        kept.insert(leaf.clone(), found);
+        Ok(found)
+    }
+
+    /// How long the texts of the tickets are in all, in the state of the text that `number` names.
+    pub(crate) fn text_length<E>(
+        &self,
+        number: u64,
+        field: (TextField, Form),
+        sum: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<u64, E> {
+        if let Some(length) = self.text.lock().at(number).lengths.get(&field) {
+            return Ok(*length);
+        }
+        let length = sum()?;
+        self.text.lock().at(number).lengths.insert(field, length);
+        Ok(length)
     }
 
     /// This scope after a batch; itself if the batch changes nothing that it keeps.
@@ -284,6 +344,15 @@ impl ScopeCache {
         Self {
             sets: Mutex::new(sets),
             principals: if new_directory { Arc::default() } else { Arc::clone(&self.principals) },
+            clock: AtomicU64::new(self.clock.load(Relaxed)),
+        }
+    }
+
+    /// The same scopes for a snapshot in which only the text differs.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            sets: Mutex::new(self.sets.lock().clone()),
+            principals: Arc::clone(&self.principals),
             clock: AtomicU64::new(self.clock.load(Relaxed)),
         }
     }

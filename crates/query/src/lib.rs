@@ -16,16 +16,21 @@
 pub mod ast;
 pub mod parse;
 
+mod access;
 mod answer;
 mod cache;
 mod cursor;
 mod lower;
 mod people;
 mod plan;
+mod relevance;
 mod snapshot;
 mod sort;
+mod text_state;
 mod touched;
+mod words;
 
+pub use access::Access;
 pub use answer::{
     AnswerError, Facet, FacetRow, FieldValue, Hit, KeyListing, Listing, MAX_PAGE, Page, Start, count, cursor_clock,
     facets, hit, list, list_keys, list_with, matching, plans,
@@ -37,5 +42,8 @@ pub use people::{Viewers, who, why};
 pub use plan::ListPlan;
 pub use snapshot::{Snapshot, index_of};
 pub use sort::SortValue;
+pub use text_state::{TextChanges, TextState};
 #[doc(no_inline)]
 pub use ticketscope_scope as scope;
+#[doc(no_inline)]
+pub use ticketscope_text as text;

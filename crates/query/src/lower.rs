@@ -49,14 +49,24 @@ fn terms<T: AsRef<str>>(index: &Index, field: FieldId, values: impl Iterator<Ite
 ///
 /// Whether a value is matched exactly or folded is decided by the tickets in `visible` alone: a hidden ticket that
 /// holds the exact value has no say.
-pub(crate) fn lower_filter(snapshot: &Snapshot, clauses: &[Clause], visible: &TicketSet) -> SetExpr {
-    let parts: Vec<SetExpr> = clauses
-        .iter()
+///
+/// A bare number stands for the ticket of that key alone unless there is text: then its formula is
+/// among `words`.
+pub(crate) fn lower_filter(
+    snapshot: &Snapshot,
+    clauses: &[Clause],
+    visible: &TicketSet,
+    words: Vec<SetExpr>,
+    has_text: bool,
+) -> SetExpr {
+    let tests = clauses.iter().filter(|clause| !(has_text && matches!(clause.test, Test::NumberOrWord(_))));
+    let mut parts: Vec<SetExpr> = tests
         .map(|clause| {
             let test = lower_test(snapshot, &clause.test, visible);
             if clause.negated { SetExpr::Not(Box::new(test)) } else { test }
         })
         .collect();
+    parts.extend(words);
     match <[SetExpr; 1]>::try_from(parts) {
         Ok([only]) => only,
         Err(parts) if parts.is_empty() => SetExpr::All,

@@ -4,9 +4,10 @@ use ticketscope_model as model;
 
 use crate::{
     CachedScope,
-    ast::{Direction, Sort, SortKey},
+    ast::{Direction, Query, Sort, SortKey},
     cursor::Cursor,
     sort::Sorter,
+    words::has_scored_words,
 };
 
 /// How a page of a list is found. All plans give the same page; they differ in cost.
@@ -18,6 +19,11 @@ pub enum ListPlan {
     ScopeOrder,
     /// One pass over the matches that keeps the first few. Cheap where matches are few.
     Select,
+    /// By relevance: score every match, seeking in the posting lists. Cheap where matches are few.
+    Seek,
+    /// By relevance: read the posting lists in order, and leave out blocks whose best possible score is too low. Cheap
+    /// where many of the tickets with the words match.
+    Prune,
 }
 
 /// Matches per walked ticket below which walking is dearer than a pass over the matches.
@@ -37,11 +43,15 @@ fn maintained(sort: Sort) -> Option<model::FieldId> {
     }
 }
 
-pub(crate) fn possible(sort: Sort, whole_scope: bool) -> Vec<ListPlan> {
+pub(crate) fn possible(query: &Query) -> Vec<ListPlan> {
+    let sort = query.sort();
+    if sort.by == SortKey::Relevance && has_scored_words(query) {
+        return vec![ListPlan::Seek, ListPlan::Prune];
+    }
     let mut plans = vec![ListPlan::Select];
     if maintained(sort).is_some() {
         plans.push(ListPlan::Walk);
-        if whole_scope {
+        if query.filter.is_empty() && query.words.is_empty() {
             plans.push(ListPlan::ScopeOrder);
         }
     }

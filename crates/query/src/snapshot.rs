@@ -8,6 +8,7 @@ use ticketscope_model as model;
 use ticketscope_scope as scope;
 
 use crate::{
+    TextChanges, TextState,
     cache::{CachedScope, ScopeCache},
     lower::lower_scope,
 };
@@ -21,11 +22,12 @@ pub struct Snapshot {
     index: Index,
     directory: Directory,
     cursor_secret: [u8; 32],
+    text: TextState,
     cache: ScopeCache,
 }
 
 impl Snapshot {
-    /// A snapshot without cached scopes. `cursor_secret` authenticates the cursors of the tenant.
+    /// A snapshot without cached scopes and without text. `cursor_secret` authenticates the cursors of the tenant.
     pub fn new(
         opstamp: Opstamp,
         schema: Arc<Schema>,
@@ -33,11 +35,12 @@ impl Snapshot {
         directory: Directory,
         cursor_secret: [u8; 32],
     ) -> Self {
-        Self { opstamp, schema, index, directory, cursor_secret, cache: ScopeCache::default() }
+        let text = TextState::nowhere();
+        Self { opstamp, schema, index, directory, cursor_secret, text, cache: ScopeCache::default() }
     }
 
     /// The snapshot after a batch: `index` is this one's with `touched` changed, `directory` is this one's unless the
-    /// batch changed it. Cached scopes are carried over and kept current ticket by ticket.
+    /// batch changed it, `texts` says whose text changed. Cached scopes are carried over and kept current ticket by ticket.
     #[must_use]
     pub fn next(
         &self,
@@ -46,10 +49,31 @@ impl Snapshot {
         index: Index,
         directory: Option<Directory>,
         touched: &Touched,
+        texts: &TextChanges,
     ) -> Self {
         let cache = self.cache.follow(&self.index, &index, touched, directory.is_some());
         let directory = directory.unwrap_or_else(|| self.directory.clone());
-        Self { opstamp, schema, index, directory, cursor_secret: self.cursor_secret, cache }
+        let text = self.text.after(texts);
+        Self { opstamp, schema, index, directory, cursor_secret: self.cursor_secret, text, cache }
+    }
+
+    /// This snapshot with another state of the text.
+    #[must_use]
+    pub fn with_text(&self, text: TextState) -> Self {
+        Self {
+            opstamp: self.opstamp,
+            schema: Arc::clone(&self.schema),
+            index: self.index.clone(),
+            directory: self.directory.clone(),
+            cursor_secret: self.cursor_secret,
+            text,
+            cache: self.cache.share(),
+        }
+    }
+
+    /// How far the text is.
+    pub fn text(&self) -> &TextState {
+        &self.text
     }
 
     /// The last batch that it shows.

@@ -39,13 +39,14 @@ impl<'a> Sorter<'a> {
     pub(crate) fn new(index: &'a Index, schema: &'a Schema, sort: Sort) -> Self {
         let (field, by_key) = match sort.by {
             SortKey::Field(field) => (Some(field), false),
-            SortKey::Key => (None, true),
+            // A relevance that all tickets share leaves the key.
+            SortKey::Key | SortKey::Relevance => (None, true),
         };
         Self {
             index,
             column: field.and_then(|field: FieldId| index.field(field)),
             def: field.and_then(|field| schema.by_id(field)),
-            direction: sort.direction,
+            direction: if sort.by == SortKey::Relevance { Direction::Ascending } else { sort.direction },
             by_key,
         }
     }

@@ -82,7 +82,7 @@ impl Scope {
     }
 
     /// The scope of those who see nothing.
-    pub(crate) fn nothing() -> Self {
+    pub fn nothing() -> Self {
         Self::new(Sight::Nothing, None)
     }
 

@@ -85,3 +85,17 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
 pub(crate) fn len(path: &Path) -> Result<u64, FileError> {
     fs::metadata(path).map(|meta| meta.len()).map_err(failed("measure", path))
 }
+
+/// Length of the files in a directory, in bytes. One that goes while they are measured counts nothing.
+pub(crate) fn len_of_files(dir: &Path) -> Result<u64, FileError> {
+    let mut sum = 0;
+    for name in names(dir)? {
+        let path = dir.join(name);
+        match fs::metadata(&path) {
+            Ok(meta) => sum += meta.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("measure", &path)(error)),
+        }
+    }
+    Ok(sum)
+}

@@ -29,6 +29,11 @@ use crate::{
 /// The database's file in a tenant's directory.
 pub(crate) const DATABASE_FILE: &str = "state.redb";
 
+/// Where the text index is.
+const TEXT_DIR: &str = "text";
+/// Where one is put that cannot be used.
+const TEXT_ASIDE_DIR: &str = "text-aside";
+
 /// How many log rows [`Store::cut_log`] deletes in one transaction, so that commits never wait long behind it.
 pub const MAX_CUT_ROWS: u64 = 10_000;
 
@@ -39,6 +44,8 @@ pub struct DiskUsage {
     pub database_bytes: u64,
     /// Mapped snapshots.
     pub snapshot_bytes: u64,
+    /// The text index, which other crates write.
+    pub text_bytes: u64,
 }
 
 /// Log, state and mapped snapshots of one tenant.
@@ -244,13 +251,39 @@ impl Store {
     /// # Errors
     /// [`crate::FileError`] if a file cannot be measured.
     pub fn disk_usage(&self) -> Result<DiskUsage, crate::FileError> {
-        let mut snapshot_bytes = 0;
+        let (mut snapshot_bytes, mut text_bytes) = (0, 0);
         for name in disk::names(&self.dir)? {
-            if name != DATABASE_FILE {
-                snapshot_bytes += disk::len(&self.dir.join(name))?;
+            let path = self.dir.join(&name);
+            if path.is_dir() {
+                text_bytes += disk::len_of_files(&path)?;
+            } else if name != DATABASE_FILE {
+                snapshot_bytes += disk::len(&path)?;
             }
         }
-        Ok(DiskUsage { database_bytes: disk::len(&self.dir.join(DATABASE_FILE))?, snapshot_bytes })
+        Ok(DiskUsage { database_bytes: disk::len(&self.dir.join(DATABASE_FILE))?, snapshot_bytes, text_bytes })
+    }
+
+    /// The directory of the text index, made if it is not there.
+    ///
+    /// # Errors
+    /// [`crate::FileError`] if it cannot be made.
+    pub fn text_dir(&self) -> Result<PathBuf, crate::FileError> {
+        let path = self.dir.join(TEXT_DIR);
+        disk::make_dir(&path, &self.dir)?;
+        Ok(path)
+    }
+
+    /// Puts the text index aside, for somebody to look at, in place of the one that was put aside before. Nobody may have
+    /// it open.
+    ///
+    /// # Errors
+    /// [`crate::FileError`].
+    pub fn set_text_aside(&self) -> Result<(), crate::FileError> {
+        let (path, aside) = (self.dir.join(TEXT_DIR), self.dir.join(TEXT_ASIDE_DIR));
+        if aside.is_dir() {
+            disk::remove_tree(&aside)?;
+        }
+        if path.is_dir() { disk::rename_in(&self.dir, &path, &aside) } else { Ok(()) }
     }
 
     /// The meta rows as the last commit left them.

@@ -21,7 +21,7 @@ fn setup(tickets: &[Change]) -> World {
         rel("bob", "brands", "x"),
     ]);
     let fields = vec![FieldDecl { name: "score".into(), kind: FieldKind::Number, many: false }];
-    apply(&mut world, &[Change::state(Fact::Schema(SchemaDecl { fields, relations: vec![] }))]);
+    apply(&mut world, &[Change::state(Fact::Schema(SchemaDecl { fields, ..SchemaDecl::default() }))]);
     apply(&mut world, tickets);
     world
 }

@@ -109,7 +109,7 @@ fn commenters_are_the_authors_of_public_text() {
 fn text_fields_are_text_parts() {
     let mut world = World::new();
     let fields = vec![FieldDecl { name: "cause".into(), kind: FieldKind::Text, many: false }];
-    apply(&mut world, &[Change::state(Fact::Schema(SchemaDecl { fields, relations: vec![] }))]);
+    apply(&mut world, &[Change::state(Fact::Schema(SchemaDecl { fields, ..SchemaDecl::default() }))]);
     apply(&mut world, &[ticket(1, &[("subject", "s"), ("body", "d"), ("cause", "c")])]);
     let parts = world.ticket(&TicketKey::Int(1)).unwrap().parts.clone();
     let found: Vec<_> = parts.values().map(|part| (&*part.part, part.class, &*part.body)).collect();
@@ -260,7 +260,7 @@ fn a_full_listing_removes_what_it_did_not_state_if_its_count_is_right() {
 fn a_field_that_tickets_hold_cannot_become_many_valued() {
     let many = |name: &str| {
         let fields = vec![FieldDecl { name: name.into(), kind: FieldKind::Keyword, many: true }];
-        Change::state(Fact::Schema(SchemaDecl { fields, relations: vec![] }))
+        Change::state(Fact::Schema(SchemaDecl { fields, ..SchemaDecl::default() }))
     };
     let mut world = world(&[ticket(1, &[("group", "a")])]);
     assert_eq!(refused(&mut world, &many("group")), Refusal::InUse("group".into()));

@@ -141,7 +141,7 @@ fn a_field_redeclared_to_hold_several_keeps_its_codes() {
     let unset = vec![(fields::ASSIGNEE, vec![(0, vec![])])];
     index.apply(&schema, &TicketBatch { created: vec![], erased: vec![], sets: unset });
     let decl = FieldDecl { name: "assignee".into(), kind: FieldKind::Principal, many: true };
-    schema.declare(&SchemaDecl { fields: vec![decl], relations: vec![] }).unwrap();
+    schema.declare(&SchemaDecl { fields: vec![decl], ..SchemaDecl::default() }).unwrap();
     for mut index in [read_again(&index, &schema), index] {
         let sets = vec![(fields::ASSIGNEE, vec![(0, vec![keyword("bob"), keyword("cid")])])];
         index.apply(&schema, &TicketBatch { created: vec![], erased: vec![], sets });

@@ -11,7 +11,7 @@ pub(super) fn schema() -> Schema {
     let mut schema = Schema::builtin();
     let field = |name: &str, kind, many| FieldDecl { name: name.into(), kind, many };
     let fields = vec![field("cost", FieldKind::Number, false), field("region", FieldKind::Tree, true)];
-    schema.declare(&SchemaDecl { fields, relations: Vec::new() }).unwrap();
+    schema.declare(&SchemaDecl { fields, ..SchemaDecl::default() }).unwrap();
     schema
 }
 

@@ -45,7 +45,7 @@ fn declared(schema: &Schema) -> SchemaDecl {
     let builtin = Schema::builtin();
     let new = |field: &&FieldDef| builtin.by_id(field.id) != Some(*field);
     let decl = |field: &FieldDef| FieldDecl { name: Arc::clone(&field.name), kind: field.kind, many: field.many };
-    SchemaDecl { fields: schema.fields().iter().filter(new).map(decl).collect(), relations: Vec::new() }
+    SchemaDecl { fields: schema.fields().iter().filter(new).map(decl).collect(), ..SchemaDecl::default() }
 }
 
 /// Values of keyword fields, each held once.

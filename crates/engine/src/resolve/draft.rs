@@ -31,6 +31,8 @@ pub(super) struct Draft {
     /// The text, once it was asked for.
     pub(super) parts: Option<Parts>,
     pub(super) parts_changed: bool,
+    /// Whether something of the old text became less public, other or gone: its indexed words must not be found.
+    pub(super) masked: bool,
 }
 
 /// What a patch does to one field.
@@ -52,6 +54,7 @@ impl Draft {
             revs_changed: false,
             parts: if before.is_none() { Some(Parts::new()) } else { None },
             parts_changed: false,
+            masked: false,
         }
     }
 
@@ -147,10 +150,12 @@ impl Draft {
         let weights = || Weight::of_part(part.as_ref()).cmp(&Weight::of_part(self.part(id)));
         if takes_effect(rev, self.revs.of(&cell), weights) {
             let parts = self.parts.get_or_insert_default();
-            match part {
+            let after = part.clone();
+            let before = match part {
                 None => parts.remove(id),
                 Some(part) => parts.insert(Arc::clone(id), part),
             };
+            self.masked |= before.is_some_and(|before| takes_words_away(&before, after.as_ref()));
             self.parts_changed = true;
             self.see(cell, rev);
         }
@@ -248,4 +253,11 @@ fn sorted(mut values: Vec<Value>) -> Vec<Value> {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
     values.dedup();
     values
+}
+
+/// Whether somebody who found words of a part may not find them afterwards.
+fn takes_words_away(before: &TextPart, after: Option<&TextPart>) -> bool {
+    after.is_none_or(|after| {
+        before.body != after.body || (before.class != after.class && !after.class.is_public())
+    })
 }

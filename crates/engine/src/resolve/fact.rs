@@ -58,6 +58,7 @@ impl Resolver<'_> {
         declared.relations.extend(decl.relations.iter().cloned());
         declared.relations.sort();
         declared.relations.dedup();
+        declared.languages = next.declared_languages().cloned().collect();
         let held = self.working.facts.get(&FactKey::Schema).and_then(|cell| cell.state.as_ref());
         if matches!(held, Some(State::Schema(known)) if *known == declared) {
             return Ok(());

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use bitmap::{FieldSets, Index, TicketBatch};
 use model::{Change, Fact, FieldId, Schema, fields};
+use query::TextChanges;
 use scope::Directory;
 use std::sync::Arc;
 use storage::{Store, Table};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
+use ticketscope_query as query;
 use ticketscope_scope as scope;
 use ticketscope_storage as storage;
 
@@ -48,6 +50,7 @@ pub(crate) struct Working {
 pub(crate) struct Resolved {
     pub(crate) delta: Delta,
     pub(crate) rows: Rows,
+    pub(crate) texts: TextChanges,
     pub(crate) directory_changed: bool,
 }
 
@@ -134,6 +137,7 @@ impl<'a> Resolver<'a> {
         let mut tickets = TicketBatch::default();
         let mut sets: BTreeMap<FieldId, FieldSets> = BTreeMap::new();
         let mut changed_texts = Vec::new();
+        let mut masked = Vec::new();
         let first = self.working.index.ordinals();
         for (key, mut draft) in std::mem::take(&mut self.drafts).into_list() {
             if draft.revs_changed {
@@ -166,6 +170,7 @@ impl<'a> Resolver<'a> {
                 if row.is_some() || !fresh {
                     rows.insert((Table::Texts, texts::row_key(ord).to_vec()), row);
                     changed_texts.push(ord);
+                    masked.extend((draft.masked && !fresh).then_some(ord));
                 }
             }
             for (field, values) in draft.fields {
@@ -183,6 +188,7 @@ impl<'a> Resolver<'a> {
         tickets.erased.sort_unstable();
         changed_texts.sort_unstable();
         changed_texts.dedup();
+        masked.sort_unstable();
         tickets.sets = sets.into_iter().collect();
         tickets.sets.iter_mut().for_each(|(_, sets)| sets.sort_unstable_by_key(|(ord, _)| *ord));
         let mut facts = Vec::with_capacity(self.changed.len());
@@ -194,6 +200,7 @@ impl<'a> Resolver<'a> {
             }
         }
         Resolved {
+            texts: TextChanges { changed: changed_texts.clone(), masked },
             delta: Delta { tickets, texts: changed_texts, facts },
             rows,
             directory_changed: !self.changed.is_empty(),

@@ -94,6 +94,7 @@ impl Resolver<'_> {
                 {
                     draft.parts = Some(Parts::new());
                     draft.parts_changed = true;
+                    draft.masked = true;
                 }
             } else {
                 self.load_text(&key)?;

@@ -53,13 +53,14 @@ fn every_kind_of_line_is_read() {
     };
     for (line, fact) in [
         (
-            r#"{"k":"schema","fields":[{"name":"region","kind":"tree"},{"kind":"number","many":true,"name":"n"}],"relations":["desks"]}"#,
+            r#"{"k":"schema","fields":[{"name":"region","kind":"tree"},{"kind":"number","many":true,"name":"n"}],"relations":["desks"],"languages":["en","pl"]}"#,
             Fact::Schema(SchemaDecl {
                 fields: vec![
                     FieldDecl { name: "region".into(), kind: FieldKind::Tree, many: false },
                     FieldDecl { name: "n".into(), kind: FieldKind::Number, many: true },
                 ],
                 relations: vec!["desks".into()],
+                languages: vec!["en".into(), "pl".into()],
             }),
         ),
         (

@@ -97,6 +97,7 @@ impl Random {
                     })
                     .collect(),
                 relations: (0..some).map(|at| self.name(at)).collect(),
+                languages: (0..self.0.usize(0..3)).map(|at| self.name(at)).collect(),
             }),
             1 => Fact::Role(RoleFact {
                 id: self.text(),

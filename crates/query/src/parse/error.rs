@@ -225,6 +225,9 @@ pub enum QueryErrorKind {
         /// What was written.
         text: Arc<str>,
     },
+    /// `sort:asc` with `order_by:relevance`.
+    #[error("relevance has one direction, best first: leave out `sort:asc`")]
+    WorstFirst,
     /// No ticket key.
     #[error(transparent)]
     Key(#[from] KeyError),

@@ -12,7 +12,7 @@
 //! - A quoted value is literal and whole. Unquoted `none` means no value, `*` any value, and `me` the asking principal
 //!   on fields that hold principals.
 //! - Dates: see [`parse`]. Words, phrases and prefixes are kept as written, their punctuation included.
-//! - `order_by:KEY` and `sort:asc|desc` order the list.
+//! - `order_by:KEY` and `sort:asc|desc` order the list; `order_by:relevance`, best first, is the order of a query with words.
 //! - There is no grouping. In words parentheses are punctuation; before a key they are an error.
 //!
 //! Nothing recurses: the parser is a loop over terms, and its time is linear in the text, plus one pass over the names
@@ -161,11 +161,15 @@ fn direction(word: &str, span: Span) -> Result<Direction, QueryError> {
     }
 }
 
+/// What a list is ordered by for its words to decide; a custom field of that name goes first.
+const RELEVANCE: &str = "relevance";
+
 fn sort_key(schema: &Schema, name: &str, span: Span) -> Result<SortKey, QueryError> {
     match Key::find(schema, name) {
         Some(Key::Id) => Ok(SortKey::Key),
         Some(Key::Field(field)) if is_sortable(field) => Ok(SortKey::Field(field.id)),
         Some(_) => Err(QueryErrorKind::NotSortable { key: shown(name) }.at(span)),
+        None if name.eq_ignore_ascii_case(RELEVANCE) => Ok(SortKey::Relevance),
         None => Err(unknown(schema, name, span)),
     }
 }
@@ -217,6 +221,7 @@ impl<'c> Parser<'c> {
 
     fn finish(mut self) -> Query {
         if self.order_by.is_some() || self.direction.is_some() {
+            // A direction alone is one of the default order of lists, by `updated_at`.
             let default = Sort::default();
             self.query.order = Some(Sort {
                 by: self.order_by.unwrap_or(default.by),
@@ -512,13 +517,19 @@ impl<'c> Parser<'c> {
     fn order_by(&mut self, term: &PropertyTerm<'_>) -> Result<(), QueryError> {
         once(term, self.order_by.is_some())?;
         self.order_by = Some(sort_key(self.context.schema, &term.value.text, term.value.span)?);
-        Ok(())
+        self.best_first(term.value.span)
     }
 
     fn direction(&mut self, term: &PropertyTerm<'_>) -> Result<(), QueryError> {
         once(term, self.direction.is_some())?;
         self.direction = Some(direction(&term.value.text, term.value.span)?);
-        Ok(())
+        self.best_first(term.value.span)
+    }
+
+    fn best_first(&self, span: Span) -> Result<(), QueryError> {
+        let worst_first =
+            self.order_by == Some(SortKey::Relevance) && self.direction == Some(Direction::Ascending);
+        if worst_first { Err(QueryErrorKind::WorstFirst.at(span)) } else { Ok(()) }
     }
 
     /// The clause that collects the alternatives of a repeated key, if there is one yet.

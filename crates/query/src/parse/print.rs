@@ -10,7 +10,7 @@ use std::{
 use ticketscope_model::{FieldId, Schema, Timestamp, fields};
 
 use super::{
-    Context, Limits,
+    Context, Limits, RELEVANCE,
     key::scope_name,
     lexer::{Operator, is_separator},
     parse,
@@ -48,6 +48,7 @@ impl fmt::Display for Printer<'_> {
             let key = match order.by {
                 SortKey::Field(id) => field_name(id, self.schema),
                 SortKey::Key => "id".into(),
+                SortKey::Relevance => RELEVANCE.into(),
             };
             write!(terms.next(false)?, "order_by:{key}")?;
             write!(terms.next(false)?, "sort:{}", direction_name(order.direction))?;

@@ -17,7 +17,7 @@ fn schema() -> Schema {
             field("reviewer", FieldKind::Principal, true),
             field("region", FieldKind::Tree, false),
         ],
-        relations: vec![],
+        ..SchemaDecl::default()
     };
     schema.declare(&decl).unwrap();
     schema

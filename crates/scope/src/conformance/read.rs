@@ -49,7 +49,7 @@ fn schema(
     let mut schema = Schema::builtin();
     let relations = tenant.keys().filter(|key| !matches!(key.as_str(), "members" | "paths"));
     for name in relations.chain(agents.iter().flat_map(|agent| agent.keys()).filter(|key| *key != "id")) {
-        let decl = SchemaDecl { fields: Vec::new(), relations: vec![name.as_str().into()] };
+        let decl = SchemaDecl { fields: Vec::new(), relations: vec![name.as_str().into()], ..SchemaDecl::default() };
         declare(&mut schema, &decl, name)?;
     }
     let mut many: BTreeMap<&str, bool> = BTreeMap::new();
@@ -62,7 +62,7 @@ fn schema(
             None => (name.into(), FieldKind::Keyword),
         };
         let decl =
-            SchemaDecl { fields: vec![FieldDecl { name: Arc::clone(&name), kind, many }], relations: Vec::new() };
+            SchemaDecl { fields: vec![FieldDecl { name: Arc::clone(&name), kind, many }], ..SchemaDecl::default() };
         declare(&mut schema, &decl, &name)?;
     }
     Ok(schema)

@@ -196,7 +196,7 @@ fn a_relation_must_be_known_on_its_side() {
     assert!(matches!(directory.check_rel_name("skills", RelationSide::My), Err(NameError::UnknownRelation { .. })));
     let mut schema = Schema::builtin();
     let fields = vec![FieldDecl { name: "skill".into(), kind: FieldKind::Keyword, many: true }];
-    schema.declare(&SchemaDecl { fields, relations: vec!["skills".into()] }).unwrap();
+    schema.declare(&SchemaDecl { fields, relations: vec!["skills".into()], ..SchemaDecl::default() }).unwrap();
     directory.set_schema(Arc::new(schema));
     assert!(directory.check_rel_name("skills", RelationSide::My).is_ok());
     assert!(directory.check_rel_name("skills", RelationSide::Tenant).is_ok());

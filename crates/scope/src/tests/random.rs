@@ -34,7 +34,7 @@ pub(super) fn schema() -> Arc<Schema> {
     let field = |name: &str, kind, many| FieldDecl { name: name.into(), kind, many };
     let mut schema = Schema::builtin();
     let fields = vec![field("region", FieldKind::Tree, false), field("skill", FieldKind::Keyword, true)];
-    schema.declare(&SchemaDecl { fields, relations: vec!["extra".into()] }).unwrap();
+    schema.declare(&SchemaDecl { fields, relations: vec!["extra".into()], ..SchemaDecl::default() }).unwrap();
     Arc::new(schema)
 }
 

@@ -24,11 +24,11 @@ impl History {
         self.changes.iter().map(|change| world.apply(change)).collect()
     }
 
-    fn push(&mut self, rev: Option<i64>, gone: bool, fact: Fact) {
+    pub(super) fn push(&mut self, rev: Option<i64>, gone: bool, fact: Fact) {
         self.changes.push(Change { rev, gone, fact });
     }
 
-    fn push_role(&mut self, rev: Option<i64>, gone: bool, (fact, expressions): (Fact, Vec<Expr>)) {
+    pub(super) fn push_role(&mut self, rev: Option<i64>, gone: bool, (fact, expressions): (Fact, Vec<Expr>)) {
         self.push(rev, gone, fact);
         self.expressions.extend(expressions);
     }

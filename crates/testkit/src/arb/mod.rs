@@ -9,6 +9,7 @@ mod fact;
 mod history;
 mod query;
 mod scene;
+mod text;
 mod words;
 
 pub use history::{History, shuffled_with_repeats};

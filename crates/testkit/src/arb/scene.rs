@@ -119,7 +119,7 @@ impl Scene {
         if chance(rng, 20) {
             fields.push(FieldDecl { name: "assignee".into(), kind: FieldKind::Principal, many: true });
         }
-        let decl = SchemaDecl { fields, relations: vec!["regions".into()] };
+        let decl = SchemaDecl { fields, relations: vec!["regions".into()], ..SchemaDecl::default() };
         let mut schema = Schema::builtin();
         schema.declare(&decl).expect("the custom fields are well-formed and differ from the built-in ones");
 

@@ -1,13 +1,13 @@
 //! What one asker is told.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
 use ticketscope_model::{TicketKey, Timestamp, Value};
 
-use super::{Position, Query, Row, Rule, Sort, World};
+use super::{Position, Query, Row, Rule, Sort, World, text::Reading};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Answers<'w> {
     visible: BTreeMap<&'w TicketKey, &'w Row>,
     /// Remembers what [`Answers::is_held_exactly`] found: it is asked anew for every ticket.
     held: RefCell<BTreeMap<(String, String), bool>>,
+    /// The text, read as soon as a query asks for words.
+    pub(super) reading: OnceCell<Reading>,
 }
 
 impl World {
@@ -64,7 +66,7 @@ impl World {
             Asker::Admin => Rule::default_gate(),
         };
         let visible = self.tickets().filter(|(_, row)| rule.covers(row)).collect();
-        Answers { world: self, asker, now, visible, held: RefCell::default() }
+        Answers { world: self, asker, now, visible, held: RefCell::default(), reading: OnceCell::new() }
     }
 
     /// The rule by which `verb` is decided for a principal.
@@ -145,8 +147,10 @@ impl<'w> Answers<'w> {
         Facet { values, none }
     }
 
-    fn matching(&self, query: &Query) -> impl Iterator<Item = (&'w TicketKey, &'w Row)> {
-        self.visible.iter().map(|(key, row)| (*key, *row)).filter(|(key, row)| self.matches(query, key, row))
+    pub(super) fn matching(&self, query: &Query) -> impl Iterator<Item = (&'w TicketKey, &'w Row)> {
+        let words = self.words_asked(query);
+        let visible = self.visible.iter().map(|(key, row)| (*key, *row));
+        visible.filter(move |(key, row)| self.has_words(&words, key) && self.matches(query, row))
     }
 
     /// Whether any visible ticket holds exactly this string in the field.
@@ -160,6 +164,12 @@ impl<'w> Answers<'w> {
 
     pub(super) fn world(&self) -> &'w World {
         self.world
+    }
+
+    /// The visible tickets that `verb`, too, covers.
+    pub(super) fn covered(&self, verb: &str) -> BTreeSet<TicketKey> {
+        let rule = self.me().map_or(Rule::All, |me| self.world.rule(me, verb));
+        self.visible.iter().filter(|(_, row)| rule.covers(row)).map(|(key, _)| (*key).clone()).collect()
     }
 
     pub(super) fn me(&self) -> Option<&str> {

@@ -1,16 +1,16 @@
 //! What a query means for one ticket.
 
-use ticketscope_model::{FieldDef, FieldKind, TicketKey, Timestamp, Value, fold};
+use ticketscope_model::{FieldDef, FieldKind, Timestamp, Value, fold};
 
 use super::{Answers, Op, Operand, Query, Row, Term, Test, calendar, order::rank};
 
 impl Answers<'_> {
-    /// Whether a visible ticket matches. Terms of different keys must all hold. Of the terms of one key that are
+    /// Whether a visible ticket passes the tests on fields. Terms of different keys must all hold. Of the terms of one key that are
     /// neither negated nor comparisons one must hold; every other term must hold by itself, so that comparisons of
     /// one key make a range.
-    pub(super) fn matches(&self, query: &Query, key: &TicketKey, row: &Row) -> bool {
+    pub(super) fn matches(&self, query: &Query, row: &Row) -> bool {
         query.terms.iter().all(|term| match term {
-            Term::Id { negated, id } => (*key == TicketKey::Int(*id)) != *negated,
+            Term::Id { .. } | Term::Words { .. } => true,
             Term::Field { negated: true, key, test } => !self.passes(row, key, test),
             Term::Field { negated: false, key, test: test @ Test::Compare(..) } => self.passes(row, key, test),
             Term::Field { negated: false, key, test: _ } => {

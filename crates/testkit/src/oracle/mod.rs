@@ -12,13 +12,14 @@ mod refusal;
 mod relations;
 mod revision;
 mod rule;
+pub mod text;
 mod ticket;
 mod world;
 
 pub use answers::{Answers, Asker, Facet, Listed, Page};
 pub use expr::{Expr, Set};
 pub use order::{Position, Sort, SortBy, SortValue};
-pub use query::{Op, Operand, Query, Term, Test, Unit, needs_quotes};
+pub use query::{Op, Operand, Query, Term, Test, Unit, WordPattern, WordScope, needs_quotes};
 pub use refusal::Refusal;
 pub use revision::{Canonical, Cell};
 pub use rule::Rule;

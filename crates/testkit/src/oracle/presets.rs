@@ -118,6 +118,20 @@ pub fn all() -> Vec<(&'static str, Expr)> {
     ]
 }
 
+/// What a reference preset lets its principals do: `view`, `view_private` or `view_side`; nothing if it does not name the
+/// verb. The other verbs of presets are not known here.
+pub fn verb(preset: &str, verb: &str) -> Option<Expr> {
+    let view = all().into_iter().find(|(name, _)| *name == preset).map(|(_, view)| view)?;
+    match (verb, preset) {
+        ("view_private", "servicenow.ess") => None,
+        ("view_private", "zammad.agent_customer") => Some(zammad("read")),
+        ("view_private", "zammad.edit") => Some(zammad("change")),
+        ("view" | "view_private", _) => Some(view),
+        ("view_side", _) => (preset.starts_with("zendesk.") || preset.starts_with("generic.")).then_some(view),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ticketscope_model::Schema;

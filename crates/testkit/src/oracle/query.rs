@@ -14,7 +14,7 @@ pub struct Query {
 /// One term of a query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Term {
-    /// A bare number: the ticket with this id.
+    /// A bare number: the ticket with this id, or with this word.
     Id {
         /// Whether a `-` stands before it.
         negated: bool,
@@ -30,6 +30,46 @@ pub enum Term {
         /// What is asked of its values.
         test: Test,
     },
+    /// `word`, `"two words"`, `subject:word` and the like.
+    Words {
+        /// Whether a `-` stands before it.
+        negated: bool,
+        /// Where.
+        scope: WordScope,
+        /// What.
+        pattern: WordPattern,
+    },
+}
+
+/// The text in which words are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WordScope {
+    /// Everything that the asker may read.
+    Anywhere,
+    /// `subject:`
+    Subject,
+    /// `description:`: the description and the public comments.
+    Description,
+    /// `comment:`: the public comments.
+    Comment,
+    /// `note:`: the private text.
+    Note,
+    /// A custom field of kind text, by its name.
+    Field(String),
+}
+
+/// Which words are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WordPattern {
+    /// One word in any of its inflected forms, without quotes, blanks, `:`, `*`, `<` and `>`. Not a number, unless it is
+    /// looked for in one place.
+    Word(String),
+    /// Words in a row, as they are written but for case and accents.
+    Phrase(String),
+    /// The beginning of a word: at least two letters or digits.
+    Prefix(String),
+    /// Any word; not [`WordScope::Anywhere`].
+    Any,
 }
 
 /// What is asked of the values of a field.
@@ -102,6 +142,13 @@ impl Query {
     pub fn of(terms: Vec<Term>) -> Self {
         Self { terms }
     }
+
+    /// Whether it asks for words that tickets shall have: then, unless another order is asked for, they are ranked.
+    pub fn is_ranked(&self) -> bool {
+        self.terms
+            .iter()
+            .any(|term| matches!(term, Term::Id { negated: false, .. } | Term::Words { negated: false, .. }))
+    }
 }
 
 impl Term {
@@ -125,12 +172,23 @@ impl Term {
         Self::field(key, Test::Compare(op, Operand::Ago(amount, unit)))
     }
 
+    /// Words in all that the asker may read.
+    pub fn words(pattern: WordPattern) -> Self {
+        Self::words_in(WordScope::Anywhere, pattern)
+    }
+
+    /// Words in a part of the text.
+    pub fn words_in(scope: WordScope, pattern: WordPattern) -> Self {
+        Self::Words { negated: false, scope, pattern }
+    }
+
     /// The opposite term.
     #[must_use]
     pub fn negate(self) -> Self {
         match self {
             Self::Id { negated, id } => Self::Id { negated: !negated, id },
             Self::Field { negated, key, test } => Self::Field { negated: !negated, key, test },
+            Self::Words { negated, scope, pattern } => Self::Words { negated: !negated, scope, pattern },
         }
     }
 }
@@ -151,6 +209,31 @@ impl fmt::Display for Term {
         match self {
             Self::Id { negated, id } => write!(f, "{}{id}", minus(negated)),
             Self::Field { negated, key, test } => write!(f, "{}{key}{test}", minus(negated)),
+            Self::Words { negated, scope, pattern } => write!(f, "{}{scope}{pattern}", minus(negated)),
+        }
+    }
+}
+
+impl fmt::Display for WordScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anywhere => Ok(()),
+            Self::Subject => f.write_str("subject:"),
+            Self::Description => f.write_str("description:"),
+            Self::Comment => f.write_str("comment:"),
+            Self::Note => f.write_str("note:"),
+            Self::Field(name) => write!(f, "{name}:"),
+        }
+    }
+}
+
+impl fmt::Display for WordPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(word) => f.write_str(word),
+            Self::Phrase(text) => write_quoted(f, text),
+            Self::Prefix(prefix) => write!(f, "{prefix}*"),
+            Self::Any => f.write_str("*"),
         }
     }
 }
@@ -219,10 +302,16 @@ mod tests {
             Term::field("cc", Test::None).negate(),
             Term::field("custom_field_12", Test::Any),
             Term::Id { negated: false, id: 42 },
+            Term::words(WordPattern::Word("refunds".to_owned())),
+            Term::words(WordPattern::Phrase("say \"hi\"".to_owned())).negate(),
+            Term::words_in(WordScope::Subject, WordPattern::Prefix("pho".to_owned())),
+            Term::words_in(WordScope::Field("diagnosis".to_owned()), WordPattern::Any),
         ]);
         assert_eq!(
             query.to_string(),
-            r#"status<solved group:"Tier 2" assignee:me created>2weeks -tags:spam -cc:none custom_field_12:* 42"#
+            r#"status<solved group:"Tier 2" assignee:me created>2weeks -tags:spam -cc:none custom_field_12:* 42 refunds "#
+                .to_owned()
+                + r#"-"say \"hi\"" subject:pho* diagnosis:*"#
         );
         assert_eq!(Query::default().to_string(), "");
     }

@@ -156,7 +156,7 @@ impl World {
         let fact = self.principals.get(principal)?.state()?;
         let role = fact.role.as_deref().filter(|_| fact.active)?;
         if role.contains('.') {
-            return presets::all().into_iter().find(|(name, _)| *name == role && verb == "view").map(|(_, expr)| expr);
+            return presets::verb(role, verb);
         }
         self.roles.get(role)?.state()?.get(verb).cloned()
     }

@@ -1,0 +1,374 @@
+//! Keeping the text index up with the state: one thread a tenant, which sleeps while no text changes.
+//!
+//! The index is derived. Its commits say up to which batch they hold the text; what came later is in the log, which is
+//! not cut before the index has it. An index that is damaged, or of another tenant, or behind the log is put aside and
+//! made anew from the state.
+
+use std::{
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use bitmap::TicketSet;
+use model::Opstamp;
+use parking_lot::{Condvar, Mutex};
+use query::{
+    Snapshot, TextState,
+    text::{
+        TextDefect, TextError, TextIdentity, TextIndex, Workload,
+        analysis::{Language, Languages},
+    },
+};
+use storage::{FileError, ReadError, Reader, Table};
+use thiserror::Error;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_query as query;
+use ticketscope_storage as storage;
+
+use crate::{delta::Delta, tenant::Shared, texts, wire::Malformed};
+
+/// Time between commits while text keeps changing and nobody waits for it.
+const PACE: Duration = Duration::from_millis(250);
+
+/// Time without changes after which the writer's memory is let go.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// Tickets that are read and analysed at once.
+const CHUNK: usize = 2048;
+
+/// Changed tickets from which on more threads and memory are worth it.
+const MANY: usize = 4096;
+
+/// Times that an index is made anew before the tenant goes on without words.
+const ATTEMPTS: u32 = 3;
+
+/// Why text could not be indexed.
+#[derive(Debug, Error)]
+enum TextFault {
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    Defect(#[from] TextDefect),
+    #[error("read the text of a ticket")]
+    Read(#[from] ReadError),
+    #[error("decode the text of a ticket")]
+    Malformed(#[from] Malformed),
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// What the thread is asked to do.
+#[derive(Debug, Default)]
+struct Orders {
+    /// Text changed.
+    work: bool,
+    /// Somebody waits for it.
+    hurry: bool,
+    /// The log is to be cut: say how far the index is, also if no text changed.
+    advance: bool,
+    /// Finish what there is to do, and end.
+    finish: bool,
+    /// End at once.
+    stop: bool,
+}
+
+/// The thread and how it is spoken to.
+#[derive(Debug, Default)]
+pub(crate) struct TextWorker {
+    orders: Mutex<Orders>,
+    wake: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    news: Mutex<News>,
+}
+
+/// How the index fares, for the stats.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct News {
+    /// The batch up to which the text is durable.
+    pub(crate) position: Opstamp,
+    /// Why the last index was put aside.
+    pub(crate) put_aside: Option<String>,
+    /// Why text is not indexed any more.
+    pub(crate) failure: Option<String>,
+}
+
+/// What there is to do next.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Index,
+    Advance,
+    Rest,
+    Finish,
+    End,
+}
+
+impl TextWorker {
+    pub(crate) fn news(&self) -> News {
+        self.news.lock().clone()
+    }
+
+    /// Starts the thread unless it runs.
+    pub(crate) fn start(&self, shared: &Arc<Shared>) {
+        let mut thread = self.thread.lock();
+        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return;
+        }
+        *self.orders.lock() = Orders { work: true, ..Orders::default() };
+        let shared = Arc::clone(shared);
+        match std::thread::Builder::new().name("text".to_owned()).spawn(move || run(&shared)) {
+            Ok(running) => *thread = Some(running),
+            Err(error) => self.news.lock().failure = Some(error.to_string()),
+        }
+    }
+
+    /// Says that text changed.
+    pub(crate) fn work(&self) {
+        self.order(|orders| orders.work = true);
+    }
+
+    /// Says that somebody waits.
+    pub(crate) fn hurry(&self) {
+        self.order(|orders| orders.hurry = true);
+    }
+
+    /// Says that the log is to be cut.
+    pub(crate) fn advance(&self) {
+        self.order(|orders| orders.advance = true);
+    }
+
+    /// Waits until everything is indexed and the thread has ended.
+    pub(crate) fn finish(&self) {
+        self.end(|orders| orders.finish = true);
+    }
+
+    /// Waits until the thread has ended, which leaves undone what it has not begun.
+    pub(crate) fn stop(&self) {
+        self.end(|orders| orders.stop = true);
+    }
+
+    fn end(&self, order: impl FnOnce(&mut Orders)) {
+        self.order(order);
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            self.news.lock().failure = Some("the thread that indexes text panicked".to_owned());
+        }
+    }
+
+    fn order(&self, order: impl FnOnce(&mut Orders)) {
+        order(&mut self.orders.lock());
+        self.wake.notify_all();
+    }
+
+    /// Waits for something to do: not before `pace` unless somebody waits.
+    fn next(&self, pace: Instant, is_writing: bool) -> Next {
+        let mut orders = self.orders.lock();
+        loop {
+            if orders.stop {
+                return Next::End;
+            }
+            let now = Instant::now();
+            if orders.work && (orders.hurry || orders.finish || now >= pace) {
+                orders.work = false;
+                orders.hurry = false;
+                return Next::Index;
+            }
+            if orders.finish {
+                return Next::Finish;
+            }
+            if orders.advance {
+                orders.advance = false;
+                return Next::Advance;
+            }
+            if orders.work {
+                self.wake.wait_until(&mut orders, pace);
+            } else if is_writing {
+                if self.wake.wait_until(&mut orders, now + IDLE).timed_out() {
+                    return Next::Rest;
+                }
+            } else {
+                self.wake.wait(&mut orders);
+            }
+        }
+    }
+}
+
+fn run(shared: &Arc<Shared>) {
+    for _ in 0..ATTEMPTS {
+        match keep_up(shared) {
+            Ok(()) => return,
+            Err(fault) => {
+                let why = chain(&fault);
+                // What cannot be indexed is not answered from an index that lacks it.
+                shared.set_text(|_| TextState::opening());
+                shared.text.news.lock().put_aside = Some(why.clone());
+                if let Err(error) = shared.store.set_text_aside() {
+                    shared.text.news.lock().failure = Some(chain(&error));
+                    return;
+                }
+                if shared.text.orders.lock().stop {
+                    return;
+                }
+                shared.text.news.lock().failure = Some(why);
+            }
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn identity(shared: &Shared, snapshot: &Snapshot) -> TextIdentity {
+    let languages: Languages = snapshot.schema().languages().filter_map(Language::parse).collect();
+    TextIdentity { uuid: shared.store.uuid().0, languages }
+}
+
+/// Opens the index, brings it up to date and then follows, until the thread is to end.
+fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
+    let mut index = open(shared)?;
+    let mut pace = Instant::now();
+    let mut is_writing = true;
+    loop {
+        match shared.text.next(pace, is_writing) {
+            Next::Index => {
+                let Some((snapshot, reader, tickets)) = shared.take_text()? else { return Ok(()) };
+                if index.identity() != identity(shared, &snapshot) {
+                    // Other languages: every text is cut into words anew.
+                    drop(index);
+                    shared.set_text(|_| TextState::opening());
+                    index = open(shared)?;
+                    continue;
+                }
+                if !tickets.is_empty() {
+                    if !write(shared, &mut index, &reader, &tickets)? {
+                        return Ok(());
+                    }
+                    index.commit(snapshot.opstamp())?;
+                    publish(shared, &index);
+                    is_writing = true;
+                }
+                pace = Instant::now() + PACE;
+            }
+            next @ (Next::Advance | Next::Finish) => {
+                let Some((snapshot, reader, tickets)) = shared.take_text()? else { return Ok(()) };
+                if !write(shared, &mut index, &reader, &tickets)? {
+                    return Ok(());
+                }
+                if snapshot.opstamp() > index.view().position() {
+                    index.commit(snapshot.opstamp())?;
+                    publish(shared, &index);
+                }
+                is_writing = true;
+                if next == Next::Finish {
+                    index.rest()?;
+                    return Ok(());
+                }
+            }
+            Next::Rest => {
+                let view = index.rest()?;
+                shared.set_text(|state| state.merged(view));
+                is_writing = false;
+            }
+            Next::End => return Ok(()),
+        }
+    }
+}
+
+/// The index with everything acknowledged so far, published.
+fn open(shared: &Arc<Shared>) -> Result<TextIndex, TextFault> {
+    let Some((snapshot, reader, _)) = shared.take_text()? else {
+        return Err(TextError::Rows.into());
+    };
+    let identity = identity(shared, &snapshot);
+    let (mut index, tickets) = match usable(shared, identity, &snapshot, &reader) {
+        Ok((index, tickets)) => (index, tickets),
+        Err(TextFault::Defect(defect)) => {
+            shared.text.news.lock().put_aside = Some(chain(&defect));
+            shared.store.set_text_aside()?;
+            (TextIndex::open(&shared.store.text_dir()?, identity)?, all(&reader)?)
+        }
+        Err(other) => return Err(other),
+    };
+    if write(shared, &mut index, &reader, &tickets)? {
+        if !tickets.is_empty() {
+            index.commit(snapshot.opstamp())?;
+        }
+        publish(shared, &index);
+    }
+    Ok(index)
+}
+
+/// The index on disk and the tickets whose text changed since its last commit.
+fn usable(
+    shared: &Shared,
+    identity: TextIdentity,
+    snapshot: &Snapshot,
+    reader: &Reader,
+) -> Result<(TextIndex, TicketSet), TextFault> {
+    let index = TextIndex::open(&shared.store.text_dir()?, identity)?;
+    let position = index.view().position();
+    let is_empty = index.view().tickets().is_empty() && position == Opstamp(0);
+    if position > snapshot.opstamp() {
+        return Err(TextDefect::Ahead.into());
+    }
+    if position < shared.store.log_start() {
+        return if is_empty { Ok((index, all(reader)?)) } else { Err(TextDefect::Behind.into()) };
+    }
+    let mut changed = Vec::new();
+    reader.log_after::<TextFault>(position, |_, row| {
+        changed.extend(Delta::decode(row)?.texts);
+        Ok(())
+    })?;
+    Ok((index, TicketSet::from_unsorted(changed)))
+}
+
+/// The tickets that have text.
+fn all(reader: &Reader) -> Result<TicketSet, TextFault> {
+    let mut tickets = Vec::new();
+    reader.scan::<TextFault>(Table::Texts, |key, _| {
+        tickets.push(u32::from_be_bytes(key.try_into().or(Err(Malformed { at: 0 }))?));
+        Ok(())
+    })?;
+    Ok(TicketSet::from_unsorted(tickets))
+}
+
+/// Writes the text of `tickets` as `reader` has it. Answers whether it came to the end: if the thread is to stop nothing
+/// may be committed, and the next opening begins again.
+fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &TicketSet) -> Result<bool, TextFault> {
+    let workload = if tickets.len() as usize >= MANY { Workload::Many } else { Workload::Few };
+    let mut chunk = Vec::with_capacity(CHUNK);
+    for ord in tickets.iter() {
+        let parts = match reader.get(Table::Texts, &texts::row_key(ord))? {
+            Some(row) => texts::decode(&row)?.into_values().collect(),
+            None => Vec::new(),
+        };
+        chunk.push((ord, parts));
+        if chunk.len() == CHUNK {
+            index.write(&chunk, workload)?;
+            chunk.clear();
+            if shared.text.orders.lock().stop {
+                return Ok(false);
+            }
+        }
+    }
+    index.write(&chunk, workload)?;
+    Ok(true)
+}
+
+fn publish(shared: &Shared, index: &TextIndex) {
+    let view = Arc::clone(index.view());
+    let mut news = shared.text.news.lock();
+    news.position = view.position();
+    news.failure = None;
+    drop(news);
+    shared.set_text(|state| state.indexed(view));
+}

@@ -1,0 +1,141 @@
+//! Lists by relevance: the words' scores inside the asker's own scopes.
+
+use std::cmp::Ordering;
+
+use bitmap::{Index, TicketSet};
+use model::TicketOrd;
+use text::{RankPlan, Ranked, Ranking, ScoredClause};
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_text as text;
+
+use crate::{
+    AnswerError,
+    cursor::Cursor,
+    plan::ListPlan,
+    sort::SortValue,
+    words::{AskedClause, Readable},
+};
+
+/// Hits with what they are scored by.
+pub(crate) struct Scored<'a> {
+    readable: &'a Readable<'a>,
+    clauses: Vec<ScoredClause>,
+    hits: &'a TicketSet,
+}
+
+/// What a plan is expected to cost, in microseconds on the machine of the measurements in README.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankCost {
+    /// Of scoring every hit.
+    pub seek: f64,
+    /// Of reading the posting lists in order, where that is possible.
+    pub prune: Option<f64>,
+}
+
+/// Microseconds to seek one hit in one posting list and score it.
+const SEEK: f64 = 0.06;
+/// Microseconds to read one posting in order.
+const READ: f64 = 0.005;
+/// Microseconds that pruning takes at least.
+const START: f64 = 40.0;
+/// Pruning reads on average so many microseconds worth of postings for each hit it keeps, over the share of postings that
+/// are hits.
+const SKIP: f64 = 6.0;
+
+impl<'a> Scored<'a> {
+    pub(crate) fn new(
+        readable: &'a Readable<'a>,
+        clauses: &[AskedClause],
+        hits: &'a TicketSet,
+    ) -> Result<Self, AnswerError> {
+        let mut scored = Vec::with_capacity(clauses.len());
+        for clause in clauses {
+            scored.extend(readable.weigh(clause)?);
+        }
+        Ok(Self { readable, clauses: scored, hits })
+    }
+
+    /// What the plans are expected to cost.
+    pub(crate) fn cost(&self) -> Result<RankCost, AnswerError> {
+        let hits = f64::from(self.hits.len());
+        let leaves = || {
+            let alternatives = self.clauses.iter().flatten();
+            alternatives.flat_map(|alternative| &alternative.fields).flat_map(|best| &best.leaves)
+        };
+        let mut postings = 0.0;
+        let mut lists = 0.0;
+        for leaf in leaves() {
+            postings += f64::from(self.readable.view().find(leaf.leaf())?.len());
+            lists += 1.0;
+        }
+        let seek = hits * SEEK * lists;
+        let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
+        let share = hits.max(1.0) / postings.max(1.0);
+        let prune = can_prune.then(|| START + (postings * READ).min(SKIP * lists / share));
+        Ok(RankCost { seek, prune })
+    }
+
+    /// The cheaper plan.
+    pub(crate) fn choose(&self) -> ListPlan {
+        match self.cost() {
+            Ok(RankCost { seek, prune: Some(prune) }) if prune < seek => ListPlan::Prune,
+            // A list that cannot be read says so when it is.
+            Ok(_) | Err(_) => ListPlan::Seek,
+        }
+    }
+
+    /// The best hits after `rank` others or after the cursor, `want` at most.
+    pub(crate) fn best(
+        &self,
+        index: &Index,
+        plan: ListPlan,
+        after: Option<&Cursor>,
+        rank: u32,
+        want: usize,
+    ) -> Result<Vec<(f32, u32)>, AnswerError> {
+        let mut best = self.rank(index, plan, after, rank as usize + want)?.best;
+        best.drain(..best.len().min(rank as usize));
+        Ok(best)
+    }
+
+    /// The ranking itself, with what it took.
+    pub(crate) fn rank(
+        &self,
+        index: &Index,
+        plan: ListPlan,
+        after: Option<&Cursor>,
+        keep: usize,
+    ) -> Result<Ranking, AnswerError> {
+        let after = after.map(|cursor| (score_of(&cursor.value), &cursor.key));
+        let accept = |score: f32, ord: u32| {
+            after.is_none_or(|(last, key)| match score.total_cmp(&last) {
+                Ordering::Less => true,
+                Ordering::Equal => index.compare_key_to(TicketOrd(ord), key).is_gt(),
+                Ordering::Greater => false,
+            })
+        };
+        let tie = |a: u32, b: u32| index.compare_keys(TicketOrd(a), TicketOrd(b));
+        let plan = if plan == ListPlan::Prune { RankPlan::Prune } else { RankPlan::Seek };
+        let ranked = Ranked {
+            hits: self.hits,
+            clauses: &self.clauses,
+            keep: keep.min(self.hits.len() as usize),
+            accept: &accept,
+            tie: &tie,
+        };
+        Ok(self.readable.view().rank(plan, &ranked)?)
+    }
+}
+
+/// What a cursor keeps of a score. Scores are never negative, so their bits are in their order.
+pub(crate) fn place(score: f32) -> SortValue {
+    SortValue::Number(i64::from(score.to_bits()))
+}
+
+fn score_of(place: &SortValue) -> f32 {
+    match place {
+        SortValue::Number(bits) => u32::try_from(*bits).map_or(f32::INFINITY, f32::from_bits),
+        SortValue::Nothing | SortValue::Text(_) => f32::INFINITY,
+    }
+}

@@ -1,0 +1,121 @@
+use std::{collections::HashMap, hash::Hash, sync::Arc};
+
+use parking_lot::Mutex;
+
+/// Values computed once and kept as long as there is room; the ones asked for longest ago go first.
+#[derive(Debug)]
+pub(crate) struct Cache<K, V> {
+    inner: Mutex<Inner<K, V>>,
+    max_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Inner<K, V> {
+    kept: HashMap<K, Kept<V>>,
+    bytes: usize,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Kept<V> {
+    value: Arc<V>,
+    bytes: usize,
+    used: u64,
+}
+
+impl<K: Eq + Hash + Clone, V> Cache<K, V> {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { inner: Mutex::new(Inner { kept: HashMap::new(), bytes: 0, clock: 0 }), max_bytes }
+    }
+
+    /// The value of `key`, computed outside the lock if it is not kept: two who ask at once may both compute it.
+    pub(crate) fn get<E>(
+        &self,
+        key: &K,
+        bytes: impl FnOnce(&V) -> usize,
+        compute: impl FnOnce() -> Result<V, E>,
+    ) -> Result<Arc<V>, E> {
+        {
+            let mut inner = self.inner.lock();
+            inner.clock += 1;
+            let now = inner.clock;
+            if let Some(kept) = inner.kept.get_mut(key) {
+                kept.used = now;
+                return Ok(Arc::clone(&kept.value));
+            }
+        }
+        let value = Arc::new(compute()?);
+        let bytes = bytes(&value);
+        self.inner.lock().keep(key.clone(), Arc::clone(&value), bytes, self.max_bytes);
+        Ok(value)
+    }
+
+    /// Bytes of what is kept.
+    pub(crate) fn bytes(&self) -> usize {
+        self.inner.lock().bytes
+    }
+}
+
+impl<K: Eq + Hash, V> Inner<K, V> {
+    fn keep(&mut self, key: K, value: Arc<V>, bytes: usize, max: usize) {
+        if bytes > max {
+            return;
+        }
+        if self.bytes + bytes > max {
+            // Down to half at once, so that a full cache is not sorted for every value.
+            let mut uses: Vec<u64> = self.kept.values().map(|kept| kept.used).collect();
+            uses.sort_unstable();
+            let mut last = uses.len() / 2;
+            while self.bytes + bytes > max && !self.kept.is_empty() {
+                let oldest = uses.get(last).copied().unwrap_or(u64::MAX);
+                self.kept.retain(|_, kept| kept.used > oldest);
+                self.bytes = self.kept.values().map(|kept| kept.bytes).sum();
+                last += uses.len() / 8 + 1;
+            }
+        }
+        let used = self.clock;
+        if let Some(before) = self.kept.insert(key, Kept { value, bytes, used }) {
+            self.bytes -= before.bytes;
+        }
+        self.bytes += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(cache: &Cache<u32, u32>, key: u32, bytes: usize) -> (u32, bool) {
+        let mut computed = false;
+        let value = cache.get::<()>(&key, |_| bytes, || {
+            computed = true;
+            Ok(key * 10)
+        });
+        (*value.unwrap(), computed)
+    }
+
+    #[test]
+    fn what_fits_is_computed_once() {
+        let cache = Cache::new(100);
+        assert_eq!(get(&cache, 1, 50), (10, true));
+        assert_eq!(get(&cache, 1, 50), (10, false));
+        assert_eq!(get(&cache, 2, 50), (20, true));
+        assert_eq!(get(&cache, 1, 50), (10, false));
+        assert_eq!(cache.bytes(), 100);
+    }
+
+    #[test]
+    fn the_one_asked_for_longest_ago_goes_first_and_what_is_too_large_is_not_kept() {
+        let cache = Cache::new(100);
+        for key in 1..=4 {
+            get(&cache, key, 25);
+        }
+        get(&cache, 1, 25);
+        get(&cache, 5, 25);
+        assert!(cache.bytes() <= 100);
+        assert_eq!(get(&cache, 1, 25), (10, false));
+        assert_eq!(get(&cache, 2, 25), (20, true));
+        assert_eq!(get(&cache, 9, 101), (90, true));
+        assert_eq!(get(&cache, 9, 101), (90, true));
+    }
+}

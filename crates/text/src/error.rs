@@ -1,0 +1,47 @@
+use std::{io, path::PathBuf};
+
+use tantivy::TantivyError;
+use thiserror::Error;
+
+/// Why the text index cannot be read or written. It is derived from the state and can be made anew.
+#[derive(Debug, Error)]
+pub enum TextError {
+    /// The index library failed.
+    #[error("use the text index")]
+    Index(#[source] Box<TantivyError>),
+    /// A file cannot be read.
+    #[error("read the text index")]
+    Read(#[from] io::Error),
+    /// A segment does not name the tickets of its documents in order.
+    #[error("a segment of the text index does not name its tickets in order")]
+    Rows,
+}
+
+impl From<TantivyError> for TextError {
+    fn from(error: TantivyError) -> Self {
+        Self::Index(Box::new(error))
+    }
+}
+
+/// Why a text index on disk is not used. It is set aside and made anew from the state.
+#[derive(Debug, Error)]
+pub enum TextDefect {
+    /// The index library cannot open it.
+    #[error("the text index cannot be opened")]
+    Open(#[source] Box<TantivyError>),
+    /// It cannot be read.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// It has no note of what it holds, or one of another tenant or of another way to cut words.
+    #[error("the text index is of another tenant, of other languages or of another version")]
+    Foreign,
+    /// It holds batches that the state does not have.
+    #[error("the text index is ahead of the state: it is of another history")]
+    Ahead,
+    /// The log that would bring it up to date was cut.
+    #[error("the text index is behind what is left of the log")]
+    Behind,
+    /// Files are damaged or missing.
+    #[error("files of the text index are damaged: {0:?}")]
+    Damaged(Vec<PathBuf>),
+}

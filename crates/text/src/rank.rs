@@ -1,0 +1,462 @@
+//! The best documents by relevance, exactly, in two ways that give the same bytes.
+//!
+//! A score is a sum over the query's clauses in their order; of a clause over its alternatives; of an alternative over the
+//! fields it looks at; and in one field the best of the stems of a word. Each leaf is weighed by BM25 (Robertson et al.,
+//! "Okapi at TREC-3", 1994; k1 = 1.2, b = 0.75) with statistics that the caller took inside a scope.
+
+use std::cmp::Ordering;
+
+use bitmap::TicketSet;
+use model::TicketOrd;
+use tantivy::{
+    Term,
+    fieldnorm::FieldNormReader,
+    query::{Bm25StatisticsProvider, Bm25Weight, BooleanQuery, EnableScoring, Occur, Query, TermQuery},
+    schema::{Field, IndexRecordOption},
+};
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+
+use crate::{
+    error::TextError,
+    leaf::{Leaf, Pattern},
+    segment::{Frequencies, Segment},
+    view::TextView,
+};
+
+/// Numbers of a scope that a leaf is weighed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Statistics {
+    /// Tickets in the scope.
+    pub tickets: u32,
+    /// Tickets in the scope in which the leaf stands; at most `tickets`.
+    pub found: u32,
+    /// Quantised lengths of the leaf's field, summed over the scope.
+    pub length: u64,
+}
+
+/// A leaf and its weight.
+#[derive(Debug, Clone)]
+pub struct WeighedLeaf {
+    leaf: Leaf,
+    weight: Weight,
+    statistics: Statistics,
+}
+
+#[derive(Clone)]
+enum Weight {
+    /// By how often the leaf stands in how long a text.
+    Counted(Bm25Weight),
+    /// The same for every ticket.
+    Constant(f32),
+}
+
+impl std::fmt::Debug for Weight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Counted(weight) => write!(f, "Counted(at most {})", weight.max_score()),
+            Self::Constant(score) => write!(f, "Constant({score})"),
+        }
+    }
+}
+
+/// Inverse document frequency, as BM25 has it.
+#[expect(clippy::cast_precision_loss, reason = "the formula's own arithmetic")]
+fn idf(found: u32, tickets: u32) -> f32 {
+    (1.0 + ((tickets - found) as f32 + 0.5) / (found as f32 + 0.5)).ln()
+}
+
+/// What a ticket scores for being named by its key: as much as an endless repetition of a word that no other ticket has.
+pub fn key_score(tickets: u32) -> f32 {
+    idf(1, tickets.max(1)) * 2.2
+}
+
+impl WeighedLeaf {
+    /// Weighs a leaf that stands in at least one ticket of the scope; one that stands in none scores nothing anywhere.
+    #[expect(clippy::cast_precision_loss, reason = "the formula's own arithmetic")]
+    pub fn new(leaf: Leaf, statistics: Statistics) -> Option<Self> {
+        let Statistics { tickets, found, length } = statistics;
+        if found == 0 || found > tickets {
+            return None;
+        }
+        let weight = match leaf.pattern {
+            Pattern::Prefix(_) => Weight::Constant(idf(found, tickets)),
+            Pattern::Any => Weight::Constant(0.0),
+            Pattern::Term(..) | Pattern::Phrase { .. } => {
+                let mean = length as f32 / tickets as f32;
+                Weight::Counted(Bm25Weight::for_one_term_without_explain(found.into(), tickets.into(), mean))
+            }
+        };
+        Some(Self { leaf, weight, statistics })
+    }
+
+    /// The leaf.
+    pub fn leaf(&self) -> &Leaf {
+        &self.leaf
+    }
+
+    /// What it was weighed by.
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+
+    fn max_score(&self) -> f32 {
+        match &self.weight {
+            Weight::Counted(weight) => weight.max_score(),
+            Weight::Constant(score) => *score,
+        }
+    }
+}
+
+/// The leaves of one word in one field: the best of them counts.
+#[derive(Debug, Clone)]
+pub struct Best {
+    /// In which tickets the field may be read.
+    pub readable: TicketSet,
+    /// One for each stem.
+    pub leaves: Vec<WeighedLeaf>,
+}
+
+/// One alternative of a clause: a sum over fields.
+#[derive(Debug, Clone, Default)]
+pub struct Alternative {
+    /// By field.
+    pub fields: Vec<Best>,
+    /// The ticket that the alternative names by its key, and what that scores.
+    pub named: Option<(TicketOrd, f32)>,
+}
+
+/// A clause that must match: a sum over its alternatives.
+pub type ScoredClause = Vec<Alternative>;
+
+/// How the best documents are found. Every way gives the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RankPlan {
+    /// Score every ticket that matches, seeking in the posting lists.
+    Seek,
+    /// Read the posting lists in order and leave out the blocks whose best possible score is too low.
+    Prune,
+}
+
+/// A ranked page, and what it took.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ranking {
+    /// Score and ordinal, best first.
+    pub best: Vec<(f32, u32)>,
+    /// Documents that were scored exactly.
+    pub scored: u64,
+    /// Documents that the posting lists offered; of [`RankPlan::Seek`] the ones that match.
+    pub offered: u64,
+}
+
+/// What is ranked.
+pub struct Ranked<'a> {
+    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key.
+    pub hits: &'a TicketSet,
+    /// What they are weighed by, in the query's order.
+    pub clauses: &'a [ScoredClause],
+    /// How many to keep.
+    pub keep: usize,
+    /// Whether a ticket with this score belongs to the page or a later one.
+    pub accept: &'a dyn Fn(f32, u32) -> bool,
+    /// Which of two tickets of equal score comes first.
+    pub tie: &'a dyn Fn(u32, u32) -> Ordering,
+}
+
+impl std::fmt::Debug for Ranked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ranked").field("hits", &self.hits.len()).field("keep", &self.keep).finish_non_exhaustive()
+    }
+}
+
+/// Pages up to this long are kept sorted as they grow; longer ones are sorted at the end.
+const SORTED: usize = 1024;
+
+/// Rounding of sums in another order than ours, generously: a bound is only ever lowered by this factor.
+const SLACK: f32 = 1.0 - 1e-4;
+
+/// The best so far.
+struct Top<'a> {
+    ranked: &'a Ranked<'a>,
+    best: Vec<(f32, u32)>,
+    scored: u64,
+}
+
+impl<'a> Top<'a> {
+    fn new(ranked: &'a Ranked<'a>) -> Self {
+        Self { ranked, best: Vec::new(), scored: 0 }
+    }
+
+    fn compare(&self, a: &(f32, u32), b: &(f32, u32)) -> Ordering {
+        b.0.total_cmp(&a.0).then_with(|| (self.ranked.tie)(a.1, b.1))
+    }
+
+    fn offer(&mut self, score: f32, ord: u32) {
+        self.scored += 1;
+        if self.ranked.keep == 0 || !(self.ranked.accept)(score, ord) {
+            return;
+        }
+        let row = (score, ord);
+        if self.ranked.keep > SORTED {
+            self.best.push(row);
+            return;
+        }
+        let full = self.best.len() == self.ranked.keep;
+        if full && self.best.last().is_some_and(|last| self.compare(&row, last).is_gt()) {
+            return;
+        }
+        let at = self.best.partition_point(|other| self.compare(other, &row).is_lt());
+        self.best.insert(at, row);
+        self.best.truncate(self.ranked.keep);
+    }
+
+    /// The score that a ticket must at least have to be kept, once the page is full.
+    fn least(&self) -> Option<f32> {
+        let full = self.ranked.keep <= SORTED && self.best.len() == self.ranked.keep;
+        self.best.last().filter(|_| full).map(|(score, _)| *score)
+    }
+
+    fn finish(mut self, offered: u64) -> Ranking {
+        if self.ranked.keep > SORTED {
+            let mut best = std::mem::take(&mut self.best);
+            best.sort_unstable_by(|a, b| self.compare(a, b));
+            best.truncate(self.ranked.keep);
+            self.best = best;
+        }
+        Ranking { best: self.best, scored: self.scored, offered }
+    }
+}
+
+/// Scores the documents of one segment, asked for in ascending order.
+struct Scorer<'a> {
+    clauses: Vec<Vec<(Vec<(&'a TicketSet, Vec<LeafScorer<'a>>)>, Option<(TicketOrd, f32)>)>>,
+}
+
+struct LeafScorer<'a> {
+    frequencies: Frequencies,
+    lengths: FieldNormReader,
+    weight: &'a Weight,
+}
+
+impl LeafScorer<'_> {
+    fn score(&mut self, doc: u32, ord: u32) -> f32 {
+        match self.frequencies.of(doc, ord) {
+            0 => 0.0,
+            count => match self.weight {
+                Weight::Counted(weight) => weight.score(self.lengths.fieldnorm_id(doc), count),
+                Weight::Constant(score) => *score,
+            },
+        }
+    }
+}
+
+impl<'a> Scorer<'a> {
+    fn new(segment: &Segment, clauses: &'a [ScoredClause]) -> Result<Self, TextError> {
+        let leaf = |weighed: &'a WeighedLeaf| -> Result<LeafScorer<'a>, TextError> {
+            Ok(LeafScorer {
+                frequencies: segment.frequencies(&weighed.leaf)?,
+                lengths: segment.lengths(weighed.leaf.field, weighed.leaf.pattern.form())?,
+                weight: &weighed.weight,
+            })
+        };
+        let mut built = Vec::with_capacity(clauses.len());
+        for clause in clauses {
+            let mut alternatives = Vec::with_capacity(clause.len());
+            for alternative in clause {
+                let mut fields = Vec::with_capacity(alternative.fields.len());
+                for best in &alternative.fields {
+                    let leaves = best.leaves.iter().map(leaf).collect::<Result<Vec<_>, _>>()?;
+                    fields.push((&best.readable, leaves));
+                }
+                alternatives.push((fields, alternative.named));
+            }
+            built.push(alternatives);
+        }
+        Ok(Self { clauses: built })
+    }
+
+    fn score(&mut self, doc: u32, ord: u32) -> f32 {
+        let mut total = 0.0;
+        for clause in &mut self.clauses {
+            let mut clause_score = 0.0;
+            for (fields, named) in clause {
+                let mut score = 0.0;
+                for (readable, leaves) in fields {
+                    if readable.contains(TicketOrd(ord)) {
+                        score += leaves.iter_mut().map(|leaf| leaf.score(doc, ord)).fold(0.0, f32::max);
+                    }
+                }
+                clause_score += score + named_score(*named, ord);
+            }
+            total += clause_score;
+        }
+        total
+    }
+}
+
+fn named_score(named: Option<(TicketOrd, f32)>, ord: u32) -> f32 {
+    named.filter(|(named, _)| named.0 == ord).map_or(0.0, |(_, score)| score)
+}
+
+/// The score of a ticket without text: what it is named by.
+fn score_without_text(clauses: &[ScoredClause], ord: u32) -> f32 {
+    let clause = |clause: &ScoredClause| {
+        clause.iter().fold(0.0, |sum, alternative| sum + (0.0 + named_score(alternative.named, ord)))
+    };
+    clauses.iter().fold(0.0, |sum, each| sum + clause(each))
+}
+
+/// The clauses by whose posting lists alone every hit can be found, if there are any.
+fn drivers(clauses: &[ScoredClause]) -> impl Iterator<Item = &ScoredClause> {
+    clauses.iter().filter(|clause| {
+        clause.iter().all(|alternative| {
+            alternative.named.is_none()
+                && alternative.fields.iter().flat_map(|best| &best.leaves).all(|leaf| leaf.leaf.is_posting_list())
+        })
+    })
+}
+
+/// Every plan that can rank these clauses.
+pub fn rank_plans(clauses: &[ScoredClause]) -> Vec<RankPlan> {
+    let mut plans = vec![RankPlan::Seek];
+    if drivers(clauses).next().is_some() {
+        plans.push(RankPlan::Prune);
+    }
+    plans
+}
+
+impl TextView {
+    /// The best of the hits.
+    ///
+    /// # Errors
+    /// [`TextError`] if the index cannot be read.
+    pub fn rank(&self, plan: RankPlan, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        match plan {
+            RankPlan::Prune if drivers(ranked.clauses).next().is_some() => self.prune(ranked),
+            RankPlan::Prune | RankPlan::Seek => self.seek(ranked),
+        }
+    }
+
+    fn seek(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        let mut top = Top::new(ranked);
+        for segment in self.segments() {
+            let here = ranked.hits.and(segment.live());
+            if here.is_empty() {
+                continue;
+            }
+            let mut scorer = Scorer::new(segment, ranked.clauses)?;
+            segment.for_each_document(&here, |doc, ord| top.offer(scorer.score(doc, ord), ord));
+        }
+        ranked.hits.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
+        Ok(top.finish(ranked.hits.len().into()))
+    }
+
+    fn prune(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        let mut top = Top::new(ranked);
+        let mut offered = 0;
+        let driving: Vec<&WeighedLeaf> = drivers(ranked.clauses).flat_map(leaves).collect();
+        // What the clauses that do not drive can add.
+        let all: f32 = ranked.clauses.iter().map(highest).sum();
+        let driven: f32 = drivers(ranked.clauses).map(highest).sum();
+        let rest = (all - driven).max(0.0) / SLACK;
+        for segment in self.segments() {
+            let mut scorer = Scorer::new(segment, ranked.clauses)?;
+            let statistics = ScopeStatistics::new(segment, &driving);
+            let query = union(segment, &driving);
+            let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, self.searcher());
+            let weight = query.weight(scoring)?;
+            let spread = spread(segment, &driving)?;
+            let bound = |top: &Top<'_>| match top.least() {
+                // Ties must be offered, hence the slack below the bound itself.
+                Some(least) => ((least - rest) / spread * SLACK).max(0.0),
+                None => f32::MIN,
+            };
+            weight.for_each_pruning(bound(&top), segment.reader(), &mut |doc, _| {
+                offered += 1;
+                let ord = segment.ticket(doc);
+                if ranked.hits.contains(TicketOrd(ord)) && segment.is_live(doc) {
+                    top.offer(scorer.score(doc, ord), ord);
+                }
+                bound(&top)
+            })?;
+        }
+        Ok(top.finish(offered))
+    }
+}
+
+fn leaves(clause: &ScoredClause) -> impl Iterator<Item = &WeighedLeaf> {
+    clause.iter().flat_map(|alternative| &alternative.fields).flat_map(|best| &best.leaves)
+}
+
+/// The highest score of a clause.
+fn highest(clause: &ScoredClause) -> f32 {
+    let named = |alternative: &Alternative| alternative.named.map_or(0.0, |(_, score)| score);
+    leaves(clause).map(WeighedLeaf::max_score).sum::<f32>() + clause.iter().map(named).sum::<f32>()
+}
+
+fn union(segment: &Segment, leaves: &[&WeighedLeaf]) -> Box<dyn Query> {
+    let mut terms: Vec<Term> = leaves.iter().filter_map(|leaf| term(segment, &leaf.leaf)).collect();
+    terms.sort_unstable();
+    let mut clauses: Vec<Box<dyn Query>> = Vec::with_capacity(terms.len());
+    for term in terms {
+        // A word asked for twice counts twice.
+        clauses.push(Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)));
+    }
+    match <[Box<dyn Query>; 1]>::try_from(clauses) {
+        Ok([only]) => only,
+        Err(clauses) => Box::new(BooleanQuery::new(clauses.into_iter().map(|term| (Occur::Should, term)).collect())),
+    }
+}
+
+fn term(segment: &Segment, leaf: &Leaf) -> Option<Term> {
+    match &leaf.pattern {
+        Pattern::Term(form, word) => Some(segment.term(leaf.field, *form, word)),
+        Pattern::Phrase { .. } | Pattern::Prefix(_) | Pattern::Any => None,
+    }
+}
+
+/// By how much a block's maximum can be too low. It was chosen by the mean length of the segment; a score by another mean
+/// differs from it by at most the ratio of the two.
+#[expect(clippy::cast_precision_loss, reason = "the formula's own arithmetic")]
+fn spread(segment: &Segment, leaves: &[&WeighedLeaf]) -> Result<f32, TextError> {
+    let mut spread = 1.0_f32;
+    for weighed in leaves {
+        let Leaf { field, pattern, .. } = &weighed.leaf;
+        let there = segment.mean_length(*field, pattern.form())?;
+        let here = weighed.statistics.length as f32 / weighed.statistics.tickets as f32;
+        let ratio = (there / here).max(here / there);
+        // A field that is empty here or there bounds nothing.
+        spread = spread.max(if ratio.is_finite() { ratio } else { f32::MAX });
+    }
+    Ok(spread)
+}
+
+/// Statistics of a scope in the form in which tantivy asks for them.
+struct ScopeStatistics {
+    tickets: u32,
+    terms: Vec<(Term, Field, Statistics)>,
+}
+
+impl ScopeStatistics {
+    fn new(segment: &Segment, leaves: &[&WeighedLeaf]) -> Self {
+        let terms = leaves.iter().filter_map(|leaf| {
+            let term = term(segment, &leaf.leaf)?;
+            Some((term.clone(), term.field(), leaf.statistics))
+        });
+        Self { tickets: leaves.first().map_or(0, |leaf| leaf.statistics.tickets), terms: terms.collect() }
+    }
+}
+
+impl Bm25StatisticsProvider for ScopeStatistics {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        Ok(self.terms.iter().find(|(_, of, _)| *of == field).map_or(0, |(_, _, statistics)| statistics.length))
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        Ok(self.tickets.into())
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        Ok(self.terms.iter().find(|(of, _, _)| of == term).map_or(0, |(_, _, statistics)| statistics.found.into()))
+    }
+}

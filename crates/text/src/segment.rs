@@ -1,0 +1,560 @@
+use std::{collections::HashMap, sync::Arc};
+
+use bitmap::{SetBuilder, TicketSet};
+use model::TicketOrd;
+use tantivy::{
+    DocSet, SegmentReader, TERMINATED, Term,
+    fastfield::AliveBitSet,
+    fieldnorm::FieldNormReader,
+    postings::{Postings, SegmentPostings},
+    schema::{Field, IndexRecordOption},
+};
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+
+use crate::{
+    cache::Cache,
+    document::Bounds,
+    error::TextError,
+    fields::{BOUNDS, Fields, Form, ROW, TextField},
+    leaf::{Leaf, Pattern, Section},
+};
+
+/// Bytes of decoded posting lists that a segment keeps, for each of its documents: a few dozen of the most common words.
+const KEPT_BYTES_PER_DOCUMENT: usize = 16;
+
+/// And at least so many in all.
+const MIN_KEPT_BYTES: usize = 1 << 20;
+
+/// Postings below this number are gathered in a list; more are marked in blocks.
+const FEW: u32 = 64;
+
+/// Documents that match a leaf, with how often: ascending, each count at least 1.
+type Counts = Vec<(u32, u32)>;
+
+/// What a leaf finds in one segment, deleted documents included.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) tickets: TicketSet,
+    /// How often in each document, where no posting list tells.
+    pub(crate) counts: Option<Arc<Counts>>,
+}
+
+impl Found {
+    fn nothing() -> Self {
+        Self { tickets: TicketSet::empty(), counts: None }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.tickets.heap_bytes() + self.counts.as_ref().map_or(0, |counts| counts.len() * 8)
+    }
+}
+
+/// What does not change while a segment exists, shared by the views that hold it.
+#[derive(Debug)]
+pub(crate) struct Base {
+    /// The ticket of each document, ascending.
+    rows: Vec<u32>,
+    /// Whether a ticket has two documents here, one of them deleted: then what is found depends on the deletions.
+    twins: bool,
+    kept: Cache<Leaf, Found>,
+}
+
+/// One segment of the text index in one view.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    reader: SegmentReader,
+    fields: Fields,
+    base: Arc<Base>,
+    /// The tickets whose document here is not deleted.
+    live: TicketSet,
+}
+
+impl Segment {
+    pub(crate) fn open(reader: SegmentReader, fields: Fields, known: Option<&Arc<Base>>) -> Result<Self, TextError> {
+        let base = match known {
+            Some(base) => Arc::clone(base),
+            None => Arc::new(Base::read(&reader)?),
+        };
+        let live = match reader.alive_bitset() {
+            None => TicketSet::from_sorted(&base.rows),
+            Some(alive) => {
+                let rows: Vec<u32> = alive.iter_alive().filter_map(|doc| base.rows.get(doc as usize).copied()).collect();
+                TicketSet::from_sorted(&rows)
+            }
+        };
+        Ok(Self { reader, fields, base, live })
+    }
+
+    pub(crate) fn reader(&self) -> &SegmentReader {
+        &self.reader
+    }
+
+    pub(crate) fn base(&self) -> &Arc<Base> {
+        &self.base
+    }
+
+    pub(crate) fn live(&self) -> &TicketSet {
+        &self.live
+    }
+
+    /// The ticket of a document.
+    pub(crate) fn ticket(&self, doc: u32) -> u32 {
+        self.base.rows.get(doc as usize).copied().unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn is_live(&self, doc: u32) -> bool {
+        self.reader.alive_bitset().is_none_or(|alive| alive.is_alive(doc))
+    }
+
+    /// Calls `visit` with document and ticket for each of `tickets`, all of which are live here; ascending.
+    pub(crate) fn for_each_document(&self, tickets: &TicketSet, mut visit: impl FnMut(u32, u32)) {
+        let rows = &self.base.rows;
+        let (mut at, mut failed) = (0, false);
+        let has_deletes = self.reader.has_deletes();
+        tickets.for_each(|ord| {
+            at = gallop(rows, at, ord);
+            // A ticket whose document was replaced inside this segment has a deleted one before the live one.
+            while has_deletes && rows.get(at) == Some(&ord) && !self.is_live(doc_id(at)) {
+                at += 1;
+            }
+            failed |= rows.get(at) != Some(&ord);
+            if rows.get(at) == Some(&ord) {
+                visit(doc_id(at), ord);
+            }
+        });
+        debug_assert!(!failed, "a ticket without a live document");
+    }
+
+    pub(crate) fn lengths(&self, field: TextField, form: Form) -> Result<FieldNormReader, TextError> {
+        Ok(self.reader.get_fieldnorms_reader(self.fields.text(field, form))?)
+    }
+
+    /// The mean length by which tantivy chose the block maxima of a field of this segment.
+    #[expect(clippy::cast_precision_loss, reason = "the same division that tantivy makes")]
+    pub(crate) fn mean_length(&self, field: TextField, form: Form) -> Result<f32, TextError> {
+        let words = self.reader.inverted_index(self.fields.text(field, form))?.total_num_tokens();
+        Ok(words as f32 / self.reader.max_doc() as f32)
+    }
+
+    pub(crate) fn term(&self, field: TextField, form: Form, word: &str) -> Term {
+        Term::from_field_text(self.fields.text(field, form), word)
+    }
+
+    fn postings(
+        &self,
+        field: TextField,
+        form: Form,
+        word: &str,
+        option: IndexRecordOption,
+    ) -> Result<Option<SegmentPostings>, TextError> {
+        let index = self.reader.inverted_index(self.fields.text(field, form))?;
+        Ok(index.read_postings(&self.term(field, form, word), option)?)
+    }
+
+    /// What `leaf` finds, computed once as long as there is room.
+    pub(crate) fn find(&self, leaf: &Leaf) -> Result<Arc<Found>, TextError> {
+        if self.base.twins {
+            return Ok(Arc::new(self.compute(leaf)?));
+        }
+        self.base.kept.get(leaf, Found::heap_bytes, || self.compute(leaf))
+    }
+
+    /// [`Self::find`] without keeping what was found.
+    pub(crate) fn find_once(&self, leaf: &Leaf) -> Result<TicketSet, TextError> {
+        Ok(self.compute(leaf)?.tickets)
+    }
+
+    fn compute(&self, leaf: &Leaf) -> Result<Found, TextError> {
+        match &leaf.pattern {
+            Pattern::Term(form, word) if leaf.section == Section::Whole => {
+                let index = self.reader.inverted_index(self.fields.text(leaf.field, *form))?;
+                let Some(info) = index.get_term_info(&self.term(leaf.field, *form, word))? else {
+                    return Ok(Found::nothing());
+                };
+                let mut docs = self.collector(info.doc_freq);
+                let mut postings = index.read_block_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+                while postings.block_len() > 0 {
+                    postings.docs().iter().for_each(|doc| docs.push(*doc));
+                    postings.advance();
+                }
+                Ok(Found { tickets: docs.finish(), counts: None })
+            }
+            Pattern::Term(form, word) => {
+                let option = IndexRecordOption::WithFreqsAndPositions;
+                let Some(mut postings) = self.postings(leaf.field, *form, word, option)? else {
+                    return Ok(Found::nothing());
+                };
+                let bounds = self.bounds()?;
+                let (mut counts, mut positions) = (Counts::new(), Vec::new());
+                let mut doc = postings.doc();
+                while doc != TERMINATED {
+                    postings.positions(&mut positions);
+                    let first = first_position(leaf.section, bounds.of(doc));
+                    let inside = positions.iter().filter(|position| **position >= first).count();
+                    push_count(&mut counts, doc, inside);
+                    doc = postings.advance();
+                }
+                Ok(self.counted(counts))
+            }
+            Pattern::Phrase { words, open } => Ok(self.counted(self.phrase(leaf, words, *open)?)),
+            Pattern::Prefix(prefix) => self.with_prefix(leaf, prefix),
+            Pattern::Any => self.with_any_word(leaf),
+        }
+    }
+
+    fn with_prefix(&self, leaf: &Leaf, prefix: &str) -> Result<Found, TextError> {
+        let field = self.fields.text(leaf.field, Form::Surface);
+        let mut docs = Marks::new(self.reader.max_doc());
+        let bounds = self.bounds()?;
+        let mut positions = Vec::new();
+        let option = if leaf.section == Section::Whole {
+            IndexRecordOption::Basic
+        } else {
+            IndexRecordOption::WithFreqsAndPositions
+        };
+        self.for_each_word(field, prefix, |postings| {
+            let mut postings = postings(option)?;
+            let mut doc = postings.doc();
+            while doc != TERMINATED {
+                let inside = leaf.section == Section::Whole || {
+                    postings.positions(&mut positions);
+                    let first = first_position(leaf.section, bounds.of(doc));
+                    positions.iter().any(|position| *position >= first)
+                };
+                if inside {
+                    docs.mark(doc);
+                }
+                doc = postings.advance();
+            }
+            Ok(())
+        })?;
+        let mut tickets = self.collector(u32::MAX);
+        docs.for_each(|doc| tickets.push(doc));
+        Ok(Found { tickets: tickets.finish(), counts: None })
+    }
+
+    /// Calls `visit` with a reader of postings for each word of a field that begins so.
+    #[expect(clippy::type_complexity, reason = "a closure that reads the postings of the word at hand")]
+    fn for_each_word(
+        &self,
+        field: Field,
+        prefix: &str,
+        mut visit: impl FnMut(&dyn Fn(IndexRecordOption) -> Result<SegmentPostings, TextError>) -> Result<(), TextError>,
+    ) -> Result<(), TextError> {
+        let index = self.reader.inverted_index(field)?;
+        let mut words = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+        while words.advance() && words.key().starts_with(prefix.as_bytes()) {
+            let info = words.value().clone();
+            visit(&|option| Ok(index.read_postings_from_terminfo(&info, option)?))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with each word of a field that begins so, and in how many documents it stands, deleted ones included.
+    pub(crate) fn for_each_prefixed(
+        &self,
+        field: TextField,
+        prefix: &str,
+        mut visit: impl FnMut(&str, u32),
+    ) -> Result<(), TextError> {
+        let index = self.reader.inverted_index(self.fields.text(field, Form::Surface))?;
+        let mut words = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+        while words.advance() && words.key().starts_with(prefix.as_bytes()) {
+            if let Ok(word) = std::str::from_utf8(words.key()) {
+                visit(word, words.value().doc_freq);
+            }
+        }
+        Ok(())
+    }
+
+    fn with_any_word(&self, leaf: &Leaf) -> Result<Found, TextError> {
+        let bounds = self.bounds()?;
+        let lengths = self.lengths(leaf.field, Form::Surface)?;
+        let mut docs = self.collector(u32::MAX);
+        for doc in 0..self.reader.max_doc() {
+            let Bounds { has_description, has_comment, .. } = bounds.of(doc);
+            let has = match leaf.section {
+                Section::Whole => lengths.fieldnorm(doc) > 0,
+                Section::AfterSubject => has_description || has_comment,
+                Section::Comments => has_comment,
+            };
+            if has {
+                docs.push(doc);
+            }
+        }
+        Ok(Found { tickets: docs.finish(), counts: None })
+    }
+
+    /// Documents in which the words stand at their steps, with how often they do.
+    fn phrase(&self, leaf: &Leaf, words: &[(u32, Box<str>)], open: bool) -> Result<Counts, TextError> {
+        let closed = if open { words.split_last() } else { None };
+        let (last, exact) = match closed {
+            Some((last, exact)) => (Some(last), exact),
+            None => (None, words),
+        };
+        let option = IndexRecordOption::WithFreqsAndPositions;
+        let mut lists = Vec::with_capacity(exact.len());
+        for (step, word) in exact {
+            match self.postings(leaf.field, Form::Surface, word, option)? {
+                Some(postings) => lists.push((*step, postings)),
+                None => return Ok(Counts::new()),
+            }
+        }
+        // The rarest word leads.
+        lists.sort_by_key(|(_, postings)| postings.doc_freq());
+        let bounds = self.bounds()?;
+        let mut candidates: Vec<(u32, Vec<u32>)> = Vec::new();
+        let mut positions = Vec::new();
+        let Some(((lead_step, lead), others)) = lists.split_first_mut() else { return Ok(Counts::new()) };
+        let mut doc = lead.doc();
+        'documents: while doc != TERMINATED {
+            for (_, other) in others.iter_mut() {
+                let at = if other.doc() < doc { other.seek(doc) } else { other.doc() };
+                if at == TERMINATED {
+                    break 'documents;
+                }
+                if at != doc {
+                    doc = lead.seek(at);
+                    continue 'documents;
+                }
+            }
+            let first = first_position(leaf.section, bounds.of(doc));
+            lead.positions(&mut positions);
+            let mut starts: Vec<u32> =
+                positions.iter().filter_map(|at| at.checked_sub(*lead_step)).filter(|start| *start >= first).collect();
+            for (step, other) in others.iter_mut() {
+                if starts.is_empty() {
+                    break;
+                }
+                other.positions(&mut positions);
+                starts.retain(|start| positions.binary_search(&(start + *step)).is_ok());
+            }
+            if !starts.is_empty() {
+                candidates.push((doc, starts));
+            }
+            doc = lead.advance();
+        }
+        match last {
+            Some((step, prefix)) => self.close(leaf.field, candidates, *step, prefix),
+            None => Ok(count_starts(candidates.into_iter())),
+        }
+    }
+
+    /// Keeps the starts of phrases behind which, at `step`, a word begins with `prefix`.
+    fn close(
+        &self,
+        field: TextField,
+        candidates: Vec<(u32, Vec<u32>)>,
+        step: u32,
+        prefix: &str,
+    ) -> Result<Counts, TextError> {
+        let mut closed: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut positions = Vec::new();
+        self.for_each_word(self.fields.text(field, Form::Surface), prefix, |postings| {
+            let mut postings = postings(IndexRecordOption::WithFreqsAndPositions)?;
+            for (doc, starts) in &candidates {
+                let at = if postings.doc() < *doc { postings.seek(*doc) } else { postings.doc() };
+                if at == TERMINATED {
+                    break;
+                }
+                if at == *doc {
+                    postings.positions(&mut positions);
+                    let hit = starts.iter().filter(|start| positions.binary_search(&(**start + step)).is_ok());
+                    closed.entry(*doc).or_default().extend(hit);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(count_starts(candidates.iter().filter_map(|(doc, _)| {
+            let mut starts = closed.remove(doc)?;
+            starts.sort_unstable();
+            starts.dedup();
+            Some((*doc, starts))
+        })))
+    }
+
+    fn counted(&self, counts: Counts) -> Found {
+        let mut tickets = self.collector(u32::try_from(counts.len()).unwrap_or(u32::MAX));
+        counts.iter().for_each(|(doc, _)| tickets.push(*doc));
+        Found { tickets: tickets.finish(), counts: Some(Arc::new(counts)) }
+    }
+
+    fn bounds(&self) -> Result<AllBounds, TextError> {
+        Ok(AllBounds(self.reader.fast_fields().u64(BOUNDS)?))
+    }
+
+    fn collector(&self, expected: u32) -> Collector<'_> {
+        let builder = (expected >= FEW).then(SetBuilder::new);
+        let alive = self.reader.alive_bitset().filter(|_| self.base.twins);
+        Collector { rows: &self.base.rows, alive, builder, list: Vec::new() }
+    }
+
+    /// How often a leaf stands in documents that are asked for in ascending order.
+    pub(crate) fn frequencies(&self, leaf: &Leaf) -> Result<Frequencies, TextError> {
+        Ok(match &leaf.pattern {
+            Pattern::Term(form, word) if leaf.section == Section::Whole => {
+                match self.postings(leaf.field, *form, word, IndexRecordOption::WithFreqs)? {
+                    Some(postings) => Frequencies::Postings(Box::new(postings)),
+                    None => Frequencies::None,
+                }
+            }
+            Pattern::Term(..) | Pattern::Phrase { .. } => match &self.find(leaf)?.counts {
+                Some(counts) => Frequencies::Counts { counts: Arc::clone(counts), at: 0 },
+                None => Frequencies::None,
+            },
+            Pattern::Prefix(_) | Pattern::Any => Frequencies::Tickets(self.find(leaf)?),
+        })
+    }
+}
+
+impl Base {
+    fn read(reader: &SegmentReader) -> Result<Self, TextError> {
+        let column = reader.fast_fields().u64(ROW)?;
+        let rows: Vec<u32> =
+            (0..reader.max_doc()).filter_map(|doc| u32::try_from(column.first(doc)?).ok()).collect();
+        if rows.len() != reader.max_doc() as usize || !rows.is_sorted() {
+            return Err(TextError::Rows);
+        }
+        let bytes = MIN_KEPT_BYTES.max(rows.len() * KEPT_BYTES_PER_DOCUMENT);
+        let twins = rows.windows(2).any(|pair| pair[0] == pair[1]);
+        Ok(Self { rows, twins, kept: Cache::new(bytes) })
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.rows.len() * 4 + self.kept.bytes()
+    }
+}
+
+/// How often a leaf stands in documents.
+pub(crate) enum Frequencies {
+    /// Never.
+    None,
+    /// By a posting list.
+    Postings(Box<SegmentPostings>),
+    /// By a list made before.
+    Counts {
+        counts: Arc<Counts>,
+        at: usize,
+    },
+    /// Once, if at all.
+    Tickets(Arc<Found>),
+}
+
+impl Frequencies {
+    /// How often in `doc`, which is not before the one asked for last and is the document of `ord`.
+    pub(crate) fn of(&mut self, doc: u32, ord: u32) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Postings(postings) => {
+                let at = if postings.doc() < doc { postings.seek(doc) } else { postings.doc() };
+                if at == doc { postings.term_freq() } else { 0 }
+            }
+            Self::Counts { counts, at } => {
+                *at += counts.get(*at..).map_or(0, |rest| rest.partition_point(|(other, _)| *other < doc));
+                counts.get(*at).filter(|(other, _)| *other == doc).map_or(0, |(_, count)| *count)
+            }
+            Self::Tickets(found) => u32::from(found.tickets.contains(TicketOrd(ord))),
+        }
+    }
+}
+
+/// [`Bounds`] of the documents of a segment.
+struct AllBounds(tantivy::columnar::Column<u64>);
+
+impl AllBounds {
+    fn of(&self, doc: u32) -> Bounds {
+        Bounds::unpack(self.0.first(doc).unwrap_or_default())
+    }
+}
+
+fn first_position(section: Section, bounds: Bounds) -> u32 {
+    match section {
+        Section::Whole => 0,
+        Section::AfterSubject => bounds.described,
+        Section::Comments => bounds.commented,
+    }
+}
+
+fn push_count(counts: &mut Counts, doc: u32, count: usize) {
+    if count > 0 {
+        counts.push((doc, u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+}
+
+fn count_starts(found: impl Iterator<Item = (u32, Vec<u32>)>) -> Counts {
+    let mut counts = Counts::new();
+    found.for_each(|(doc, starts)| push_count(&mut counts, doc, starts.len()));
+    counts
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "tantivy numbers documents in 32 bits")]
+fn doc_id(at: usize) -> u32 {
+    at as u32
+}
+
+/// The first place at or after `from` whose row is not below `ord`.
+fn gallop(rows: &[u32], from: usize, ord: u32) -> usize {
+    let mut step = 1;
+    let mut low = from;
+    while rows.get(low + step).is_some_and(|row| *row < ord) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step + 1).min(rows.len());
+    low + rows.get(low..high).map_or(0, |rows| rows.partition_point(|row| *row < ord))
+}
+
+/// Gathers documents in ascending order as tickets.
+struct Collector<'a> {
+    rows: &'a [u32],
+    /// Set where deleted documents must be left out.
+    alive: Option<&'a AliveBitSet>,
+    builder: Option<SetBuilder>,
+    list: Vec<u32>,
+}
+
+impl Collector<'_> {
+    fn push(&mut self, doc: u32) {
+        let Some(ord) = self.rows.get(doc as usize) else { return };
+        if self.alive.is_some_and(|alive| alive.is_deleted(doc)) {
+            return;
+        }
+        match &mut self.builder {
+            Some(builder) => builder.push(*ord),
+            None => self.list.push(*ord),
+        }
+    }
+
+    fn finish(self) -> TicketSet {
+        match self.builder {
+            Some(builder) => builder.finish(),
+            None => TicketSet::from_unsorted(self.list),
+        }
+    }
+}
+
+/// Documents in any order.
+struct Marks(Vec<u64>);
+
+impl Marks {
+    fn new(documents: u32) -> Self {
+        Self(vec![0; documents as usize / 64 + 1])
+    }
+
+    fn mark(&mut self, doc: u32) {
+        if let Some(word) = self.0.get_mut(doc as usize / 64) {
+            *word |= 1 << (doc % 64);
+        }
+    }
+
+    fn for_each(&self, mut visit: impl FnMut(u32)) {
+        for (at, word) in self.0.iter().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                visit(doc_id(at * 64) + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+use std::{collections::HashMap, sync::Arc};
+
+use bitmap::TicketSet;
+use model::Opstamp;
+use parking_lot::Mutex;
+use tantivy::{Searcher, index::SegmentId};
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+
+use crate::{
+    analysis::{Analyzer, Languages},
+    cache::Cache,
+    error::TextError,
+    fields::{Fields, Form, TextField},
+    leaf::{Leaf, Pattern},
+    segment::{Base, Segment},
+};
+
+/// Bytes of united posting lists that a view keeps, for each ticket with text.
+const KEPT_BYTES_PER_TICKET: usize = 16;
+
+/// And at least so many in all.
+const MIN_KEPT_BYTES: usize = 1 << 20;
+
+/// The text of a tenant at one commit. Immutable; the index gives a new one for each commit.
+pub struct TextView {
+    number: u64,
+    position: Opstamp,
+    languages: Languages,
+    searcher: Searcher,
+    segments: Vec<Segment>,
+    tickets: TicketSet,
+    kept: Cache<Leaf, TicketSet>,
+    analyzer: Mutex<Analyzer>,
+}
+
+impl std::fmt::Debug for TextView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextView")
+            .field("position", &self.position)
+            .field("tickets", &self.tickets.len())
+            .field("segments", &self.segments.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A word that begins as was asked, and in how many tickets of the scope it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundWord {
+    /// Its surface.
+    pub word: String,
+    /// Exact; at least 1.
+    pub tickets: u32,
+}
+
+impl TextView {
+    pub(crate) fn new(
+        number: u64,
+        position: Opstamp,
+        languages: Languages,
+        searcher: Searcher,
+        fields: Fields,
+        before: Option<&Self>,
+    ) -> Result<Self, TextError> {
+        let known: HashMap<SegmentId, &Arc<Base>> = before
+            .map(|view| view.segments.iter().map(|segment| (segment.reader().segment_id(), segment.base())).collect())
+            .unwrap_or_default();
+        let segments = searcher
+            .segment_readers()
+            .iter()
+            .map(|reader| Segment::open(reader.clone(), fields, known.get(&reader.segment_id()).copied()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let tickets = TicketSet::union(segments.iter().map(Segment::live));
+        let bytes = MIN_KEPT_BYTES.max(tickets.len() as usize * KEPT_BYTES_PER_TICKET);
+        let analyzer = Mutex::new(Analyzer::new(languages));
+        Ok(Self { number, position, languages, searcher, segments, tickets, kept: Cache::new(bytes), analyzer })
+    }
+
+    /// Tells this view from every other of the same opened index.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The batch up to which it holds the text.
+    pub fn position(&self) -> Opstamp {
+        self.position
+    }
+
+    /// The languages by which its words were stemmed.
+    pub fn languages(&self) -> Languages {
+        self.languages
+    }
+
+    /// The tickets that have text in it.
+    pub fn tickets(&self) -> &TicketSet {
+        &self.tickets
+    }
+
+    /// [`Analyzer::query_stems`] in the languages of this view.
+    pub fn query_stems(&self, word: &str) -> Option<Vec<String>> {
+        self.analyzer.lock().query_stems(word)
+    }
+
+    pub(crate) fn searcher(&self) -> &Searcher {
+        &self.searcher
+    }
+
+    pub(crate) fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The tickets in which a leaf stands. The first time linear in its postings.
+    ///
+    /// # Errors
+    /// [`TextError`] if the index cannot be read.
+    pub fn find(&self, leaf: &Leaf) -> Result<Arc<TicketSet>, TextError> {
+        self.kept.get(leaf, TicketSet::heap_bytes, || {
+            let mut parts = Vec::with_capacity(self.segments.len());
+            for segment in &self.segments {
+                let found = segment.find(leaf)?;
+                if segment.reader().has_deletes() {
+                    parts.push(found.tickets.and(segment.live()));
+                } else {
+                    parts.push(found.tickets.clone());
+                }
+            }
+            Ok(TicketSet::union(&parts))
+        })
+    }
+
+    /// The quantised lengths of a field, summed over `tickets`. Linear in them.
+    ///
+    /// # Errors
+    /// [`TextError`] if the index cannot be read.
+    pub fn length(&self, field: TextField, form: Form, tickets: &TicketSet) -> Result<u64, TextError> {
+        let mut sum = 0;
+        for segment in &self.segments {
+            let lengths = segment.lengths(field, form)?;
+            let here = tickets.and(segment.live());
+            segment.for_each_document(&here, |doc, _| sum += u64::from(lengths.fieldnorm(doc)));
+        }
+        Ok(sum)
+    }
+
+    /// The words that begin with `prefix` and stand in the most tickets, most first, then by their bytes: at most `limit`.
+    /// Each field is read in the tickets given beside it only, and a word that no such ticket has does not exist.
+    ///
+    /// # Errors
+    /// [`TextError`] if the index cannot be read.
+    pub fn words(
+        &self,
+        fields: &[(TextField, &TicketSet)],
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<FoundWord>, TextError> {
+        let mut candidates: HashMap<String, u64> = HashMap::new();
+        for (field, _) in fields {
+            for segment in &self.segments {
+                segment.for_each_prefixed(*field, prefix, |word, documents| {
+                    match candidates.get_mut(word) {
+                        Some(most) => *most += u64::from(documents),
+                        None => drop(candidates.insert(word.to_owned(), documents.into())),
+                    }
+                })?;
+            }
+        }
+        // No word stands in more tickets than documents hold it: who cannot reach the page any more is not counted.
+        let mut candidates: Vec<(String, u64)> = candidates.into_iter().collect();
+        candidates.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let mut best: Vec<FoundWord> = Vec::new();
+        for (word, most) in candidates {
+            if best.len() == limit && best.last().is_some_and(|last| u64::from(last.tickets) > most) {
+                break;
+            }
+            let mut parts = Vec::with_capacity(fields.len());
+            for (field, readable) in fields {
+                let leaf = Leaf::whole(*field, Pattern::Term(Form::Surface, word.as_str().into()));
+                parts.push(self.find_once(&leaf)?.and(readable));
+            }
+            let tickets = TicketSet::union(&parts).len();
+            if tickets == 0 {
+                continue;
+            }
+            let found = FoundWord { word, tickets };
+            let at = best.partition_point(|other| {
+                other.tickets > found.tickets || (other.tickets == found.tickets && other.word < found.word)
+            });
+            best.insert(at, found);
+            best.truncate(limit);
+        }
+        Ok(best)
+    }
+
+    /// [`Self::find`] without keeping what was found, for leaves that are not likely to be asked for again.
+    fn find_once(&self, leaf: &Leaf) -> Result<TicketSet, TextError> {
+        let mut parts = Vec::with_capacity(self.segments.len());
+        for segment in &self.segments {
+            parts.push(segment.find_once(leaf)?.and(segment.live()));
+        }
+        Ok(TicketSet::union(&parts))
+    }
+
+    /// Bytes on the heap, without what the operating system maps.
+    pub fn heap_bytes(&self) -> usize {
+        let segments: usize =
+            self.segments.iter().map(|segment| segment.base().heap_bytes() + segment.live().heap_bytes()).sum();
+        segments + self.tickets.heap_bytes() + self.kept.bytes()
+    }
+
+    /// How many segments it has.
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+}
