@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use ticketscope_bitmap::TicketBatch;
 use ticketscope_engine::{
     Engine, ImportSession, Tenant,
-    query::{Snapshot, scope::Scope},
+    query::{Snapshot, TextChanges, scope::Scope},
     storage::TenantId,
 };
 use ticketscope_import::{Chunks, Parser};
@@ -188,7 +188,7 @@ pub fn membership(agent: &str, group: &str) -> RelFact {
 pub fn applied(before: &Snapshot, batch: &TicketBatch) -> Snapshot {
     let mut index = before.index().clone();
     let touched = index.apply(before.schema(), batch);
-    before.next(before.opstamp().next(), Arc::clone(before.schema()), index, None, &touched)
+    before.next(before.opstamp().next(), Arc::clone(before.schema()), index, None, &touched, &TextChanges::default())
 }
 
 /// Moves of so many tickets, spread evenly, into one group or back into their own.

@@ -97,6 +97,10 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) batch: u32,
 
+    /// Languages that the tenant's people write in, by code, if the files do not declare them: en, es, fr, de, pl, it, pt, nl
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) languages: Vec<String>,
+
     /// Files of JSON lines, plain or zstd, read in this order as one import; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

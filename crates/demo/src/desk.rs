@@ -65,7 +65,10 @@ impl HelpDesk {
         (numbers.start.min(end)..end).map(|number| ticket::change(self, number)).collect()
     }
 
-    /// All tickets in batches of `size`, which must not be 0; the last one may be smaller.
+    /// All tickets in batches of `size`; the last one may be smaller.
+    ///
+    /// # Panics
+    /// If `size` is 0.
     pub fn batches(&self, size: u32) -> impl Iterator<Item = Vec<Change>> {
         let step = usize::try_from(size).unwrap_or(usize::MAX);
         (0..self.tickets).step_by(step).map(move |first| self.tickets(first..first.saturating_add(size)))

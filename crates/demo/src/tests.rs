@@ -425,3 +425,21 @@ fn every_section_of_every_language_can_be_written() {
         assert_eq!(english, phrases.spam.is_some() && (0..topics).all(|at| phrases.topic(Topic(at)).is_some()));
     }
 }
+
+#[test]
+fn every_seed_makes_a_desk_with_notes_and_stories_that_are_seen_as_they_should() {
+    for seed in [0, 1, 42, u64::MAX] {
+        let desk = HelpDesk::new(seed, 3_000, NOW);
+        let (directory, patches) = (directory(&desk), patches(&desk));
+        let noted = patches.iter().filter(|patch| patch.text.iter().any(|part| part.class == TextClass::Private));
+        let noted = noted.count();
+        assert!((540..=660).contains(&noted), "seed {seed}: {noted} of 3,000 tickets have notes");
+        let bruno = seen(&directory, &patches, BRUNO, "view");
+        assert_eq!(bruno, seen(&directory, &patches, ERIN, "view"), "seed {seed}");
+        assert!(bruno.contains(&TicketKey::Int(SANDPIPER.ticket)), "seed {seed}");
+        for id in [BRUNO, CHLOE, DMITRI, ERIN, FARID, GOSIA, KIRA, LUISA, MAREK, PRIYA, NORA] {
+            let view = seen(&directory, &patches, id, "view");
+            assert!(!view.contains(&TicketKey::Int(NIGHTJAR.ticket)), "seed {seed}: {id}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod access;
 mod answer;
 mod cache;
 mod cursor;
+mod explain;
 mod lower;
 mod people;
 mod plan;
@@ -38,6 +39,7 @@ pub use answer::{
 pub use ast::Query;
 pub use cache::CachedScope;
 pub use cursor::CursorError;
+pub use explain::{ExplainedFilter, ExplainedLeaf, ExplainedPlan, ExplainedWord, Explanation, explain};
 pub use people::{Viewers, who, why};
 pub use plan::ListPlan;
 pub use snapshot::{Snapshot, index_of};

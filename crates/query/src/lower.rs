@@ -60,18 +60,18 @@ pub(crate) fn lower_filter(
     has_text: bool,
 ) -> SetExpr {
     let tests = clauses.iter().filter(|clause| !(has_text && matches!(clause.test, Test::NumberOrWord(_))));
-    let mut parts: Vec<SetExpr> = tests
-        .map(|clause| {
-            let test = lower_test(snapshot, &clause.test, visible);
-            if clause.negated { SetExpr::Not(Box::new(test)) } else { test }
-        })
-        .collect();
+    let mut parts: Vec<SetExpr> = tests.map(|clause| lower_clause(snapshot, clause, visible)).collect();
     parts.extend(words);
     match <[SetExpr; 1]>::try_from(parts) {
         Ok([only]) => only,
         Err(parts) if parts.is_empty() => SetExpr::All,
         Err(parts) => SetExpr::And(parts),
     }
+}
+
+pub(crate) fn lower_clause(snapshot: &Snapshot, clause: &Clause, visible: &TicketSet) -> SetExpr {
+    let test = lower_test(snapshot, &clause.test, visible);
+    if clause.negated { SetExpr::Not(Box::new(test)) } else { test }
 }
 
 fn lower_test(snapshot: &Snapshot, test: &Test, visible: &TicketSet) -> SetExpr {

@@ -26,11 +26,11 @@ pub(crate) struct Scored<'a> {
 
 /// What a plan is expected to cost, in microseconds on the machine of the measurements in README.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RankCost {
+pub(crate) struct RankCost {
     /// Of scoring every hit.
-    pub seek: f64,
+    pub(crate) seek: f64,
     /// Of reading the posting lists in order, where that is possible.
-    pub prune: Option<f64>,
+    pub(crate) prune: Option<f64>,
 }
 
 /// Microseconds to seek one hit in one posting list and score it.
@@ -74,6 +74,12 @@ impl<'a> Scored<'a> {
         let share = hits.max(1.0) / postings.max(1.0);
         let prune = can_prune.then(|| START + (postings * READ).min(SKIP * lists / share));
         Ok(RankCost { seek, prune })
+    }
+
+    /// The plans that can rank these words.
+    pub(crate) fn plans(&self) -> Vec<ListPlan> {
+        let plan = |plan| if plan == RankPlan::Prune { ListPlan::Prune } else { ListPlan::Seek };
+        text::rank_plans(&self.clauses).into_iter().map(plan).collect()
     }
 
     /// The cheaper plan.

@@ -85,7 +85,7 @@ fn pruned(world: &World, scene: &Scene, asker: &str) -> World {
     let mut pruned = world.clone();
     for (key, row) in world.tickets() {
         if !world.sees(asker, key) {
-            pruned.apply(&Change::state(Fact::Del(key.clone()))).unwrap();
+            assert_eq!(pruned.apply(&Change::state(Fact::Del(key.clone()))), Ok(()));
             continue;
         }
         for part in row.parts.values() {
@@ -96,7 +96,7 @@ fn pruned(world: &World, scene: &Scene, asker: &str) -> World {
             };
             if !readable {
                 let fact = Fact::Text { ticket: key.clone(), part: part.clone() };
-                pruned.apply(&Change { gone: true, ..Change::state(fact) }).unwrap();
+                assert_eq!(pruned.apply(&Change { gone: true, ..Change::state(fact) }), Ok(()));
             }
         }
     }

@@ -12,6 +12,7 @@ use std::{path::Path, time::Instant};
 
 use serde_json::{Value, json};
 use ticketscope_engine::Tenant;
+use ticketscope_model::{Change, Fact, SchemaDecl};
 
 use self::{
     input::Input,
@@ -44,14 +45,20 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
     let created = !engine.has_tenant(&args.tenant);
     let tenant = engine.tenant_or_create(&args.tenant)?;
+    if !args.languages.is_empty() {
+        let languages = args.languages.iter().map(|code| code.as_str().into()).collect();
+        tenant.submit(vec![Change::state(Fact::Schema(SchemaDecl { languages, ..SchemaDecl::default() }))])?;
+    }
     let began = Instant::now();
     let mut writer = Writer::new(&tenant, args.batch as usize, args.keep_going, rejects);
     let outcome = inputs.iter().try_for_each(|input| input.import(&tenant, args.format, &mut writer));
     let told = writer.finish();
     let seconds = began.elapsed().as_secs_f64();
+    // Closing brings the text index up to date.
     let closed = engine.close();
+    let searchable_seconds = began.elapsed().as_secs_f64();
     // What was applied is told in any case, but that nobody reads it must not hide a failure.
-    let printed = summary(out, args, &tenant, created, &told, seconds).and_then(|()| Ok(out.flush()?));
+    let printed = summary(out, args, &tenant, created, &told, [seconds, searchable_seconds]).and_then(|()| Ok(out.flush()?));
     if let Err(Stop::Failed(failure)) = outcome {
         let applied = counted(told.tally.applied, "line");
         return Err(failure.hint(format!("applied before: {applied}; {RUN_AGAIN}")));
@@ -76,7 +83,7 @@ fn summary(
     tenant: &Tenant,
     created: bool,
     told: &Told,
-    seconds: f64,
+    [seconds, searchable_seconds]: [f64; 2],
 ) -> Result<(), Failure> {
     let Told { tally, stopped, .. } = told;
     let snapshot = tenant.snapshot();
@@ -91,6 +98,7 @@ fn summary(
             "tickets": tickets,
             "principals": principals,
             "seconds": (seconds * 1000.0).round() / 1000.0,
+            "searchable_seconds": (searchable_seconds * 1000.0).round() / 1000.0,
             "opstamp": snapshot.opstamp().0,
             "stopped_at": stopped,
             "created": created,
@@ -98,7 +106,7 @@ fn summary(
         return Ok(());
     }
     out.line(format!(
-        "{} read, {} applied, {} rejected in {seconds:.1} s",
+        "{} read, {} applied, {} rejected in {seconds:.1} s, searchable after {searchable_seconds:.1} s",
         counted(tally.lines, "line"),
         grouped(tally.applied),
         grouped(tally.rejected)

@@ -113,7 +113,8 @@ impl Scene {
                     history.push(None, gone, Fact::Text { ticket: ticket.clone(), part: part.clone() });
                 }
                 55..=80 => {
-                    history.push(None, false, Fact::Ticket(TicketPatch { key: ticket, ..self.patch(rng, 6, true) }))
+                    let patch = TicketPatch { key: ticket, ..self.patch(rng, 6, true) };
+                    history.push(None, false, Fact::Ticket(patch));
                 }
                 81..=86 => {
                     let field = *pick(rng, &["subject", "description", "diagnosis"]);
@@ -239,14 +240,12 @@ fn long_word(rng: &mut Rng) -> String {
 /// A chunk that has a letter or a digit, in its own or other letters.
 fn chunk(rng: &mut Rng) -> String {
     let text = if chance(rng, 2) { long_word(rng) } else { (*pick(rng, CHUNKS)).to_owned() };
-    if !text.contains(char::is_alphanumeric) {
-        return "Refund".to_owned();
-    }
-    match rng.u32(..6) {
+    let text = match rng.u32(..6) {
         0 => text.to_uppercase(),
         1 => fold(&text),
         _ => text,
-    }
+    };
+    if text.contains(char::is_alphanumeric) { text } else { "Refund".to_owned() }
 }
 
 fn phrase(rng: &mut Rng) -> String {

@@ -146,4 +146,12 @@ mod tests {
             assert_eq!(expr.check(&Schema::builtin()), Ok(()), "{name}");
         }
     }
+
+    #[test]
+    fn who_reads_private_text_reads_it_in_tickets() {
+        let names = |asked: &str| all().into_iter().filter(|(name, _)| verb(name, asked).is_some()).count();
+        assert_eq!(["view", "view_private", "view_side", "edit"].map(names), [30, 29, 8, 0]);
+        assert_eq!(verb("zammad.edit", "view_private"), Some(zammad("change")));
+        assert_eq!(verb("nobody.knows", "view"), None);
+    }
 }

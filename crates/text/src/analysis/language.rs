@@ -196,6 +196,11 @@ mod tests {
     }
 
     #[test]
+    fn what_a_tenant_may_declare_is_what_has_a_stemmer() {
+        assert_eq!(Language::ALL.map(Language::code), ticketscope_model::LANGUAGES);
+    }
+
+    #[test]
     fn every_set_survives_its_bits_and_nothing_else_is_a_set() {
         for bits in 0..=u16::MAX {
             match Languages::from_bits(bits) {
