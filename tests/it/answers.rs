@@ -10,7 +10,7 @@ use fastrand::Rng;
 use ticketscope_bitmap::{Index, TicketSet};
 use ticketscope_engine::{Tenant, query};
 use ticketscope_model::{TicketKey, TicketOrd, Timestamp, Value};
-use ticketscope_query::{FieldValue, Page, Query, Snapshot, Start, parse};
+use ticketscope_query::{Access, FieldValue, Page, Query, Snapshot, Start, parse};
 use ticketscope_scope::Scope;
 use ticketscope_testkit::oracle::{self, Asker, Facet, Row, Sort, SortBy, Term, Test, World};
 
@@ -57,6 +57,14 @@ pub(crate) fn scope(snapshot: &Snapshot, asker: &Asker, verb: &str) -> Option<Sc
     match asker {
         Asker::Admin => Some(Scope::admin()),
         Asker::Principal(id) => snapshot.scope(id, verb).ok(),
+    }
+}
+
+/// What an asker may see; nothing for somebody unknown.
+pub(crate) fn access(snapshot: &Snapshot, asker: &Asker) -> Option<Access> {
+    match asker {
+        Asker::Admin => Some(Access::admin()),
+        Asker::Principal(id) => snapshot.access(id).ok(),
     }
 }
 
@@ -133,18 +141,18 @@ impl Answers for Published<'_> {
     }
 
     fn count(&self, asker: &Asker, text: &str) -> usize {
-        let scope = scope(&self.snapshot, asker, "view");
+        let access = access(&self.snapshot, asker);
         let query = self.parse(asker, text);
-        scope.map_or(0, |scope| query::count(&self.snapshot, &scope, &query).unwrap() as usize)
+        access.map_or(0, |access| query::count(&self.snapshot, &access, &query).unwrap() as usize)
     }
 
     fn list(&self, asker: &Asker, text: &str, start: Start, limit: u32) -> Listed {
         let query = self.parse(asker, text);
-        let Some(scope) = scope(&self.snapshot, asker, "view") else {
+        let Some(access) = access(&self.snapshot, asker) else {
             return Listed { total: 0, keys: Vec::new(), next: None };
         };
         let page = self.page(asker, start, limit);
-        let listing = query::list(&self.snapshot, &scope, &query, &page).unwrap();
+        let listing = query::list(&self.snapshot, &access, &query, &page).unwrap();
         Listed {
             total: listing.total as usize,
             keys: listing.hits.into_iter().map(|hit| hit.key).collect(),
@@ -155,8 +163,8 @@ impl Answers for Published<'_> {
     fn facets(&self, asker: &Asker, text: &str, fields: &[&str]) -> BTreeMap<String, Facet> {
         let query = self.parse(asker, text);
         let ids: Vec<_> = fields.iter().map(|name| self.snapshot.schema().field(name).unwrap().id).collect();
-        let facets = match scope(&self.snapshot, asker, "view") {
-            Some(scope) => query::facets(&self.snapshot, &scope, &query, &ids, usize::MAX).unwrap().1,
+        let facets = match access(&self.snapshot, asker) {
+            Some(access) => query::facets(&self.snapshot, &access, &query, &ids, usize::MAX).unwrap().1,
             None => return fields.iter().map(|field| ((*field).to_owned(), Facet::default())).collect(),
         };
         let facet = |facet: query::Facet| {

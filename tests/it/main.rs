@@ -17,6 +17,7 @@ mod plans;
 mod planted;
 mod recovery;
 mod tenants;
+mod text;
 mod tidy;
 mod visibility;
 mod world;

@@ -8,17 +8,23 @@ use std::{
 };
 
 /// Which of our crates each crate may use, development dependencies apart. The arrows point one way; `scope`, `bitmap`
-/// and `storage` do not know each other.
+/// and `storage` do not know each other, and of them `text` knows only the sets of `bitmap`.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("scope", &["model"]),
     ("bitmap", &["model"]),
     ("storage", &["model"]),
-    ("query", &["model", "scope", "bitmap"]),
-    ("engine", &["model", "scope", "bitmap", "storage", "query"]),
+    ("text", &["model", "bitmap"]),
+    ("query", &["model", "scope", "bitmap", "text"]),
+    ("engine", &["model", "scope", "bitmap", "storage", "text", "query"]),
     ("import", &["model"]),
-    ("testkit", &["model"]),
-    ("cli", &["model", "scope", "bitmap", "storage", "query", "engine", "import", "testkit"]),
+    ("server", &["model", "scope", "query", "engine", "import"]),
+    ("demo", &["model"]),
+    ("testkit", &["model", "text"]),
+    (
+        "cli",
+        &["model", "scope", "bitmap", "storage", "text", "query", "engine", "import", "server", "demo", "testkit"],
+    ),
 ];
 
 fn root() -> PathBuf {

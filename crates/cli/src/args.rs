@@ -1,11 +1,12 @@
 //! The arguments of every command.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use ticketscope_engine::storage::TenantId;
 use ticketscope_import::Format;
 use ticketscope_model::{TicketKey, Timestamp};
+use ticketscope_server::KeyClass;
 
 /// Exit codes, as the help shows them.
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 a question answered \"no\" or a check that failed; 2 wrong usage or bad \
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     /// Count the visible tickets that match by the values of their fields
     #[command(after_help = QUERY_HELP)]
     Facets(FacetsArgs),
+    /// Complete a prefix from the words, tags, people and values of the visible tickets
+    Suggest(SuggestArgs),
     /// Say why a principal sees a ticket or does not; exit code 1 if not
     Why(WhyArgs),
     /// List the principals who see a ticket
@@ -66,6 +69,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TenantCommand,
     },
+    /// Serve the data directory over HTTP
+    Serve(ServeArgs),
+    /// Create, list and revoke the keys with which programs use the server
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Make a help desk to try things out on, take a tour through it, and serve it
+    Demo(DemoArgs),
     /// Ask random questions and compare every answer with a slow, simple oracle on the same data
     Verify(VerifyArgs),
 }
@@ -316,4 +328,88 @@ mod tests {
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
     }
+}
+
+/// Where a server listens if nobody says otherwise.
+const LISTEN: &str = "127.0.0.1:7700";
+
+#[derive(Debug, Args)]
+pub(crate) struct SuggestArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    #[command(flatten)]
+    pub(crate) asker: AskerArgs,
+
+    /// Suggest only values of this field
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) field: Option<String>,
+
+    /// Suggestions at most
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) limit: u32,
+
+    /// What the suggestions begin with; case and accents do not matter
+    #[arg(value_name = "PREFIX")]
+    pub(crate) prefix: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "TICKETSCOPE_LISTEN", default_value = LISTEN)]
+    pub(crate) listen: SocketAddr,
+
+    /// Let everybody on this machine ask as anybody, without keys; refused on any address but loopback
+    #[arg(long, conflicts_with_all = ["token_keys", "token_issuer", "token_audience"])]
+    pub(crate) dev: bool,
+
+    /// Public keys that agent tokens may be signed with: a JSON file
+    #[arg(long, value_name = "FILE", env = "TICKETSCOPE_TOKEN_KEYS", requires_all = ["token_issuer", "token_audience"])]
+    pub(crate) token_keys: Option<PathBuf>,
+
+    /// The issuer that agent tokens must name
+    #[arg(long, value_name = "NAME", env = "TICKETSCOPE_TOKEN_ISSUER", requires = "token_keys")]
+    pub(crate) token_issuer: Option<String>,
+
+    /// The audience that agent tokens must name
+    #[arg(long, value_name = "NAME", env = "TICKETSCOPE_TOKEN_AUDIENCE", requires = "token_keys")]
+    pub(crate) token_audience: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key and print it, once
+    Create {
+        /// What it lets its holder do: admin (everything), ingest (changes), search (ask as principals)
+        #[arg(long, value_name = "CLASS")]
+        class: KeyClass,
+
+        /// The one tenant that it is good for, instead of all
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: Option<TenantId>,
+    },
+    /// List the keys, without their secrets
+    List,
+    /// Take a key out of force
+    Revoke {
+        /// Its id, as `key list` shows it
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Tickets to make
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
+    pub(crate) tickets: u32,
+
+    /// End after the tour
+    #[arg(long)]
+    pub(crate) no_serve: bool,
+
+    /// The address to serve on; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = LISTEN)]
+    pub(crate) listen: SocketAddr,
 }

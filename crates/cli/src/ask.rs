@@ -59,15 +59,7 @@ impl Question {
     }
 
     fn wait_for_text(&self, tenant: &Tenant) -> Result<(), Failure> {
-        if !self.query.asks_for_words() || tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_PATIENCE) {
-            return Ok(());
-        }
-        let text = tenant.stats()?.text;
-        let message = match text.failure {
-            Some(failure) => format!("the text of this tenant cannot be indexed: {failure}"),
-            None => format!("the text of this tenant is still being indexed: {} tickets to go", text.pending),
-        };
-        Err(Failure::new(Exit::Data, "text_not_ready", message))
+        if self.query.asks_for_words() { wait_for_text(tenant) } else { Ok(()) }
     }
 
     /// Turns an answer's error into one that shows the place in the query.
@@ -92,6 +84,19 @@ impl Question {
         self.query.order = Some(read_order(written, &context(snapshot, args, self.now)?)?);
         Ok(())
     }
+}
+
+/// Waits until the text of everything acknowledged can be found.
+pub(crate) fn wait_for_text(tenant: &Tenant) -> Result<(), Failure> {
+    if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_PATIENCE) {
+        return Ok(());
+    }
+    let text = tenant.stats()?.text;
+    let message = match text.failure {
+        Some(failure) => format!("the text of this tenant cannot be indexed: {failure}"),
+        None => format!("the text of this tenant is still being indexed: {} tickets to go", text.pending),
+    };
+    Err(Failure::new(Exit::Data, "text_not_ready", message))
 }
 
 /// The moment at which a question is asked: as given, or now.

@@ -43,23 +43,29 @@ pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Ex
 
 /// The fields called `names`, each once, or the default ones.
 fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure> {
-    let schema = snapshot.schema();
     let names: Vec<&str> =
         if names.is_empty() { DEFAULT_FIELDS.to_vec() } else { names.iter().map(String::as_str).collect() };
     let mut fields = Vec::with_capacity(names.len());
     for name in names {
-        let field = schema.field(name).ok_or_else(|| {
-            let failure = Failure::new(Exit::Usage, "unknown_field", format!("unknown field `{name}`"));
-            match ticketscope_model::nearest(name, schema.fields().iter().map(|field| &*field.name)) {
-                Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                None => failure,
-            }
-        })?;
-        if !fields.contains(&field.id) {
-            fields.push(field.id);
+        let field = self::field(snapshot, name)?;
+        if !fields.contains(&field) {
+            fields.push(field);
         }
     }
     Ok(fields)
+}
+
+/// The field called `name`.
+pub(crate) fn field(snapshot: &Snapshot, name: &str) -> Result<FieldId, Failure> {
+    let schema = snapshot.schema();
+    let field = schema.field(name).ok_or_else(|| {
+        let failure = Failure::new(Exit::Usage, "unknown_field", format!("unknown field `{name}`"));
+        match ticketscope_model::nearest(name, schema.fields().iter().map(|field| &*field.name)) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure,
+        }
+    })?;
+    Ok(field.id)
 }
 
 fn name(snapshot: &Snapshot, field: FieldId) -> &str {

@@ -11,17 +11,22 @@
 mod args;
 mod ask;
 mod count;
+mod demo;
 mod exit;
 mod facets;
 mod failure;
 mod import;
+mod key;
 mod lock_holder;
 mod open;
 mod output;
 mod panics;
 mod scope;
 mod search;
+mod serve;
+mod snippet;
 mod stats;
+mod suggest;
 mod tenant;
 mod ticket_json;
 mod verify;
@@ -111,6 +116,10 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Count(args) => count::run(data, args, &mut out),
         Command::Search(args) => search::run(data, args, &mut out),
         Command::Facets(args) => facets::run(data, args, &mut out),
+        Command::Suggest(args) => suggest::run(data, args, &mut out),
+        Command::Serve(args) => serve::run(data, args, &mut out),
+        Command::Key { command } => key::run(data, command, &mut out),
+        Command::Demo(args) => demo::run(data, args, &mut out),
         Command::Why(args) => why::run(data, args, &mut out),
         Command::Who(args) => who::run(data, args, &mut out),
         Command::Scope { command } => scope::run(data, command, &mut out),

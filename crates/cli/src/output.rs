@@ -55,6 +55,34 @@ impl Output {
         writeln!(self.out, "{}", clean(text.as_ref()))
     }
 
+    /// A line about what is going on: for people among the answers, else on stderr.
+    pub(crate) fn say(&mut self, text: impl AsRef<str>) -> io::Result<()> {
+        if self.json {
+            Self::warn(text);
+            return Ok(());
+        }
+        self.line(text)?;
+        self.flush()
+    }
+
+    /// A table about what is going on, where there are people to read it.
+    pub(crate) fn tell(&mut self, sheet: &Sheet) -> io::Result<()> {
+        if self.json { Ok(()) } else { self.sheet(sheet) }
+    }
+
+    /// Lines for whoever started a program that goes on running.
+    pub(crate) fn note(&mut self, text: impl AsRef<str>) {
+        for line in text.as_ref().lines() {
+            // Nobody reads any more: the program goes on.
+            drop(self.say(line));
+        }
+    }
+
+    /// A line on stderr.
+    pub(crate) fn warn(text: impl AsRef<str>) {
+        drop(writeln!(io::stderr(), "{}", clean(text.as_ref())));
+    }
+
     /// A table for people: as wide as the terminal, or plain text where there is none.
     pub(crate) fn sheet(&mut self, sheet: &Sheet) -> io::Result<()> {
         for line in sheet.to_table(self.terminal).lines() {

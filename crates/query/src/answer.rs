@@ -17,6 +17,7 @@ use crate::{
     plan::{ListPlan, choose},
     relevance::{self, Scored},
     sort::{SortValue, Sorter},
+    suggest::MAX_SUGGESTIONS,
     words::{AskedClause, Readable, numbers},
 };
 
@@ -59,6 +60,9 @@ pub enum AnswerError {
     /// Facets of a field without values to count.
     #[error("field `{0}` has no facets: only keyword, principal, tree and flag fields do")]
     NoFacets(String),
+    /// No suggestions, or too many of them, are asked for.
+    #[error("ask for 1 to {MAX_SUGGESTIONS} suggestions, not {0}")]
+    SuggestionLimit(usize),
 }
 
 impl From<TextError> for AnswerError {
@@ -232,7 +236,12 @@ pub fn matching(snapshot: &Snapshot, access: impl Into<Access>, query: &Query) -
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn list(snapshot: &Snapshot, access: impl Into<Access>, query: &Query, page: &Page) -> Result<Listing, AnswerError> {
+pub fn list(
+    snapshot: &Snapshot,
+    access: impl Into<Access>,
+    query: &Query,
+    page: &Page,
+) -> Result<Listing, AnswerError> {
     list_by(snapshot, &access.into(), query, page, None)
 }
 
@@ -274,7 +283,12 @@ fn list_by(
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn list_keys(snapshot: &Snapshot, access: impl Into<Access>, query: &Query, page: &Page) -> Result<KeyListing, AnswerError> {
+pub fn list_keys(
+    snapshot: &Snapshot,
+    access: impl Into<Access>,
+    query: &Query,
+    page: &Page,
+) -> Result<KeyListing, AnswerError> {
     let Cut { total, ords, next, plan } = cut(snapshot, &access.into(), query, page, None)?;
     let keys = ords.into_iter().map(|(ord, _)| snapshot.index().key(TicketOrd(ord))).collect();
     Ok(KeyListing { total, keys, next, plan })
@@ -322,7 +336,8 @@ fn cut(
     } else {
         let sorter = Sorter::new(index, snapshot.schema(), sort);
         let chosen = plan.unwrap_or_else(|| choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope()));
-        let rows = crate::plan::execute(chosen, index, &found.visible, &hits, &sorter, sort, after.as_ref(), rank, want);
+        let rows =
+            crate::plan::execute(chosen, index, &found.visible, &hits, &sorter, sort, after.as_ref(), rank, want);
         // Without words to score all tickets are equally relevant.
         let score = (sort.by == SortKey::Relevance).then_some(0.0);
         ords = rows.into_iter().map(|ord| (ord, score)).collect();

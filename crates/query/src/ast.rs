@@ -194,7 +194,8 @@ impl Query {
 
     /// The order of its list: as asked for, else by relevance if it has words to find, else newest first.
     pub fn sort(&self) -> Sort {
-        self.order.unwrap_or_else(|| if crate::words::has_scored_words(self) { Sort::RELEVANCE } else { Sort::default() })
+        self.order
+            .unwrap_or_else(|| if crate::words::has_scored_words(self) { Sort::RELEVANCE } else { Sort::default() })
     }
 
     /// Whether it is answered from the words of tickets too, not from their fields alone.

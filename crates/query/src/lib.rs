@@ -25,8 +25,12 @@ mod lower;
 mod people;
 mod plan;
 mod relevance;
+#[cfg(test)]
+mod scene;
 mod snapshot;
+mod snippet;
 mod sort;
+mod suggest;
 mod text_state;
 mod touched;
 mod words;
@@ -43,7 +47,9 @@ pub use explain::{ExplainedFilter, ExplainedLeaf, ExplainedPlan, ExplainedWord, 
 pub use people::{Viewers, who, why};
 pub use plan::ListPlan;
 pub use snapshot::{Snapshot, index_of};
+pub use snippet::{Snippet, Snippets};
 pub use sort::SortValue;
+pub use suggest::{MAX_SUGGESTIONS, Suggestion, SuggestionKind, suggest};
 pub use text_state::{TextChanges, TextState};
 #[doc(no_inline)]
 pub use ticketscope_scope as scope;

@@ -68,7 +68,8 @@ impl<'a> Readable<'a> {
             return if state.is_somewhere() { Err(AnswerError::TextOpening) } else { Ok(None) };
         };
         let readable = |scope: Arc<CachedScope>| {
-            let tickets = if state.masked().is_empty() { scope.set().clone() } else { scope.set().minus(state.masked()) };
+            let tickets =
+                if state.masked().is_empty() { scope.set().clone() } else { scope.set().minus(state.masked()) };
             (scope, tickets)
         };
         let classes = [
@@ -105,7 +106,9 @@ impl<'a> Readable<'a> {
     pub(crate) fn read(&self, snapshot: &Snapshot, query: &Query) -> Result<Vec<Option<AskedClause>>, AnswerError> {
         let clauses: Vec<_> = query.words.iter().map(|clause| self.read_clause(snapshot.schema(), clause)).collect();
         match query.words.first() {
-            Some(first) if clauses.iter().all(Option::is_none) => Err(AnswerError::NoWords { span: first.span }),
+            Some(first) if clauses.iter().all(Option::is_none) && numbers(query).next().is_none() => {
+                Err(AnswerError::NoWords { span: first.span })
+            }
             _ => Ok(clauses),
         }
     }
@@ -144,10 +147,9 @@ impl<'a> Readable<'a> {
             },
             WordPattern::Phrase(words) => phrase(&words.join(" "), false, placed),
             WordPattern::Prefix(word) => phrase(word, true, placed),
-            WordPattern::Any => vec![match &name {
-                Some(name) => Pattern::Prefix(custom_word(name, "").into()),
-                None => Pattern::Any,
-            }],
+            WordPattern::Any => {
+                vec![Pattern::Any(name.map_or_else(Box::default, |name| custom_word(&name, "").into()))]
+            }
         }
     }
 

@@ -1,2 +1,110 @@
-//! Under construction.
+//! HTTP: the wire form of every question and change under `/v1`, and who may ask it.
+//!
+//! [`Server::bind`] takes an engine and a [`Config`]; [`Server::run`] serves until it is told to stop. Questions are
+//! synchronous work of microseconds to milliseconds: they run on a bounded number of threads with a bounded queue before
+//! them, and what does not fit is refused at once with `503` and `Retry-After`.
+//!
+//! It decides nothing about visibility: a request says *who* asks, and [`ticketscope_scope`] says what that principal may
+//! see, at every request anew. It issues no logins, keeps no sessions and speaks no TLS: put a proxy before it.
+//!
+//! # Who asks
+//!
+//! - A **key** (`Authorization: Bearer ts_..`) says what kind of program holds it. `admin` may do everything, `ingest`
+//!   may send changes, `search` asks questions for the principal that it names by `X-Ticketscope-As` or `as`, `metrics`
+//!   reads the metrics. A key may be good for one tenant only. There is no default principal: an admin key asks for everything only by `as_admin=true`.
+//! - An **agent token** (a JWT signed with Ed25519) says which principal of which tenant its bearer is, for at most 15 minutes. It carries
+//!   identity and nothing else: a claim that speaks of rights is not read.
+//! - **Development mode** needs neither, on loopback addresses and names alone.
+//!
+//! Whatever is wrong with a credential, the answer is the same `401`. A tenant that does not exist and one that a key is
+//! not for are the same `404`. A principal that the tenant does not know is `403 unknown_principal`: whoever issued the
+//! token or holds the key vouches for the principal, so this tells them of their own mistake and nothing of a ticket. A
+//! principal that is suspended, or has no role, is known and gets empty answers.
+//!
+//! # Routes
+//!
+//! Questions take a query string by GET or a JSON object by POST, with the same names; below `/v1/tenants/{tenant}`:
+//!
+//! | route | parameters | who |
+//! |---|---|---|
+//! | `/search` | `query` `limit` `page_after` or `rank` `sort` `now` | admin, search, agent |
+//! | `/count` | `query` `now` | admin, search, agent |
+//! | `/facets` | `query` `field` (repeated, or a list) `top` `now` | admin, search, agent |
+//! | `/check` | `ticket` | admin, search, agent |
+//! | `/tickets/{id}` | (GET) | admin, search, agent |
+//! | `/why` | `principal` `ticket` | admin |
+//! | `/who` | `ticket` `limit` `page_after` | admin |
+//! | `/scopes/{principal}`, `/stats` | (GET) | admin |
+//! | `/changes` | (POST) the lines; `on_refusal` in the query string | admin, ingest |
+//! | the tenant itself | PUT makes it, DELETE deletes it | admin |
+//!
+//! And `GET` of `/v1/tenants`, `/v1/errors`, `/health/livez`, `/health/readyz`, `/metrics` and `/version`. Every error is
+//! `{code, message, type, link, span?, hint?, rejected?, request_id}`; `/v1/errors` explains every code.
+//!
+//! # What an answer may depend on
+//!
+//! Answers to anybody but an admin are functions of the visible tickets: no plan, no opstamp and no number of the tenant
+//! is in them, and a hidden ticket is answered exactly as one that does not exist. `took_us` is the one exception.
+//!
+//! # Changes
+//!
+//! `POST /v1/tenants/{tenant}/changes` takes scope-jsonl lines as one batch, all or nothing unless `on_refusal=skip`. The
+//! answer comes when the batch is durable and in force, with a position in `X-Ticketscope-Position`: a read that sends it
+//! is answered from a state that shows the batch, or with `503`. A client that does not know what became of a batch sends
+//! it again, best under the same `Idempotency-Key`.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ticketscope_engine::Engine;
+//! use ticketscope_server::{Access, Config, KeyClass, Keys, Server};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let engine = Arc::new(Engine::open(dir.path())?);
+//! let keys = Arc::new(Keys::open(dir.path().join("keys.json"))?);
+//! let admin = keys.create(KeyClass::Admin, None)?;
+//! println!("keep this, it is shown once: {}", admin.text);
+//!
+//! let config = Config::new("127.0.0.1:0".parse()?, Access::Checked { keys, tokens: None });
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! runtime.block_on(async {
+//!     let server = Server::bind(Arc::clone(&engine), config).await?;
+//!     println!("listening on {}", server.local_addr());
+//!     server.run(async {}).await;
+//!     Ok::<(), Box<dyn std::error::Error>>(())
+//! })?;
+//! engine.close()?;
+//! # Ok(())
+//! # }
+//! ```
+
 #![forbid(unsafe_code)]
+
+mod answer;
+mod app;
+mod ask;
+mod auth;
+mod body;
+mod code;
+mod config;
+mod edge;
+mod failure;
+mod hex;
+mod idempotency;
+mod metrics;
+mod params;
+mod pool;
+mod position;
+mod routes;
+mod server;
+mod stall;
+#[cfg(test)]
+mod tests;
+
+pub use auth::{
+    Access, IssueError, KeyClass, KeyFileError, KeyInfo, Keys, KeysError, MAX_TOKEN_LIFETIME, NewKey, TokenKeyPair,
+    TokenPolicy, TokenRequest, UnknownClass, VerificationKeys, VerificationKeysError, issue_token,
+};
+pub use config::{Clock, Config, Fault, FaultLog, Limits};
+pub use server::{BindError, ServeError, Server, serve};

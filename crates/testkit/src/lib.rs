@@ -1,9 +1,9 @@
 //! The slow truth and the generators; development only.
 //!
 //! [`oracle`] answers the questions of ticketscope by looking at every ticket, one after the other, with nothing but the
-//! rules as they are written. It indexes nothing and shares nothing with the engine but the vocabulary of
-//! `ticketscope-model`: expressions and queries are trees of its own, which print as the public text languages, so that
-//! the engine reads them with its own parsers. [`arb`] makes small, nasty random tenants, histories, expressions and
+//! rules as they are written. It indexes nothing and shares with the engine only the vocabulary of `ticketscope-model` and
+//! how a text is cut into words: expressions and queries are trees of its own, which print as the public text languages, so
+//! that the engine reads them with its own parsers. [`arb`] makes small, nasty random tenants, histories, expressions and
 //! queries from a seed; [`tenant`] makes one large, plausible tenant for measurements.
 //!
 //! It is not a reference implementation to build on: it is slow on purpose, parses nothing and stores nothing.

@@ -108,7 +108,8 @@ impl Document {
                 TextClass::Subject | TextClass::Private | TextClass::Side => {}
             }
         }
-        if let Some(name) = part.part.strip_prefix(CUSTOM_PART) {
+        let custom = part.part.strip_prefix(CUSTOM_PART).filter(|_| part.class == TextClass::Private);
+        if let Some(name) = custom {
             let (stems, surfaces) = &mut self.words[place(TextField::Custom)];
             let begin = surfaces.next_part();
             analyzer.stems(&part.body, languages, |at, stem| stems.push(begin + at, &custom_word(name, stem)));

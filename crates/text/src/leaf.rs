@@ -37,8 +37,8 @@ pub enum Pattern {
     },
     /// Any word that begins so.
     Prefix(Box<str>),
-    /// Any word at all.
-    Any,
+    /// Any word at all that stands behind this prefix of a custom field; of the other fields it is empty.
+    Any(Box<str>),
 }
 
 impl Pattern {
@@ -46,7 +46,7 @@ impl Pattern {
     pub fn form(&self) -> Form {
         match self {
             Self::Term(form, _) => *form,
-            Self::Phrase { .. } | Self::Prefix(_) | Self::Any => Form::Surface,
+            Self::Phrase { .. } | Self::Prefix(_) | Self::Any(_) => Form::Surface,
         }
     }
 }

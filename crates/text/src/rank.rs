@@ -81,7 +81,7 @@ impl WeighedLeaf {
         }
         let weight = match leaf.pattern {
             Pattern::Prefix(_) => Weight::Constant(idf(found, tickets)),
-            Pattern::Any => Weight::Constant(0.0),
+            Pattern::Any(_) => Weight::Constant(0.0),
             Pattern::Term(..) | Pattern::Phrase { .. } => {
                 let mean = length as f32 / tickets as f32;
                 Weight::Counted(Bm25Weight::for_one_term_without_explain(found.into(), tickets.into(), mean))
@@ -411,7 +411,7 @@ fn union(segment: &Segment, leaves: &[&WeighedLeaf]) -> Box<dyn Query> {
 fn term(segment: &Segment, leaf: &Leaf) -> Option<Term> {
     match &leaf.pattern {
         Pattern::Term(form, word) => Some(segment.term(leaf.field, *form, word)),
-        Pattern::Phrase { .. } | Pattern::Prefix(_) | Pattern::Any => None,
+        Pattern::Phrase { .. } | Pattern::Prefix(_) | Pattern::Any(_) => None,
     }
 }
 

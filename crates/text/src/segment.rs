@@ -199,7 +199,8 @@ impl Segment {
             }
             Pattern::Phrase { words, open } => Ok(self.counted(self.phrase(leaf, words, *open)?)),
             Pattern::Prefix(prefix) => self.with_prefix(leaf, prefix),
-            Pattern::Any => self.with_any_word(leaf),
+            Pattern::Any(prefix) if prefix.is_empty() => self.with_any_word(leaf),
+            Pattern::Any(prefix) => self.with_prefix(leaf, prefix),
         }
     }
 
@@ -403,7 +404,7 @@ impl Segment {
                 Some(counts) => Frequencies::Counts { counts: Arc::clone(counts), at: 0 },
                 None => Frequencies::None,
             },
-            Pattern::Prefix(_) | Pattern::Any => Frequencies::Tickets(self.find(leaf)?),
+            Pattern::Prefix(_) | Pattern::Any(_) => Frequencies::Tickets(self.find(leaf)?),
         })
     }
 }

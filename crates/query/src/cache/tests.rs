@@ -7,7 +7,7 @@ use model::{
 use scope::Directory;
 
 use super::*;
-use crate::Snapshot;
+use crate::{Snapshot, TextChanges};
 
 const PEOPLE: [&str; 4] = ["anna", "ben", "cleo", "root"];
 
@@ -70,7 +70,14 @@ fn what_a_scope_keeps_is_what_would_be_made_anew() {
             // Some batches are too large to be followed ticket by ticket.
             let most = if rng.u8(..8) == 0 { 3_000 } else { 40 };
             let touched = index.apply(&schema, &batch(&mut rng, &index, most));
-            snapshot = snapshot.next(snapshot.opstamp().next(), Arc::clone(&schema), index, None, &touched);
+            snapshot = snapshot.next(
+                snapshot.opstamp().next(),
+                Arc::clone(&schema),
+                index,
+                None,
+                &touched,
+                &TextChanges::default(),
+            );
             for person in PEOPLE {
                 let scope = snapshot.scope(person, "view").unwrap();
                 let (kept, index) = (snapshot.visible(&scope), snapshot.index());

@@ -527,8 +527,7 @@ impl<'c> Parser<'c> {
     }
 
     fn best_first(&self, span: Span) -> Result<(), QueryError> {
-        let worst_first =
-            self.order_by == Some(SortKey::Relevance) && self.direction == Some(Direction::Ascending);
+        let worst_first = self.order_by == Some(SortKey::Relevance) && self.direction == Some(Direction::Ascending);
         if worst_first { Err(QueryErrorKind::WorstFirst.at(span)) } else { Ok(()) }
     }
 

@@ -127,7 +127,7 @@ impl Scene {
                 }
                 87..=90 => {
                     let text = (0..rng.usize(..4)).map(|_| text_part(rng)).collect::<Vec<_>>();
-                    let text = one_of_each(text);
+                    let text = beside_fields(text);
                     let patch = TicketPatch { key: ticket, text, ..self.replacement(rng) };
                     history.push(None, false, Fact::Ticket(patch));
                 }
@@ -209,11 +209,12 @@ fn text_part(rng: &mut Rng) -> TextPart {
     TextPart { part: part.into(), class, lang, body: body(rng), author: None, at: None }
 }
 
-/// The parts without those that another one of the same id precedes.
-fn one_of_each(parts: Vec<TextPart>) -> Vec<TextPart> {
+/// The parts of which a whole ticket may consist beside its fields: subject and description are fields, and no part twice.
+fn beside_fields(parts: Vec<TextPart>) -> Vec<TextPart> {
     let mut kept: Vec<TextPart> = Vec::new();
     for part in parts {
-        if kept.iter().all(|other| other.part != part.part) {
+        let is_field = matches!(&*part.part, "subject" | "description");
+        if !is_field && kept.iter().all(|other| other.part != part.part) {
             kept.push(part);
         }
     }

@@ -1,0 +1,64 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ticketscope_demo::{ANA, HelpDesk};
+use ticketscope_engine::{
+    Engine, Tenant,
+    storage::TenantId,
+};
+
+use super::TENANT;
+use crate::{
+    ask::moment,
+    exit::Exit,
+    failure::Failure,
+    output::{Output, counted},
+};
+
+/// What the desk is drawn from: everybody's demo is the same.
+const SEED: u64 = 7;
+
+/// Tickets that become durable together.
+const BATCH: u32 = 5_000;
+
+/// How long the words of the desk may take to be indexed.
+const PATIENCE: Duration = Duration::from_mins(30);
+
+/// The demo tenant with `tickets` tickets: the one that is there if it is of that size, else a new one.
+pub(super) fn ready(engine: &Engine, tickets: u32, out: &mut Output) -> Result<Arc<Tenant>, Failure> {
+    let id = TenantId::parse(TENANT).map_err(|error| Failure::of(Exit::Internal, "demo", &error))?;
+    if engine.has_tenant(&id) {
+        let tenant = engine.tenant(&id)?;
+        let snapshot = tenant.snapshot();
+        let is_whole = snapshot.index().universe().len() == tickets && snapshot.directory().principal(ANA).is_some();
+        if is_whole && tenant.wait_for_text(snapshot.opstamp(), PATIENCE) {
+            out.say(format!("The help desk of {} is there from before.", counted(tickets.into(), "ticket")))?;
+            return Ok(tenant);
+        }
+        drop((tenant, snapshot));
+        engine.delete_tenant(&id)?;
+    }
+    let began = Instant::now();
+    let tenant = engine.create_tenant(&id)?;
+    let desk = HelpDesk::new(SEED, tickets, moment(None));
+    tenant.submit(desk.setup())?;
+    for batch in desk.batches(BATCH) {
+        tenant.submit(batch)?;
+    }
+    let opstamp = tenant.snapshot().opstamp();
+    let stored = began.elapsed();
+    if !tenant.wait_for_text(opstamp, PATIENCE) {
+        let failure = tenant.stats()?.text.failure.unwrap_or_else(|| "it takes too long".to_owned());
+        return Err(Failure::new(Exit::Internal, "demo", format!("the text of the demo was not indexed: {failure}")));
+    }
+    out.say(format!(
+        "Made a help desk of {} with {} people: durable after {:.1} s, searchable after {:.1} s.",
+        counted(tickets.into(), "ticket"),
+        tenant.snapshot().directory().counts().principals,
+        stored.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+    ))?;
+    Ok(tenant)
+}

@@ -1,0 +1,93 @@
+//! Serving the data directory over HTTP.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use ticketscope_engine::Engine;
+use ticketscope_server::{Access, Config, Fault, FaultLog, Keys, ServeError, TokenPolicy, VerificationKeys, serve};
+
+use crate::{
+    args::ServeArgs,
+    demo,
+    exit::Exit,
+    failure::Failure,
+    open,
+    output::Output,
+};
+
+/// The file of keys inside the data directory.
+pub(crate) const KEYS_FILE: &str = "keys.json";
+
+pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let engine = open::data_dir(data)?;
+    let access = if args.dev {
+        Access::Dev
+    } else {
+        let keys = Keys::open(data.join(KEYS_FILE))?;
+        if keys.list().is_empty() && args.token_keys.is_none() {
+            let message = "nobody could use this server: it has no keys";
+            return Err(Failure::new(Exit::Usage, "no_keys", message).hint(
+                "make one with `ticketscope key create --class admin`, or try things out on this machine with --dev",
+            ));
+        }
+        Access::Checked { keys: Arc::new(keys), tokens: tokens(args)?.map(Arc::new) }
+    };
+    let dev = args.dev;
+    start(engine, config(args.listen, access), |address| {
+        if dev {
+            out.note(format!("serving {} on http://{address} to everybody on this machine, without keys", data.display()));
+        } else {
+            out.note(format!("serving {} on http://{address}", data.display()));
+        }
+    })
+}
+
+/// Serves the demo, and says what to try.
+pub(crate) fn demo(engine: Engine, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
+    start(engine, config(listen, Access::Dev), |address| out.note(invitation(address)))
+}
+
+fn start(engine: Engine, config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Exit, Failure> {
+    match serve(&Arc::new(engine), config, ready) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error @ ServeError::Bind(_)) => Err(Failure::of(Exit::Usage, "listen", &error)
+            .hint("name another address with --listen, like 127.0.0.1:7701; port 0 takes any free one")),
+        Err(error) => Err(Failure::of(Exit::Internal, "serve", &error)),
+    }
+}
+
+fn config(listen: SocketAddr, access: Access) -> Config {
+    let mut config = Config::new(listen, access);
+    config.faults = FaultLog::new(|Fault { code, request_id, cause }| {
+        let request = request_id.as_deref().map_or_else(String::new, |id| format!(" in request {id}"));
+        Output::warn(format!("{code}{request}: {cause}"));
+    });
+    config
+}
+
+fn tokens(args: &ServeArgs) -> Result<Option<TokenPolicy>, Failure> {
+    let (Some(path), Some(issuer), Some(audience)) = (&args.token_keys, &args.token_issuer, &args.token_audience) else {
+        return Ok(None);
+    };
+    let keys = VerificationKeys::open(path.as_path())
+        .map_err(|error| Failure::of(Exit::Usage, "token_keys", &error))?;
+    Ok(Some(TokenPolicy { issuer: issuer.clone(), audience: audience.clone(), keys }))
+}
+
+/// Commands that work as they stand.
+fn invitation(address: SocketAddr) -> String {
+    let tenant = format!("http://{address}/v1/tenants/{}", demo::TENANT);
+    let change = r#"{"k":"rel","principal":"bruno","rel":"groups","value":"hardware"}"#;
+    [
+        String::new(),
+        format!("Serving the demo on http://{address} until Ctrl-C. Try it from another terminal:"),
+        String::new(),
+        format!("  curl '{tenant}/search?as=bruno&query=invoice&limit=3'"),
+        format!("  curl '{tenant}/count?as=erin&query=sandpiper'"),
+        format!("  curl '{tenant}/facets?as=dmitri&field=status&field=group&top=5'"),
+        format!("  curl '{tenant}/suggest?as=bruno&prefix=inv'"),
+        format!("  curl '{tenant}/why?as_admin=true&principal=bruno&ticket={}'", ticketscope_demo::CORMORANT.ticket),
+        format!("  curl -X POST '{tenant}/changes?as_admin=true' --data-binary '{change}'"),
+        format!("  curl 'http://{address}/metrics'"),
+    ]
+    .join("\n")
+}

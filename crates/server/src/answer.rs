@@ -1,0 +1,204 @@
+//! The bodies of answers: exactly what may be told, field by field, in the shapes of the command line's `--json`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::failure::Rejected;
+
+/// How many visible tickets match.
+#[derive(Debug, Serialize)]
+pub(crate) struct Counted {
+    pub(crate) count: u32,
+}
+
+/// A page of visible tickets. It names no plan: the choice of one depends on the size of the whole tenant.
+#[derive(Debug, Serialize)]
+pub(crate) struct Search {
+    pub(crate) total: u32,
+    pub(crate) hits: Vec<Hit>,
+    pub(crate) next: Option<String>,
+    pub(crate) took_us: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Hit {
+    pub(crate) id: Value,
+    pub(crate) score: Option<f32>,
+    pub(crate) fields: Map<String, Value>,
+    pub(crate) snippet: Option<Value>,
+}
+
+/// One visible ticket.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ticket {
+    /// An integer where the key is one.
+    pub(crate) id: Value,
+    /// By name: a value, or a list where the field holds many.
+    pub(crate) fields: Map<String, Value>,
+}
+
+/// Values of fields among the visible tickets that match.
+#[derive(Debug, Serialize)]
+pub(crate) struct Facets {
+    pub(crate) total: u32,
+    /// In the order asked for.
+    #[serde(serialize_with = "as_map")]
+    pub(crate) facets: Vec<(String, Vec<FacetRow>)>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FacetRow {
+    pub(crate) value: Option<String>,
+    pub(crate) count: u32,
+}
+
+fn as_map<S: serde::Serializer>(facets: &[(String, Vec<FacetRow>)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(facets.iter().map(|(name, rows)| (name, rows)))
+}
+
+/// Whether a ticket is visible.
+#[derive(Debug, Serialize)]
+pub(crate) struct Checked {
+    pub(crate) visible: bool,
+}
+
+/// Why a principal sees a ticket or does not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Why {
+    pub(crate) visible: bool,
+    pub(crate) reason: String,
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Step {
+    pub(crate) expr: Value,
+    pub(crate) holds: Value,
+    pub(crate) found: Value,
+}
+
+/// Who sees a ticket.
+#[derive(Debug, Serialize)]
+pub(crate) struct Who {
+    pub(crate) count: usize,
+    pub(crate) principals: Vec<String>,
+    pub(crate) next: Option<String>,
+}
+
+/// What a principal may see, and by which rule.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScopeShown {
+    pub(crate) principal: String,
+    pub(crate) role: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) verbs: Map<String, Value>,
+    pub(crate) scope: ScopeWire,
+    pub(crate) relations: BTreeMap<String, Vec<String>>,
+    pub(crate) visible: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ScopeWire {
+    pub(crate) sees: &'static str,
+    pub(crate) rule: Value,
+    pub(crate) life: Option<Vec<String>>,
+}
+
+/// The tenants of the server.
+#[derive(Debug, Serialize)]
+pub(crate) struct Tenants {
+    pub(crate) tenants: Vec<String>,
+}
+
+/// A tenant that is there now.
+#[derive(Debug, Serialize)]
+pub(crate) struct Made {
+    pub(crate) tenant: String,
+    pub(crate) created: bool,
+}
+
+/// A tenant that is gone.
+#[derive(Debug, Serialize)]
+pub(crate) struct Deleted {
+    pub(crate) deleted: String,
+}
+
+/// What became of a batch of changes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changed {
+    /// For admins alone: it counts the batches of everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) opstamp: Option<u64>,
+    pub(crate) position: String,
+    pub(crate) lines: u64,
+    pub(crate) applied: u64,
+    /// The first thousand.
+    pub(crate) rejected: Vec<Rejected>,
+}
+
+/// Sizes and positions of a tenant.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stats {
+    pub(crate) tenant: String,
+    pub(crate) tickets: u32,
+    pub(crate) ordinals: u32,
+    pub(crate) principals: usize,
+    pub(crate) roles: usize,
+    pub(crate) relations: usize,
+    pub(crate) members: usize,
+    pub(crate) opstamp: u64,
+    pub(crate) snapshot_opstamp: u64,
+    pub(crate) log_rows: u64,
+    pub(crate) disk: Disk,
+    pub(crate) heap: Heap,
+    pub(crate) heap_bytes_per_ticket: u64,
+    pub(crate) disk_bytes_per_ticket: u64,
+    pub(crate) cached_scopes: CachedScopes,
+    pub(crate) recovery: Recovery,
+    pub(crate) fields: Vec<FieldStats>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Disk {
+    pub(crate) database: u64,
+    pub(crate) snapshots: u64,
+    pub(crate) total: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Heap {
+    pub(crate) keys: usize,
+    pub(crate) orders: usize,
+    pub(crate) total: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CachedScopes {
+    pub(crate) count: usize,
+    pub(crate) bytes: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Recovery {
+    pub(crate) snapshot_opstamp: Option<u64>,
+    pub(crate) replayed: u64,
+    pub(crate) rejected: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FieldStats {
+    pub(crate) field: String,
+    pub(crate) kind: &'static str,
+    pub(crate) tickets: u32,
+    pub(crate) values: Option<u64>,
+    pub(crate) heap: FieldHeap,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FieldHeap {
+    pub(crate) dictionary: usize,
+    pub(crate) postings: usize,
+    pub(crate) column: usize,
+}

@@ -1,0 +1,60 @@
+//! What the crates below refuse, as the wire tells it.
+
+use ticketscope_engine::{RecoverError, SubmitError, TenantError};
+use ticketscope_query::{AnswerError, parse::QueryError};
+
+use crate::{code::Code, failure::Failure};
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        Self::new(Code::BadQuery, error.kind.to_string()).at(error.span).hint(QUERY_HINT)
+    }
+}
+
+/// What a query looks like, for whoever wrote one that is none.
+const QUERY_HINT: &str =
+    "a query is fields and values, like status:open priority>=high -tags:spam; values with blanks stand in quotes";
+
+impl From<AnswerError> for Failure {
+    fn from(error: AnswerError) -> Self {
+        let message = error.to_string();
+        match error {
+            AnswerError::Words { span } => Self::new(Code::Words, message).at(span),
+            AnswerError::PageSize(_) => Self::new(Code::PageSize, message),
+            AnswerError::Cursor(_) => Self::new(Code::BadCursor, message),
+            AnswerError::NoFacets(_) => Self::new(Code::NoFacets, message),
+            // Nobody who asks chooses the plan.
+            AnswerError::Plan(_) => Self::of(Code::Internal).caused_by(message),
+        }
+    }
+}
+
+impl From<TenantError> for Failure {
+    fn from(error: TenantError) -> Self {
+        match &error {
+            TenantError::NoSuchTenant(_) => Self::of(Code::NoSuchTenant),
+            TenantError::InUse(_) => Self::of(Code::TenantInUse),
+            TenantError::Open { .. } | TenantError::Create(_) | TenantError::Delete(_) => {
+                Self::hidden(Code::Storage, &error)
+            }
+        }
+    }
+}
+
+impl From<RecoverError> for Failure {
+    fn from(error: RecoverError) -> Self {
+        Self::hidden(Code::Storage, &error)
+    }
+}
+
+impl From<SubmitError> for Failure {
+    fn from(error: SubmitError) -> Self {
+        match &error {
+            SubmitError::Busy => Self::of(Code::Busy),
+            // The tenant opens again with the next request; nothing of this batch was taken.
+            SubmitError::Poisoned => Self::of(Code::Busy).caused_by(error.to_string()),
+            SubmitError::Refused(_) => Self::of(Code::ChangesRejected),
+            SubmitError::Write(_) => Self::hidden(Code::Storage, &error),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use ticketscope_model::FieldId;
+
+use super::Reader;
+use crate::{
+    answer::{CachedScopes, Disk, FieldHeap, FieldStats, Heap, Recovery, Stats},
+    code::Code,
+    failure::Failure,
+};
+
+impl Reader {
+    /// Sizes and positions of the tenant. Linear in it.
+    ///
+    /// # Errors
+    /// [`Code::Storage`].
+    pub(crate) fn stats(&self) -> Result<Stats, Failure> {
+        let stats = self.tenant.stats().map_err(|error| Failure::hidden(Code::Storage, &error))?;
+        let index = self.snapshot.index();
+        let tickets = index.universe().len();
+        let counts = self.snapshot.directory().counts();
+        let recovery = self.tenant.recovery();
+        let heap = stats.heap.total() as u64;
+        let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes;
+        let per_ticket = |total: u64| total / u64::from(tickets.max(1));
+        let heap_of =
+            |field: FieldId| stats.heap.fields.iter().find(|(id, _)| *id == field).map_or([0; 3], |(_, parts)| *parts);
+        let fields = index.fields().filter_map(|(id, column)| {
+            let def = self.snapshot.schema().by_id(id)?;
+            // Dates and numbers are not counted value by value.
+            let values = def
+                .kind
+                .is_keyword()
+                .then(|| (0..column.codes()).filter(|code| column.tickets_len(*code) > 0).count() as u64);
+            let [dictionary, postings, column_bytes] = heap_of(id);
+            Some(FieldStats {
+                field: def.name.to_string(),
+                kind: def.kind.name(),
+                tickets: column.has().len(),
+                values,
+                heap: FieldHeap { dictionary, postings, column: column_bytes },
+            })
+        });
+        Ok(Stats {
+            tenant: self.tenant.id().to_string(),
+            tickets,
+            ordinals: index.ordinals(),
+            principals: counts.principals,
+            roles: counts.roles,
+            relations: counts.relations,
+            members: counts.members,
+            opstamp: stats.opstamp.0,
+            snapshot_opstamp: stats.snapshot.0,
+            log_rows: stats.log_rows,
+            disk: Disk { database: stats.disk.database_bytes, snapshots: stats.disk.snapshot_bytes, total: disk },
+            heap: Heap { keys: stats.heap.keys, orders: stats.heap.orders, total: heap },
+            heap_bytes_per_ticket: per_ticket(heap),
+            disk_bytes_per_ticket: per_ticket(disk),
+            cached_scopes: CachedScopes { count: stats.cached_scopes.0, bytes: stats.cached_scopes.1 },
+            recovery: Recovery {
+                snapshot_opstamp: recovery.snapshot.map(|opstamp| opstamp.0),
+                replayed: recovery.replayed,
+                rejected: recovery.rejected.clone(),
+            },
+            fields: fields.collect(),
+        })
+    }
+}

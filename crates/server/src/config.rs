@@ -1,0 +1,176 @@
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use ticketscope_model::Timestamp;
+
+use crate::auth::Access;
+
+/// How a server is to be.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens; port 0 for any free one.
+    pub listen: SocketAddr,
+    /// Who may use it.
+    pub access: Access,
+    /// What one request, one connection and all of them may cost.
+    pub limits: Limits,
+    /// What time it is.
+    pub clock: Clock,
+    /// Who is told of faults.
+    pub faults: FaultLog,
+}
+
+impl Config {
+    /// The default limits, the system's clock, and nobody who is told of faults.
+    pub fn new(listen: SocketAddr, access: Access) -> Self {
+        Self { listen, access, limits: Limits::default(), clock: Clock::system(), faults: FaultLog::silent() }
+    }
+}
+
+/// What one request, one connection and all of them may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once; more wait to be accepted.
+    pub connections: u32,
+    /// Bytes of a request's line and headers.
+    pub header_bytes: usize,
+    /// Headers of a request.
+    pub headers: usize,
+    /// From the first moment of a connection, or from its last answer, until the headers of a request are whole.
+    pub header_read: Duration,
+    /// How long a body may pause.
+    pub body_pause: Duration,
+    /// How long an answer may wait to be read further.
+    pub write_pause: Duration,
+    /// Bytes of the body of a question.
+    pub question_bytes: usize,
+    /// Bytes of a batch of changes.
+    pub batch_bytes: usize,
+    /// Lines of a batch of changes.
+    pub batch_lines: usize,
+    /// Bytes of all batches that are being received or applied.
+    pub bodies_bytes: usize,
+    /// From the headers of a question to its answer.
+    pub question: Duration,
+    /// From the headers of a batch to its answer.
+    pub batch: Duration,
+    /// Questions answered at once.
+    pub question_threads: u32,
+    /// Questions that may wait for a thread.
+    pub question_queue: u32,
+    /// Batches applied at once. They share commits, so this is more than there are cores.
+    pub batch_threads: u32,
+    /// Batches that may wait for a thread.
+    pub batch_queue: u32,
+    /// How long a request may wait for a thread.
+    pub queue_wait: Duration,
+    /// How long a read waits for the position it asks for.
+    pub position_wait: Duration,
+    /// How long a stopping server waits for its connections.
+    pub stop: Duration,
+    /// How long the answer to a batch is kept for its idempotency key.
+    pub idempotency: Duration,
+    /// Answers kept for idempotency keys, of all tenants; the oldest goes first.
+    pub idempotency_entries: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+        Self {
+            connections: 1024,
+            header_bytes: 16 << 10,
+            headers: 64,
+            header_read: Duration::from_secs(5),
+            body_pause: Duration::from_secs(10),
+            write_pause: Duration::from_secs(10),
+            question_bytes: 64 << 10,
+            batch_bytes: 64 << 20,
+            batch_lines: 100_000,
+            bodies_bytes: 256 << 20,
+            question: Duration::from_secs(10),
+            batch: Duration::from_mins(2),
+            question_threads: cores,
+            question_queue: 256,
+            batch_threads: 32,
+            batch_queue: 64,
+            queue_wait: Duration::from_millis(500),
+            position_wait: Duration::from_secs(2),
+            stop: Duration::from_secs(30),
+            idempotency: Duration::from_mins(10),
+            idempotency_entries: 10_000,
+        }
+    }
+}
+
+/// Tells the time. An argument, so that tokens can be tried at any moment.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// A clock of one's own.
+    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The clock of the system.
+    pub fn system() -> Self {
+        Self::new(|| {
+            #[expect(clippy::disallowed_methods, reason = "here the clock enters; everything else is given it")]
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            // A clock before 1970 is wrong anyway.
+            Timestamp(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// A fault or refusal that is the operator's business. It may hold paths and names, and no credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The code of the error that the client got.
+    pub code: &'static str,
+    /// The id of the request, as the client got it; nothing for what no request asked for.
+    pub request_id: Option<String>,
+    /// What happened, with its causes.
+    pub cause: String,
+}
+
+/// Who is told of faults.
+#[derive(Clone)]
+pub struct FaultLog(Arc<dyn Fn(&Fault) + Send + Sync>);
+
+impl FaultLog {
+    /// Tells `log`, on the thread where the fault happens.
+    pub fn new(log: impl Fn(&Fault) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(log))
+    }
+
+    /// Tells nobody.
+    pub fn silent() -> Self {
+        Self::new(|_| ())
+    }
+
+    pub(crate) fn tell(&self, fault: &Fault) {
+        (self.0)(fault);
+    }
+}
+
+impl fmt::Debug for FaultLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultLog")
+    }
+}

@@ -1,0 +1,81 @@
+//! What happens to every request before and after its route: an id, a deadline, the form of errors, headers, metrics.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    middleware::Next,
+    response::IntoResponse,
+};
+
+use crate::{
+    app::{App, new_request_id},
+    auth::{Access, check_local},
+    code::{Code, Kind},
+    failure::Failure,
+    metrics::{Counting, NO_ROUTE},
+    routes::CHANGES,
+};
+
+/// The header that names a request in its answer.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(crate) async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+    let began = Instant::now();
+    let _in_flight = Counting::new(&app.metrics.in_flight);
+    let request_id = new_request_id();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
+    let mut response = answer(&app, &route, request, next).await;
+    if let Some(failure) = failure_of(&mut response) {
+        app.report(&failure, &request_id);
+        if failure.code.entry().kind == Kind::Busy {
+            app.metrics.refused.inc();
+        }
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = failure.render(&request_id);
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    app.metrics.answered(&route, response.status(), began.elapsed());
+    response
+}
+
+async fn answer(app: &App, route: &str, request: Request, next: Next) -> Response<Body> {
+    if matches!(app.config.access, Access::Dev)
+        && let Err(failure) = check_local(request.headers(), request.uri())
+    {
+        return failure.into_response();
+    }
+    let limits = &app.config.limits;
+    let deadline = if route == CHANGES { limits.batch } else { limits.question };
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::of(Code::Timeout).into_response(),
+    }
+}
+
+/// The failure that a response stands for: its own, or that of a status which the router answers by itself.
+fn failure_of(response: &mut Response<Body>) -> Option<Failure> {
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        return Some(failure);
+    }
+    let status = response.status();
+    let code = match status {
+        StatusCode::NOT_FOUND => Code::NoSuchRoute,
+        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        _ if status.is_client_error() => Code::BadParameter,
+        _ if status.is_server_error() => Code::Internal,
+        _ => return None,
+    };
+    Some(Failure::of(code))
+}

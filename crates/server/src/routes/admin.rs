@@ -1,0 +1,108 @@
+//! Questions and changes of admins.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use ticketscope_engine::storage::TenantId;
+
+use super::call::{AdminQuestion, enter};
+use crate::{
+    answer::{Deleted, Made, ScopeShown, Stats, Tenants, Who, Why},
+    app::App,
+    ask,
+    auth::Caller,
+    code::Code,
+    failure::Failure,
+    params::{NoParams, WhoParams, WhyParams, of_uri},
+};
+
+/// Principals of a page if no number is asked for, and at most.
+const DEFAULT_PRINCIPALS: u32 = 100;
+const MAX_PRINCIPALS: u32 = 1000;
+
+pub(super) async fn why(State(app): State<Arc<App>>, question: AdminQuestion<WhyParams>) -> Result<Json<Why>, Failure> {
+    let AdminQuestion { tenant, params, position, .. } = question;
+    app.read(tenant, position, move |reader| reader.why(&params.principal, &params.ticket.0)).await.map(Json)
+}
+
+pub(super) async fn who(State(app): State<Arc<App>>, question: AdminQuestion<WhoParams>) -> Result<Json<Who>, Failure> {
+    let AdminQuestion { tenant, params, position, .. } = question;
+    let limit = params.limit.unwrap_or(DEFAULT_PRINCIPALS);
+    if !(1..=MAX_PRINCIPALS).contains(&limit) {
+        return Err(Failure::new(Code::PageSize, format!("a page has 1 to {MAX_PRINCIPALS} principals, not {limit}")));
+    }
+    let answer =
+        move |reader: &ask::Reader| Ok(reader.who(&params.ticket.0, params.page_after.as_deref(), limit as usize));
+    app.read(tenant, position, answer).await.map(Json)
+}
+
+pub(super) async fn scope(
+    State(app): State<Arc<App>>,
+    question: AdminQuestion<NoParams>,
+) -> Result<Json<ScopeShown>, Failure> {
+    let AdminQuestion { tenant, position, mut path, .. } = question;
+    let principal = path.remove("principal").ok_or_else(|| Failure::of(Code::NoSuchPrincipal))?;
+    app.read(tenant, position, move |reader| reader.scope_shown(&principal)).await.map(Json)
+}
+
+pub(super) async fn stats(
+    State(app): State<Arc<App>>,
+    question: AdminQuestion<NoParams>,
+) -> Result<Json<Stats>, Failure> {
+    let AdminQuestion { tenant, position, .. } = question;
+    app.read(tenant, position, ask::Reader::stats).await.map(Json)
+}
+
+/// The tenants that the key is good for.
+pub(super) async fn tenants(State(app): State<Arc<App>>, request: Request) -> Result<Json<Tenants>, Failure> {
+    let caller = app.config.access.caller(request.headers(), app.config.clock.now())?;
+    caller.may_administer()?;
+    let NoParams {} = of_uri(request.uri())?;
+    let engine = Arc::clone(&app.engine);
+    let all = app.questions.run(move || ask::tenants(&engine)).await?;
+    let own = all.into_iter().filter(|id| caller.tenant.as_ref().is_none_or(|own| own == id));
+    Ok(Json(Tenants { tenants: own.map(|id| id.to_string()).collect() }))
+}
+
+/// Makes a tenant; one that is there stays as it is.
+pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Result<(StatusCode, Json<Made>), Failure> {
+    let (mut parts, _) = request.into_parts();
+    let (_, tenant, _) = match enter(&mut parts, &app, Caller::may_administer).await {
+        Err(failure) if failure.code == Code::NoSuchTenant => return Err(unmakeable(&parts, &app, failure)),
+        entered => entered?,
+    };
+    let NoParams {} = of_uri(&parts.uri)?;
+    let (engine, id) = (Arc::clone(&app.engine), tenant.clone());
+    let created = app.batches.run(move || ask::create(&engine, &id)).await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(Made { tenant: tenant.to_string(), created })))
+}
+
+/// To a key for all tenants, a name that no tenant can have is a mistake in the request.
+fn unmakeable(parts: &axum::http::request::Parts, app: &App, failure: Failure) -> Failure {
+    let name = parts.uri.path().rsplit('/').next().unwrap_or_default();
+    match (app.config.access.caller(&parts.headers, app.config.clock.now()), TenantId::parse(name)) {
+        (Ok(Caller { tenant: None, .. }), Err(error)) => Failure::new(Code::BadTenantId, error.to_string()),
+        _ => failure,
+    }
+}
+
+/// Deletes a tenant and everything in it.
+pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Result<Json<Deleted>, Failure> {
+    let (mut parts, _) = request.into_parts();
+    let (_, tenant, _) = enter(&mut parts, &app, Caller::may_administer).await?;
+    let NoParams {} = of_uri(&parts.uri)?;
+    let (engine, id) = (Arc::clone(&app.engine), tenant.clone());
+    let idempotency = app.idempotency.clone();
+    let delete = move || {
+        ask::delete(&engine, &id)?;
+        idempotency.forget_tenant(&id);
+        Ok(())
+    };
+    app.batches.run(delete).await?;
+    Ok(Json(Deleted { deleted: tenant.to_string() }))
+}

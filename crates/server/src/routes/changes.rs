@@ -1,0 +1,109 @@
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::IntoResponse,
+};
+use bytes::Bytes;
+use ticketscope_engine::storage::TenantId;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::call::enter;
+use crate::{
+    answer::Changed,
+    app::App,
+    ask::{Applied, Batch, OnRefusal, apply},
+    auth::Caller,
+    body,
+    code::Code,
+    failure::Failure,
+    idempotency::{Begun, check_key},
+    params::{ChangesParams, of_uri},
+    position,
+};
+
+/// The header by which a client names a batch that it may send again.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Applies a batch of scope-jsonl lines. Once its body is read, it is applied even if the client goes away.
+pub(super) async fn changes(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<impl IntoResponse + use<>, Failure> {
+    let (mut parts, body) = request.into_parts();
+    let (caller, tenant, _) = enter(&mut parts, &app, Caller::may_change).await?;
+    let ChangesParams { on_refusal } = of_uri(&parts.uri)?;
+    check_plain(&parts.headers)?;
+    let key = idempotency_key(&parts.headers)?;
+    let limits = &app.config.limits;
+    let room = app.room.take(&body, limits.batch_bytes)?;
+    let body = (body::read(body, limits.batch_bytes, limits.body_pause).await?, room);
+    let Applied { opstamp, lines, applied, rejected } = run(&app, &tenant, key, body, on_refusal).await?;
+    let position = app.positions.seal(&tenant, opstamp)?;
+    let header = HeaderValue::from_str(&position).map_err(|error| Failure::hidden(Code::Internal, &error))?;
+    let opstamp = caller.is_admin().then_some(opstamp.0);
+    let answer = Changed { opstamp, position, lines, applied, rejected };
+    Ok(([(HeaderName::from_static(position::HEADER), header)], Json(answer)))
+}
+
+/// Applies the batch on a thread of its own, unless it was applied under its key before.
+async fn run(
+    app: &Arc<App>,
+    tenant: &TenantId,
+    key: Option<String>,
+    body: (Bytes, OwnedSemaphorePermit),
+    how: OnRefusal,
+) -> Result<Applied, Failure> {
+    let (app_there, tenant) = (Arc::clone(app), tenant.clone());
+    let work = move || {
+        let (app, (body, _room)) = (app_there, body);
+        let claim = match key {
+            None => None,
+            Some(key) => match app.idempotency.begin(&tenant, key, fingerprint(&body, how), Instant::now())? {
+                Begun::Before(applied) => return Ok(applied),
+                Begun::New(claim) => Some(claim),
+            },
+        };
+        let batch = Batch::parse(&body, app.config.limits.batch_lines)?;
+        let applied = apply(&app.engine, &tenant, batch, how)?;
+        app.metrics.changes.inc_by(applied.applied);
+        if let Some(claim) = claim {
+            claim.finish(applied.clone(), Instant::now());
+        }
+        Ok(applied)
+    };
+    app.batches.run(work).await
+}
+
+/// A hash of what is sent and of how it is to be applied.
+fn fingerprint(body: &[u8], how: OnRefusal) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[match how {
+        OnRefusal::Reject => 0,
+        OnRefusal::Skip => 1,
+    }]);
+    hasher.update(body);
+    hasher.finalize().into()
+}
+
+/// # Errors
+/// [`Code::UnsupportedEncoding`]: a compressed body may expand beyond every limit.
+fn check_plain(headers: &HeaderMap) -> Result<(), Failure> {
+    let is_plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(header::CONTENT_ENCODING).iter().all(is_plain) {
+        Ok(())
+    } else {
+        Err(Failure::of(Code::UnsupportedEncoding))
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => check_key(value.as_bytes()).map(Some),
+        (Some(_), Some(_)) => Err(Failure::of(Code::BadIdempotencyKey)),
+    }
+}

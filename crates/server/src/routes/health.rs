@@ -1,0 +1,55 @@
+//! What operators and their machines ask. None of it names a tenant.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, header},
+};
+use serde::Serialize;
+
+use crate::{app::App, ask, code::Code, failure::Failure};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Health {
+    status: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Version {
+    name: &'static str,
+    version: &'static str,
+}
+
+/// The process answers.
+pub(super) async fn livez() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Questions can be answered: there is a thread for them, and the data directory can be read.
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, Failure> {
+    let engine = Arc::clone(&app.engine);
+    let read = app.questions.run(move || ask::tenants(&engine)).await;
+    match read {
+        Ok(_) => Ok(Json(Health { status: "ok" })),
+        Err(failure) => Err(match failure.cause {
+            Some(cause) => Failure::of(Code::NotReady).caused_by(cause),
+            None => Failure::of(Code::NotReady),
+        }),
+    }
+}
+
+/// Numbers of all tenants together: not for whoever may see only a part of one.
+pub(super) async fn metrics(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<([(HeaderName, &'static str); 1], String), Failure> {
+    app.config.access.caller(&headers, app.config.clock.now())?.may_observe()?;
+    let text = app.metrics.text().map_err(|error| Failure::hidden(Code::Internal, &error))?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
+}
+
+pub(super) async fn version() -> Json<Version> {
+    Json(Version { name: "ticketscope", version: env!("CARGO_PKG_VERSION") })
+}

@@ -1,0 +1,61 @@
+//! Questions that are answered inside a scope.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use ticketscope_model::TicketKey;
+
+use super::call::Question;
+use crate::{
+    answer::{Checked, Counted, Facets, Search, Ticket},
+    app::App,
+    code::Code,
+    failure::Failure,
+    params::{CheckParams, CountParams, FacetsParams, SearchParams, TicketParams},
+};
+
+pub(super) async fn search(
+    State(app): State<Arc<App>>,
+    question: Question<SearchParams>,
+) -> Result<Json<Search>, Failure> {
+    let now = app.config.clock.now();
+    let Question { tenant, asker, params, position, .. } = question;
+    app.read(tenant, position, move |reader| reader.search(&asker, &params, now)).await.map(Json)
+}
+
+pub(super) async fn count(
+    State(app): State<Arc<App>>,
+    question: Question<CountParams>,
+) -> Result<Json<Counted>, Failure> {
+    let now = app.config.clock.now();
+    let Question { tenant, asker, params, position, .. } = question;
+    app.read(tenant, position, move |reader| reader.count(&asker, &params, now)).await.map(Json)
+}
+
+pub(super) async fn facets(
+    State(app): State<Arc<App>>,
+    question: Question<FacetsParams>,
+) -> Result<Json<Facets>, Failure> {
+    let now = app.config.clock.now();
+    let Question { tenant, asker, params, position, .. } = question;
+    app.read(tenant, position, move |reader| reader.facets(&asker, &params, now)).await.map(Json)
+}
+
+pub(super) async fn check(
+    State(app): State<Arc<App>>,
+    question: Question<CheckParams>,
+) -> Result<Json<Checked>, Failure> {
+    let Question { tenant, asker, params, position, .. } = question;
+    app.read(tenant, position, move |reader| reader.check(&asker, &params.ticket.0)).await.map(Json)
+}
+
+/// One ticket. An id that no ticket can have is that of a ticket that does not exist.
+pub(super) async fn ticket(
+    State(app): State<Arc<App>>,
+    question: Question<TicketParams>,
+) -> Result<Json<Ticket>, Failure> {
+    let Question { tenant, asker, position, path, .. } = question;
+    let key = path.get("id").and_then(|id| TicketKey::parse(id).ok());
+    let key = key.ok_or_else(|| Failure::of(Code::NoSuchTicket))?;
+    app.read(tenant, position, move |reader| reader.ticket(&asker, &key)).await.map(Json)
+}

@@ -1,0 +1,225 @@
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+    service::TowerToHyperService,
+};
+use thiserror::Error;
+use ticketscope_engine::{CheckpointError, Engine};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use crate::{
+    app::App,
+    auth::Access,
+    config::{Config, Fault, Limits},
+    metrics::Counting,
+    routes::router,
+    stall::Stall,
+};
+
+/// How long nothing is accepted after the system refused to: it has no room for a connection, and will have.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the file of keys is looked at.
+const KEYS_REFRESH: Duration = Duration::from_secs(1);
+
+/// Why a server cannot begin.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// Development mode, and an address that others reach.
+    #[error("development mode lets everybody do everything, and {0} is not a loopback address; listen on 127.0.0.1")]
+    Exposed(SocketAddr),
+    /// The system refuses.
+    #[error("listen on {address}")]
+    Io {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no randomness to be had.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+}
+
+/// Why a server ended other than by being told to.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// It could not begin.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The system gives no threads or signals.
+    #[error("start the server")]
+    Start(#[source] io::Error),
+    /// The tenants could not be closed well; nothing acknowledged is lost.
+    #[error("close the tenants")]
+    Close(#[from] CheckpointError),
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    app: Arc<App>,
+}
+
+impl Server {
+    /// Begins to listen. Connections wait until [`Self::run`].
+    ///
+    /// # Errors
+    /// [`BindError`], in particular for development mode on an address that is not loopback.
+    pub async fn bind(engine: Arc<Engine>, config: Config) -> Result<Self, BindError> {
+        let address = config.listen;
+        if matches!(config.access, Access::Dev) && !address.ip().is_loopback() {
+            return Err(BindError::Exposed(address));
+        }
+        let failed = |source| BindError::Io { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let app = App::new(engine, config).or(Err(BindError::NoRandomness))?;
+        Ok(Self { listener, address, app: Arc::new(app) })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` ends: then no connection is accepted, running requests are answered, those that take
+    /// longer than [`Limits::stop`] are cut off, and batches that have begun are brought to their end. The engine stays
+    /// open.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, app, .. } = self;
+        let limits = app.config.limits;
+        let places = Arc::new(Semaphore::new(limits.connections as usize));
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let serving = Serving { router: router(Arc::clone(&app)), app: Arc::clone(&app), limits };
+        let keys = tokio::spawn(refresh_keys(Arc::clone(&app)));
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(_) = connections.join_next() => {}
+                accepted = accept(&listener, &places) => match accepted {
+                    Ok((stream, place)) => {
+                        connections.spawn(serving.clone().connection(stream, place, graceful.watcher()));
+                    }
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                },
+            }
+        }
+        drop(listener);
+        keys.abort();
+        // Those that are left are cut off when the set is dropped.
+        let all = async { while connections.join_next().await.is_some() {} };
+        let stopped = async { tokio::join!(graceful.shutdown(), all) };
+        let in_time = timeout(limits.stop, stopped).await.is_ok();
+        if !in_time {
+            app.config.faults.tell(&Fault {
+                code: "timeout",
+                request_id: None,
+                cause: "connections were cut off because they outlived the time to stop".to_owned(),
+            });
+        }
+        connections.shutdown().await;
+        app.batches.drain().await;
+        app.questions.drain().await;
+    }
+}
+
+/// A connection, once there is a place for it.
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// What every connection is served with.
+#[derive(Debug, Clone)]
+struct Serving {
+    router: Router,
+    app: Arc<App>,
+    limits: Limits,
+}
+
+impl Serving {
+    async fn connection(self, stream: TcpStream, place: OwnedSemaphorePermit, watcher: Watcher) {
+        let _held = (place, Counting::new(&self.app.metrics.connections));
+        // Answers are small and whole: waiting for more to send would only make them late.
+        drop(stream.set_nodelay(true));
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_read)
+            .max_header_size(self.limits.header_bytes)
+            .max_headers(self.limits.headers);
+        let io = TokioIo::new(Stall::new(stream, self.limits.write_pause));
+        let connection = builder.serve_connection(io, TowerToHyperService::new(self.router));
+        // How a connection ends is between it and the client.
+        drop(watcher.watch(connection).await);
+    }
+}
+
+/// Sees keys that another process made or took back.
+async fn refresh_keys(app: Arc<App>) {
+    let Access::Checked { keys, .. } = &app.config.access else { return };
+    let mut ticks = interval(KEYS_REFRESH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = None;
+    loop {
+        ticks.tick().await;
+        let keys = Arc::clone(keys);
+        let refreshed = tokio::task::spawn_blocking(move || keys.refresh()).await;
+        let failed = refreshed.ok().and_then(Result::err).map(|error| error.to_string());
+        if let Some(cause) = failed.clone().filter(|_| failed != told) {
+            app.config.faults.tell(&Fault { code: "keys", request_id: None, cause });
+        }
+        told = failed;
+    }
+}
+
+/// Serves on threads of its own until the process is told to end (SIGINT or SIGTERM), then closes the engine. `ready` is
+/// told the address.
+///
+/// # Errors
+/// [`ServeError`].
+pub fn serve(engine: &Arc<Engine>, config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Start)?;
+    runtime.block_on(async {
+        let server = Server::bind(Arc::clone(engine), config).await?;
+        let told = told_to_end().map_err(ServeError::Start)?;
+        ready(server.local_addr());
+        server.run(told).await;
+        Ok::<(), ServeError>(())
+    })?;
+    drop(runtime);
+    Ok(engine.close()?)
+}
+
+#[cfg(unix)]
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
+}
