@@ -47,9 +47,9 @@ fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure
         if names.is_empty() { DEFAULT_FIELDS.to_vec() } else { names.iter().map(String::as_str).collect() };
     let mut fields = Vec::with_capacity(names.len());
     for name in names {
-        let field = self::field(snapshot, name)?;
-        if !fields.contains(&field) {
-            fields.push(field);
+        let id = field(snapshot, name)?;
+        if !fields.contains(&id) {
+            fields.push(id);
         }
     }
     Ok(fields)

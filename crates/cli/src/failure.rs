@@ -15,6 +15,7 @@ use ticketscope_engine::{
 };
 use ticketscope_model::Span;
 use ticketscope_query::{AnswerError, scope::UnknownPrincipal};
+use ticketscope_server::KeysError;
 
 use crate::{exit::Exit, output::clean};
 
@@ -141,6 +142,12 @@ impl From<UnknownPrincipal> for Failure {
     }
 }
 
+impl From<KeysError> for Failure {
+    fn from(error: KeysError) -> Self {
+        Self::of(Exit::Data, "keys", &error)
+    }
+}
+
 impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
         let (exit, kind) = match error {
@@ -148,7 +155,7 @@ impl From<AnswerError> for Failure {
             AnswerError::NoWords { .. } => (Exit::Usage, "no_words"),
             AnswerError::TextOpening => (Exit::Data, "text_not_ready"),
             AnswerError::Text { .. } => (Exit::Data, "text"),
-            AnswerError::PageSize(_) => (Exit::Usage, "page_size"),
+            AnswerError::PageSize(_) | AnswerError::SuggestionLimit(_) => (Exit::Usage, "page_size"),
             AnswerError::Cursor(_) => (Exit::Usage, "bad_cursor"),
             AnswerError::NoFacets(_) => (Exit::Usage, "no_facets"),
             // Nobody who asks chooses the plan.

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 use ticketscope_engine::View;
 use ticketscope_model::{FieldId, TextClass, TicketKey, fields};
 use ticketscope_query::{
-    CursorError, Hit, ListPlan, Listing, Page, Snapshot, Start,
+    CursorError, ExplainedLeaf, Hit, ListPlan, Listing, Page, Snapshot, Snippet, Snippets, Start,
     ast::{Sort, SortKey},
-    cursor_clock, list, plans,
+    cursor_clock, explain, list,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     failure::Failure,
     open,
     output::{Align, Output, Sheet, counted, grouped},
-    ticket_json,
+    snippet, ticket_json,
 };
 
 /// What the table shows beside id and subject, where any ticket of the page has it.
@@ -50,23 +50,25 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
     let began = Instant::now();
     let listing = list(snapshot, &question.access, &question.query, &page).map_err(|error| question.failed(error))?;
     let took = began.elapsed();
-    let subjects = listing.hits.iter().map(|hit| subject(&view, &hit.key)).collect::<Result<Vec<_>, _>>()?;
+    let mut snippets = Snippets::new(snapshot, &question.access, &question.query);
+    let texts =
+        listing.hits.iter().map(|hit| Text::of(&view, snippets.as_mut(), &hit.key)).collect::<Result<Vec<_>, _>>()?;
     if out.wants_json() {
         let hits: Vec<Value> =
-            listing.hits.iter().zip(&subjects).map(|(hit, text)| row(snapshot, hit, text.as_ref())).collect();
+            listing.hits.iter().zip(&texts).map(|(hit, text)| row(snapshot, hit, text)).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut answer = json!({ "total": listing.total, "hits": hits, "next": listing.next, "took_us": took });
         if args.explain {
-            answer["plan"] = explained(snapshot, &question, &listing);
+            answer["plan"] = explained(snapshot, &question, &page)?;
         }
         out.json(&answer)?;
         return Ok(Exit::Done);
     }
     if args.explain {
-        out.line(format!("plan: {}", explained(snapshot, &question, &listing)))?;
+        tell_plan(&explained(snapshot, &question, &page)?, out)?;
     }
     let order = question.query.sort();
-    out.sheet(&table(snapshot, &listing, &subjects, order))?;
+    out.sheet(&table(snapshot, &listing, &texts, order))?;
     out.line(format!("{} of {}", grouped(listing.hits.len() as u64), counted(listing.total.into(), "ticket")))?;
     if let Some(next) = &listing.next {
         out.line(format!("next page: --page-after {next}"))?;
@@ -74,22 +76,31 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// The subject of a ticket, which everybody who sees the ticket may read; nothing if it has none.
-fn subject(view: &View, key: &TicketKey) -> Result<Option<String>, Failure> {
-    let Some(ord) = view.snapshot().index().find(key) else { return Ok(None) };
-    let parts = view.parts(ord)?;
-    Ok(parts.into_iter().find(|part| part.class == TextClass::Subject).map(|part| part.body.to_string()))
+/// What a row shows of a ticket's text.
+struct Text {
+    subject: Option<String>,
+    snippet: Option<Snippet>,
 }
 
-fn row(snapshot: &Snapshot, hit: &Hit, subject: Option<&String>) -> Value {
+impl Text {
+    fn of(view: &View, snippets: Option<&mut Snippets<'_>>, key: &TicketKey) -> Result<Self, Failure> {
+        let Some(ord) = view.snapshot().index().find(key) else { return Ok(Self { subject: None, snippet: None }) };
+        let parts = view.parts(ord)?;
+        let subject = parts.iter().find(|part| part.class == TextClass::Subject).map(|part| part.body.to_string());
+        Ok(Self { subject, snippet: snippets.and_then(|snippets| snippets.of(ord, &parts)) })
+    }
+}
+
+fn row(snapshot: &Snapshot, hit: &Hit, text: &Text) -> Value {
     let mut fields: Map<String, Value> = ticket_json::fields(snapshot, hit);
-    if let Some(subject) = subject {
+    if let Some(subject) = &text.subject {
         fields.insert("subject".to_owned(), json!(subject));
     }
-    json!({ "id": ticket_json::key(&hit.key), "score": hit.score, "fields": fields, "snippet": null })
+    let snippet = text.snippet.as_ref().map(snippet::value);
+    json!({ "id": ticket_json::key(&hit.key), "score": hit.score, "fields": fields, "snippet": snippet })
 }
 
-fn table(snapshot: &Snapshot, listing: &Listing, subjects: &[Option<String>], order: Sort) -> Sheet {
+fn table(snapshot: &Snapshot, listing: &Listing, texts: &[Text], order: Sort) -> Sheet {
     let sorted_by = match order.by {
         SortKey::Field(field) => Some(field).filter(|field| !COLUMNS.contains(field)),
         SortKey::Key | SortKey::Relevance => None,
@@ -97,25 +108,76 @@ fn table(snapshot: &Snapshot, listing: &Listing, subjects: &[Option<String>], or
     let has = |field: &FieldId| listing.hits.iter().any(|hit| hit.fields.iter().any(|(id, _)| id == field));
     let shown: Vec<FieldId> = COLUMNS.into_iter().chain(sorted_by).filter(has).collect();
     let names = shown.iter().filter_map(|field| snapshot.schema().by_id(*field)).map(|def| (&*def.name, Align::Left));
-    let with_subject = subjects.iter().any(Option::is_some);
+    let with_subject = texts.iter().any(|text| text.subject.is_some());
     let subject = with_subject.then_some(("subject", Align::Left));
-    let mut sheet = Sheet::new([("id", Align::Right)].into_iter().chain(names).chain(subject));
-    for (hit, subject) in listing.hits.iter().zip(subjects) {
+    let with_snippet = texts.iter().any(|text| text.snippet.is_some());
+    let found = with_snippet.then_some(("found", Align::Left));
+    let columns = [("id", Align::Right)].into_iter().chain(names).chain(subject).chain(found);
+    let mut sheet = Sheet::new(columns);
+    for (hit, text) in listing.hits.iter().zip(texts) {
         let cells = shown.iter().map(|field| ticket_json::text(hit, *field));
-        let subject = with_subject.then(|| subject.clone().unwrap_or_default());
-        sheet.row([hit.key.to_string()].into_iter().chain(cells).chain(subject));
+        let subject = with_subject.then(|| text.subject.clone().unwrap_or_default());
+        let found = with_snippet.then(|| text.snippet.as_ref().map_or_else(String::new, snippet::marked));
+        sheet.row([hit.key.to_string()].into_iter().chain(cells).chain(subject).chain(found));
     }
     sheet
 }
 
 /// How the list was found, and how else it could have been.
-fn explained(snapshot: &Snapshot, question: &Question, listing: &Listing) -> Value {
-    json!({
+fn explained(snapshot: &Snapshot, question: &Question, page: &Page) -> Result<Value, Failure> {
+    let told = explain(snapshot, &question.access, &question.query, page).map_err(|error| question.failed(error))?;
+    let micros = |micros: f64| (micros * 10.0).round() / 10.0;
+    let filters: Vec<Value> = told
+        .filters
+        .iter()
+        .map(|filter| json!({ "clause": filter.clause, "estimate": [filter.estimate.0, filter.estimate.1], "visible": filter.visible }))
+        .collect();
+    let leaf = |leaf: &ExplainedLeaf| {
+        json!({
+            "field": format!("{:?}", leaf.leaf.field).to_lowercase(),
+            "pattern": format!("{:?}", leaf.leaf.pattern),
+            "postings": leaf.postings,
+            "readable": leaf.readable,
+        })
+    };
+    let words: Vec<Value> = told
+        .words
+        .iter()
+        .map(|word| json!({ "negated": word.negated, "leaves": word.leaves.iter().map(leaf).collect::<Vec<_>>() }))
+        .collect();
+    let plans: Vec<Value> = told
+        .plans
+        .iter()
+        .map(|plan| {
+            json!({
+                "plan": plan_name(plan.plan),
+                "estimate_us": plan.estimate.map(micros),
+                "took_us": micros(plan.took),
+                "scored": plan.scored,
+                "offered": plan.offered,
+            })
+        })
+        .collect();
+    Ok(json!({
         "query": question.query.to_text(snapshot.schema()),
-        "scope": snapshot.visible(&question.access.view).set().len(),
-        "list": plan_name(listing.plan),
-        "possible": plans(&question.query).into_iter().map(plan_name).collect::<Vec<_>>(),
-    })
+        "scope": told.visible,
+        "filters": filters,
+        "words": words,
+        "total": told.total,
+        "list": plan_name(told.chosen),
+        "plans": plans,
+    }))
+}
+
+/// The explanation for people.
+fn tell_plan(told: &Value, out: &mut Output) -> Result<(), Failure> {
+    out.line(format!("plan: {}, {} of {} visible tickets match", told["list"], told["total"], told["scope"]))?;
+    for name in ["filters", "words", "plans"] {
+        for part in told[name].as_array().into_iter().flatten() {
+            out.line(format!("  {part}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn plan_name(plan: ListPlan) -> &'static str {

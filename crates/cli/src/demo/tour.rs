@@ -1,13 +1,13 @@
 //! The guided tour: each stop asks the questions that it talks about, and prints what came back.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use ticketscope_demo::{ANA, BRUNO, CHLOE, CORMORANT, ERIN, NIGHTJAR, PELICAN, SANDPIPER, Story, cast};
-use ticketscope_engine::Tenant;
+use ticketscope_engine::{RecoverError, Tenant};
 use ticketscope_model::{Change, Fact, RelFact, TicketKey};
 use ticketscope_query::{
-    Listing, Page, Snippets, Start, count, list,
+    Listing, Page, Snippets, Start, list,
     parse::{Context, parse},
     scope::VIEW,
     suggest, who, why,
@@ -83,9 +83,10 @@ impl Tour<'_> {
             Sheet::new([("id", Align::Left), ("role", Align::Left), ("sees", Align::Right), ("who", Align::Left)]);
         let mut rows = Vec::new();
         for member in cast() {
-            let access = snapshot.access(&member.id)?;
+            let access = snapshot.access(member.id)?;
             let sees = snapshot.visible(&access.view).set().len();
-            sheet.row([member.id.clone(), member.role.clone(), grouped(sees.into()), member.line.clone()].map(Into::into));
+            let cells = [member.id, member.role, &grouped(sees.into()), member.line];
+            sheet.row(cells.map(ToOwned::to_owned));
             rows.push(json!({ "id": member.id, "role": member.role, "sees": sees }));
         }
         out.tell(&sheet)?;
@@ -123,13 +124,13 @@ impl Tour<'_> {
         self.heading(out, "Words are found in their other forms, and without their accents")?;
         let mut rows = Vec::new();
         for query in ["reembolso", "facture", "zwrotu", "Rechnung", "\u{8fd4}\u{91d1}"] {
-            let view = self.tenant.view()?;
+            let view = self.tenant.view().map_err(RecoverError::from)?;
             let snapshot = view.snapshot();
             let (listing, _) = self.ask(ANA, query)?;
             let parsed = parse(query, &Context::new(snapshot.schema(), moment(None)))
                 .map_err(|error| Failure::of(Exit::Internal, "demo", &error))?;
             let shown = match listing.hits.first().and_then(|hit| snapshot.index().find(&hit.key)) {
-                Some(ord) => Snippets::new(snapshot, snapshot.access(ANA)?, &parsed)
+                Some(ord) => Snippets::new(snapshot, &snapshot.access(ANA)?, &parsed)
                     .and_then(|mut snippets| snippets.of(ord, &view.parts(ord).ok()?)),
                 None => None,
             };

@@ -301,7 +301,7 @@ fn naive_marks(analyzer: &mut Analyzer, body: &str, pattern: &WordPattern) -> Ve
     let chars = |bytes: usize| text[..bytes].chars().count();
     let mut found: Vec<(u32, String, Range<usize>)> = Vec::new();
     words(&text, |word| {
-        found.push((word.position, word.text.to_owned(), chars(word.span.start)..chars(word.span.end)))
+        found.push((word.position, word.text.to_owned(), chars(word.span.start)..chars(word.span.end)));
     });
     let (asked, open) = match pattern {
         WordPattern::Word(word) => match analyzer.query_stems(word) {

@@ -19,7 +19,10 @@ impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
         let message = error.to_string();
         match error {
-            AnswerError::Words { span } => Self::new(Code::Words, message).at(span),
+            AnswerError::Words { span } | AnswerError::NoWords { span } => Self::new(Code::Words, message).at(span),
+            AnswerError::TextOpening => Self::of(Code::Busy).caused_by(message),
+            AnswerError::Text { .. } => Self::of(Code::Storage).caused_by(message),
+            AnswerError::SuggestionLimit(_) => Self::new(Code::PageSize, message),
             AnswerError::PageSize(_) => Self::new(Code::PageSize, message),
             AnswerError::Cursor(_) => Self::new(Code::BadCursor, message),
             AnswerError::NoFacets(_) => Self::new(Code::NoFacets, message),
