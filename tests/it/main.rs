@@ -19,5 +19,6 @@ mod recovery;
 mod tenants;
 mod text;
 mod tidy;
+mod two_worlds;
 mod visibility;
 mod world;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longer than any text of a test takes to be indexed.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Waits until everything can be found.
 pub(crate) fn indexed(twin: &Twin) {

@@ -18,7 +18,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// Access to every text of every ticket, whatever its life. Whoever makes it answers for the asker's right to it.
+    /// Access to every text of every live and archived ticket. Whoever makes it answers for the asker's right to it.
     pub fn admin() -> Self {
         Self { view: Scope::admin(), private: Scope::admin(), side: Scope::admin() }
     }

@@ -25,9 +25,98 @@ pub(crate) struct Search {
 #[derive(Debug, Serialize)]
 pub(crate) struct Hit {
     pub(crate) id: Value,
+    /// How well it matches the words; nothing in a list by another order.
     pub(crate) score: Option<f32>,
     pub(crate) fields: Map<String, Value>,
-    pub(crate) snippet: Option<Value>,
+    /// Nothing without words, and where none of them stands in a part that the asker may read.
+    pub(crate) snippet: Option<Snippet>,
+}
+
+/// The stretch of a ticket's text that shows best why it matches.
+#[derive(Debug, Serialize)]
+pub(crate) struct Snippet {
+    pub(crate) class: &'static str,
+    pub(crate) text: String,
+    /// Starts and ends, in Unicode characters of `text`.
+    pub(crate) highlights: Vec<[usize; 2]>,
+    pub(crate) cut_before: bool,
+    pub(crate) cut_after: bool,
+}
+
+/// What a beginning may become.
+#[derive(Debug, Serialize)]
+pub(crate) struct Suggestions {
+    pub(crate) suggestions: Vec<Suggestion>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Suggestion {
+    pub(crate) text: String,
+    /// `word`, `tag`, `person` or the name of the field.
+    pub(crate) kind: String,
+    /// Visible tickets that have it.
+    pub(crate) count: u32,
+    /// The name of a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+}
+
+/// How a list was found. For admins alone: estimates and postings are of the whole tenant.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explained {
+    /// The query as it was understood.
+    pub(crate) query: String,
+    /// Visible tickets.
+    pub(crate) visible: u32,
+    pub(crate) filters: Vec<ExplainedFilter>,
+    pub(crate) words: Vec<ExplainedWord>,
+    pub(crate) total: u32,
+    pub(crate) chosen: &'static str,
+    pub(crate) plans: Vec<ExplainedPlan>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainedFilter {
+    pub(crate) clause: String,
+    pub(crate) estimate: Estimate,
+    pub(crate) visible: u32,
+}
+
+/// Tickets of the tenant that pass, as the planner bounds their number.
+#[derive(Debug, Serialize)]
+pub(crate) struct Estimate {
+    pub(crate) at_least: u32,
+    pub(crate) at_most: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainedWord {
+    pub(crate) negated: bool,
+    pub(crate) leaves: Vec<ExplainedLeaf>,
+}
+
+/// One posting list or phrase.
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainedLeaf {
+    pub(crate) field: &'static str,
+    pub(crate) section: &'static str,
+    /// `stem`, `surface`, `phrase`, `prefix` or `any`.
+    pub(crate) pattern: &'static str,
+    /// What is looked for, as the index writes it.
+    pub(crate) text: String,
+    /// Tickets of the tenant that hold it.
+    pub(crate) postings: u32,
+    /// Tickets in which the asker may find it.
+    pub(crate) readable: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ExplainedPlan {
+    pub(crate) plan: &'static str,
+    pub(crate) estimate_us: Option<f64>,
+    pub(crate) took_us: f64,
+    pub(crate) scored: Option<u64>,
+    pub(crate) offered: Option<u64>,
 }
 
 /// One visible ticket.
@@ -132,6 +221,9 @@ pub(crate) struct Changed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) opstamp: Option<u64>,
     pub(crate) position: String,
+    /// Whether its words are found already; only where that was waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) searchable: Option<bool>,
     pub(crate) lines: u64,
     pub(crate) applied: u64,
     /// The first thousand.
@@ -157,13 +249,30 @@ pub(crate) struct Stats {
     pub(crate) disk_bytes_per_ticket: u64,
     pub(crate) cached_scopes: CachedScopes,
     pub(crate) recovery: Recovery,
+    pub(crate) text: TextStats,
     pub(crate) fields: Vec<FieldStats>,
+}
+
+/// How far the text index is.
+#[derive(Debug, Serialize)]
+pub(crate) struct TextStats {
+    pub(crate) ready: bool,
+    /// The opstamp up to which the text is durable in the index.
+    pub(crate) position: u64,
+    pub(crate) tickets: u32,
+    /// Tickets whose changed text is not in the index yet.
+    pub(crate) pending: u32,
+    pub(crate) segments: usize,
+    pub(crate) heap_bytes: usize,
+    pub(crate) put_aside: Option<String>,
+    pub(crate) failure: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Disk {
     pub(crate) database: u64,
     pub(crate) snapshots: u64,
+    pub(crate) text_bytes: u64,
     pub(crate) total: u64,
 }
 

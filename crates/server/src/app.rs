@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use ticketscope_engine::{Engine, storage::TenantId};
-use ticketscope_model::Opstamp;
+use ticketscope_engine::{Engine, Tenant, storage::TenantId};
 
 use crate::{
-    ask::Reader,
+    ask::{self, Lack, Reader, Showing},
     auth::Access,
     body::Room,
     code::Code,
@@ -29,14 +28,16 @@ pub(crate) struct App {
     pub(crate) batches: Pool,
     /// Room for bodies of batches.
     pub(crate) room: Room,
-    /// For reads that wait for a position: they use no processor, and must not keep others from one.
+    /// For reads that wait for a position or for words: they use no processor, and must not keep others from one.
     waits: Pool,
+    /// For batches that wait for their words. Not the one above: an index made anew takes minutes.
+    pub(crate) batch_waits: Pool,
 }
 
 /// A question that was answered, or that has to wait first.
 enum Asked<T, F> {
     Answered(T),
-    Early(Reader, F),
+    Early(Arc<Tenant>, Lack, F),
 }
 
 impl App {
@@ -60,40 +61,50 @@ impl App {
             batches: pool(limits.batch_threads, limits.batch_queue),
             room: Room::new(limits.bodies_bytes),
             waits: pool(limits.question_queue, limits.question_queue),
+            batch_waits: pool(limits.batch_threads, limits.batch_queue),
             config,
         })
     }
 
-    /// Answers `question` from the tenant as it is now, or, with a position, as soon as it shows that.
+    /// Answers `question` from the tenant as it is now, or, if that does not show what it must, as soon as it does. A
+    /// question that finds the text index not open is asked again once it is.
     ///
     /// # Errors
-    /// What opening the tenant and `question` fail with; [`Code::Busy`], [`Code::PositionNotReached`].
-    pub(crate) async fn read<T, F>(
-        &self,
-        tenant: TenantId,
-        position: Option<Opstamp>,
-        question: F,
-    ) -> Result<T, Failure>
+    /// What opening the tenant and `question` fail with; [`Code::Busy`], [`Code::PositionNotReached`],
+    /// [`Code::TextNotReady`].
+    pub(crate) async fn read<T, F>(&self, tenant: TenantId, showing: Showing, question: F) -> Result<T, Failure>
     where
         T: Send + 'static,
-        F: FnOnce(&Reader) -> Result<T, Failure> + Send + 'static,
+        F: Fn(&Reader) -> Result<T, Failure> + Send + 'static,
     {
-        let engine = Arc::clone(&self.engine);
-        let asked = self.questions.run(move || {
-            let reader = Reader::open(&engine, &tenant)?;
-            if position.is_some_and(|position| !reader.shows(position)) {
-                return Ok(Asked::Early(reader, question));
+        let mut question = question;
+        // Each turn waits for something that was not there; the deadline of the request bounds them all.
+        loop {
+            let (engine, id) = (Arc::clone(&self.engine), tenant.clone());
+            let asked = self.questions.run(move || {
+                let reader = Reader::open(&engine, &id)?;
+                let lack = match reader.lacks(showing) {
+                    Some(lack) => lack,
+                    None => match question(&reader) {
+                        Err(failure) if failure.code == Code::TextNotReady => Lack::ANY_WORDS,
+                        answer => return answer.map(Asked::Answered),
+                    },
+                };
+                // What waits does not hold on to a moment that has passed.
+                Ok(Asked::Early(reader.into_tenant(), lack, question))
+            });
+            match asked.await? {
+                Asked::Answered(answer) => return Ok(answer),
+                Asked::Early(tenant, lack, again) => {
+                    let limits = &self.config.limits;
+                    let patience = match lack {
+                        Lack::Batch(_) => limits.position_wait,
+                        Lack::Words(_) => limits.text_wait,
+                    };
+                    self.waits.run(move || ask::wait(&tenant, lack, patience)).await?;
+                    question = again;
+                }
             }
-            question(&reader).map(Asked::Answered)
-        });
-        match (asked.await?, position) {
-            (Asked::Answered(answer), _) => Ok(answer),
-            (Asked::Early(reader, question), Some(position)) => {
-                let patience = self.config.limits.position_wait;
-                let reader = self.waits.run(move || reader.wait(position, patience)).await?;
-                self.questions.run(move || question(&reader)).await
-            }
-            (Asked::Early(..), None) => Err(Failure::of(Code::Internal)),
         }
     }
 

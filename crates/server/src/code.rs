@@ -36,7 +36,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
     BadQuery,
-    Words,
+    NoWords,
     PageSize,
     BadCursor,
     NoFacets,
@@ -73,6 +73,7 @@ pub(crate) enum Code {
     IdempotencyInProgress,
     Busy,
     PositionNotReached,
+    TextNotReady,
     Timeout,
     NotReady,
     Storage,
@@ -92,7 +93,7 @@ impl Code {
     /// Every code, in the order of the enum.
     pub(crate) const ALL: [Self; Self::Internal as usize + 1] = [
         Self::BadQuery,
-        Self::Words,
+        Self::NoWords,
         Self::PageSize,
         Self::BadCursor,
         Self::NoFacets,
@@ -129,6 +130,7 @@ impl Code {
         Self::IdempotencyInProgress,
         Self::Busy,
         Self::PositionNotReached,
+        Self::TextNotReady,
         Self::Timeout,
         Self::NotReady,
         Self::Storage,
@@ -147,8 +149,8 @@ impl Code {
             Self::BadQuery => {
                 wrong("bad_query", "The query cannot be read. `span` is the range of bytes of the query that is wrong.")
             }
-            Self::Words => wrong("words", "The query asks for words, and the tenant has no text index."),
-            Self::PageSize => wrong("page_size", "A page has 1 to 1000 rows."),
+            Self::NoWords => wrong("no_words", "The query asks for words, and none of them holds a letter or a digit."),
+            Self::PageSize => wrong("page_size", "A page has 1 to 1000 rows, and a list of suggestions 1 to 100."),
             Self::BadCursor => wrong(
                 "bad_cursor",
                 "The cursor was not made for this asker, query and order. Ask for the first page again.",
@@ -255,6 +257,11 @@ impl Code {
             Self::PositionNotReached => {
                 busy("position_not_reached", "The tenant has not come to the position that was asked for.")
             }
+            Self::TextNotReady => busy(
+                "text_not_ready",
+                "The words asked for cannot be found yet: the text of the tenant is being indexed. Filters on fields are \
+                 answered meanwhile.",
+            ),
             Self::Timeout => busy(
                 "timeout",
                 "The request took too long. A batch may have been applied: send it again with the same idempotency key.",

@@ -70,6 +70,8 @@ pub struct Limits {
     pub queue_wait: Duration,
     /// How long a read waits for the position it asks for.
     pub position_wait: Duration,
+    /// How long a read waits for words: for those of the position it asks for, or for an index that is being opened.
+    pub text_wait: Duration,
     /// How long a stopping server waits for its connections.
     pub stop: Duration,
     /// How long the answer to a batch is kept for its idempotency key.
@@ -100,6 +102,7 @@ impl Default for Limits {
             batch_queue: 64,
             queue_wait: Duration::from_millis(500),
             position_wait: Duration::from_secs(2),
+            text_wait: Duration::from_secs(2),
             stop: Duration::from_secs(30),
             idempotency: Duration::from_mins(10),
             idempotency_entries: 10_000,

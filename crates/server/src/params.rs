@@ -5,14 +5,14 @@ use std::fmt;
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, Visitor},
+    de::{DeserializeOwned, Error, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 use ticketscope_model::{TicketKey, Timestamp};
 
 use crate::{ask::OnRefusal, code::Code, failure::Failure};
 
-/// Parameters that may be repeated in a query string: lists in JSON.
+/// Parameters that may be repeated in a query string: then they are lists in JSON.
 const LISTS: [&str; 1] = ["field"];
 
 /// Parameters that are numbers in JSON.
@@ -25,10 +25,11 @@ const FLAGS: [&str; 1] = ["as_admin"];
 pub(crate) trait Scoped {
     fn named(&self) -> Option<&str>;
     fn as_admin(&self) -> bool;
+    fn wait(&self) -> Option<Wait>;
 }
 
 macro_rules! scoped {
-    ($($params:ident),*) => {$(
+    ($($params:ident: $wait:expr),* $(,)?) => {$(
         impl Scoped for $params {
             fn named(&self) -> Option<&str> {
                 self.named.as_deref()
@@ -37,11 +38,32 @@ macro_rules! scoped {
             fn as_admin(&self) -> bool {
                 self.as_admin
             }
+
+            fn wait(&self) -> Option<Wait> {
+                let wait: fn(&Self) -> Option<Wait> = $wait;
+                wait(self)
+            }
         }
     )*};
 }
 
-scoped!(CountParams, SearchParams, FacetsParams, CheckParams, TicketParams);
+scoped!(
+    CountParams: |params| params.wait,
+    SearchParams: |params| params.wait,
+    FacetsParams: |params| params.wait,
+    SuggestParams: |params| params.wait,
+    ExplainParams: |params| params.wait,
+    CheckParams: |_| None,
+    TicketParams: |_| None,
+);
+
+/// For what a request waits beyond what it must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Wait {
+    /// Until the words of a batch are found: its own, or that of the position it sends.
+    Text,
+}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -49,6 +71,7 @@ pub(crate) struct CountParams {
     #[serde(rename = "as")]
     named: Option<String>,
     as_admin: bool,
+    wait: Option<Wait>,
     /// Without one, every visible ticket.
     pub(crate) query: String,
     /// The moment from which ages count back, instead of now.
@@ -61,6 +84,7 @@ pub(crate) struct SearchParams {
     #[serde(rename = "as")]
     named: Option<String>,
     as_admin: bool,
+    wait: Option<Wait>,
     pub(crate) query: String,
     pub(crate) now: Option<Moment>,
     pub(crate) limit: Option<u32>,
@@ -78,10 +102,45 @@ pub(crate) struct FacetsParams {
     #[serde(rename = "as")]
     named: Option<String>,
     as_admin: bool,
+    wait: Option<Wait>,
     pub(crate) query: String,
     pub(crate) now: Option<Moment>,
+    #[serde(deserialize_with = "one_or_many")]
     pub(crate) field: Vec<String>,
     pub(crate) top: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuggestParams {
+    #[serde(default, rename = "as")]
+    named: Option<String>,
+    #[serde(default)]
+    as_admin: bool,
+    #[serde(default)]
+    wait: Option<Wait>,
+    /// What was typed.
+    pub(crate) prefix: String,
+    /// The one field whose values are suggested.
+    #[serde(default)]
+    pub(crate) field: Option<String>,
+    #[serde(default)]
+    pub(crate) limit: Option<u32>,
+}
+
+/// Of `/explain`: those of a search, but for the cursor.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ExplainParams {
+    #[serde(rename = "as")]
+    named: Option<String>,
+    as_admin: bool,
+    wait: Option<Wait>,
+    pub(crate) query: String,
+    pub(crate) now: Option<Moment>,
+    pub(crate) limit: Option<u32>,
+    pub(crate) rank: Option<u32>,
+    pub(crate) sort: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,6 +191,34 @@ pub(crate) struct NoParams {}
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ChangesParams {
     pub(crate) on_refusal: OnRefusal,
+    pub(crate) wait: Option<Wait>,
+}
+
+/// A text, or a list of texts.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Texts;
+
+    impl<'de> Visitor<'de> for Texts {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text or a list of texts")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Vec<String>, E> {
+            Ok(vec![text.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<String>, A::Error> {
+            let mut texts = Vec::new();
+            while let Some(text) = list.next_element()? {
+                texts.push(text);
+            }
+            Ok(texts)
+        }
+    }
+
+    deserializer.deserialize_any(Texts)
 }
 
 /// A ticket key: an integer or a text.
@@ -244,9 +331,10 @@ fn pairs(query: &str) -> Result<Map<String, Value>, Failure> {
             };
             match map.get_mut(&*key) {
                 Some(Value::Array(values)) => values.push(value),
+                Some(first) if is_list => *first = Value::Array(vec![first.take(), value]),
                 Some(_) => return Err(wrong(format!("`{}` is given twice", shown(&key)))),
                 None => {
-                    map.insert(key.into_owned(), if is_list { Value::Array(vec![value]) } else { value });
+                    map.insert(key.into_owned(), value);
                 }
             }
         }

@@ -2,8 +2,8 @@
 
 use ticketscope_model::{PrincipalFact, Schema};
 use ticketscope_query::{
-    Snapshot,
-    scope::{Resolved, Scope, ScopeView, VIEW},
+    Access, Snapshot,
+    scope::{Resolved, Scope, ScopeView},
 };
 use ticketscope_testkit::oracle::{Asker, Expr};
 
@@ -14,7 +14,7 @@ use crate::{exit::Exit, failure::Failure};
 pub(super) struct Who {
     /// The principal; nothing for the admin.
     pub(super) principal: Option<PrincipalFact>,
-    pub(super) scope: Scope,
+    pub(super) access: Access,
 }
 
 impl Who {
@@ -32,13 +32,34 @@ impl Who {
 /// The admin and every principal; fails if the directory lists a principal that it does not know.
 pub(super) fn everybody(snapshot: &Snapshot) -> Result<Vec<Who>, Failure> {
     let principals = snapshot.directory().principals().map(|fact| {
-        let scope = snapshot.directory().scope_of(&fact.id, VIEW).map_err(|error| {
+        let access = snapshot.access(&fact.id).map_err(|error| {
             let message = format!("principal `{}` is listed, but has no scope", fact.id);
             Failure::new(Exit::Internal, "no_scope", message).caused_by(Some(&error))
         })?;
-        Ok(Who { principal: Some(fact.clone()), scope })
+        Ok(Who { principal: Some(fact.clone()), access })
     });
-    std::iter::once(Ok(Who { principal: None, scope: Scope::admin() })).chain(principals).collect()
+    std::iter::once(Ok(Who { principal: None, access: Access::admin() })).chain(principals).collect()
+}
+
+/// One asker of each kind: the admin, and of the principals who see any ticket the one who sees the fewest, one in the
+/// middle, and the one who sees the most.
+pub(super) fn of_each_kind(snapshot: &Snapshot, everybody: &[Who]) -> Vec<usize> {
+    let seen = |who: &Who| snapshot.visible(&who.access.view).set().len();
+    let mut seeing: Vec<(u32, usize)> = Vec::new();
+    let mut chosen = Vec::new();
+    for (at, who) in everybody.iter().enumerate() {
+        match (&who.principal, seen(who)) {
+            (None, _) => chosen.push(at),
+            (Some(_), 0) => {}
+            (Some(_), tickets) => seeing.push((tickets, at)),
+        }
+    }
+    seeing.sort_unstable();
+    let of_kind = [seeing.first(), seeing.get(seeing.len() / 2), seeing.last()];
+    chosen.extend(of_kind.into_iter().flatten().map(|(_, at)| *at));
+    chosen.sort_unstable();
+    chosen.dedup();
+    chosen
 }
 
 /// A scope as an expression of the oracle, which is true of the same tickets.

@@ -1,6 +1,6 @@
 //! Batches of changes: scope-jsonl lines to the engine, and what became of each.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -112,6 +112,20 @@ impl Batch {
         }
         Ok(batch)
     }
+}
+
+/// Waits until the words of everything up to `opstamp` are found; whether they are, after `patience` at the latest.
+/// Blocks.
+///
+/// # Errors
+/// [`Code::NoSuchTenant`], [`Code::Storage`].
+pub(crate) fn wait_for_text(
+    engine: &Engine,
+    tenant: &TenantId,
+    opstamp: Opstamp,
+    patience: Duration,
+) -> Result<bool, Failure> {
+    Ok(tenants::open(engine, tenant)?.wait_for_text(opstamp, patience))
 }
 
 /// What zstd data begins with.

@@ -19,15 +19,14 @@ impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
         let message = error.to_string();
         match error {
-            AnswerError::Words { span } | AnswerError::NoWords { span } => Self::new(Code::Words, message).at(span),
-            AnswerError::TextOpening => Self::of(Code::Busy).caused_by(message),
+            AnswerError::NoWords { span } => Self::new(Code::NoWords, message).at(span),
+            AnswerError::TextOpening => Self::of(Code::TextNotReady),
             AnswerError::Text { .. } => Self::of(Code::Storage).caused_by(message),
-            AnswerError::SuggestionLimit(_) => Self::new(Code::PageSize, message),
-            AnswerError::PageSize(_) => Self::new(Code::PageSize, message),
+            AnswerError::PageSize(_) | AnswerError::SuggestionLimit(_) => Self::new(Code::PageSize, message),
             AnswerError::Cursor(_) => Self::new(Code::BadCursor, message),
             AnswerError::NoFacets(_) => Self::new(Code::NoFacets, message),
-            // Nobody who asks chooses the plan.
-            AnswerError::Plan(_) => Self::of(Code::Internal).caused_by(message),
+            // Nobody who asks chooses the plan, and every tenant has a text index.
+            AnswerError::Plan(_) | AnswerError::Words { .. } => Self::of(Code::Internal).caused_by(message),
         }
     }
 }

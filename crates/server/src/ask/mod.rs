@@ -2,29 +2,54 @@
 //! calls; everything around it speaks in the structs of [`crate::answer`] and [`crate::params`].
 
 mod changes;
+mod explain;
 mod failures;
 mod people;
 mod read;
 mod stats;
+mod suggest;
 mod tenants;
 
 use std::{sync::Arc, time::Duration};
 
-use ticketscope_engine::{Engine, Tenant, storage::TenantId};
+use ticketscope_engine::{Engine, Tenant, View, storage::TenantId};
 use ticketscope_model::Opstamp;
 use ticketscope_query::Snapshot;
 
 pub(crate) use self::{
-    changes::{Applied, Batch, OnRefusal, apply},
+    changes::{Applied, Batch, OnRefusal, apply, wait_for_text},
     tenants::{create, delete, list as tenants},
 };
 use crate::{code::Code, failure::Failure};
 
-/// A tenant at one moment: everything that one request reads.
+/// A tenant at one moment: everything that one request reads, the texts of its tickets included.
 #[derive(Debug)]
 pub(crate) struct Reader {
     tenant: Arc<Tenant>,
-    snapshot: Arc<Snapshot>,
+    view: View,
+}
+
+/// What the answer to a read must show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Showing {
+    /// A batch.
+    pub(crate) position: Option<Opstamp>,
+    /// Whether its words must be found, too.
+    pub(crate) text: bool,
+}
+
+/// What a tenant does not show yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// A batch.
+    Batch(Opstamp),
+    /// The words of everything up to a batch.
+    Words(Opstamp),
+}
+
+impl Lack {
+    /// Any words at all: the text index is not open.
+    pub(crate) const ANY_WORDS: Self = Self::Words(Opstamp(0));
 }
 
 impl Reader {
@@ -34,22 +59,40 @@ impl Reader {
     /// [`Code::NoSuchTenant`], [`Code::Storage`].
     pub(crate) fn open(engine: &Engine, tenant: &TenantId) -> Result<Self, Failure> {
         let tenant = tenants::open(engine, tenant)?;
-        let snapshot = tenant.snapshot();
-        Ok(Self { tenant, snapshot })
+        let view = tenant.view().map_err(|error| Failure::hidden(Code::Storage, &error))?;
+        Ok(Self { tenant, view })
     }
 
-    /// Whether it shows the batch of this opstamp.
-    pub(crate) fn shows(&self, opstamp: Opstamp) -> bool {
-        self.snapshot.opstamp() >= opstamp
+    fn snapshot(&self) -> &Snapshot {
+        self.view.snapshot()
     }
 
-    /// The same tenant once it shows the batch. Blocks.
-    ///
-    /// # Errors
-    /// [`Code::PositionNotReached`].
-    pub(crate) fn wait(self, opstamp: Opstamp, patience: Duration) -> Result<Self, Failure> {
-        let snapshot = self.tenant.snapshot_at(opstamp, patience);
-        let snapshot = snapshot.ok_or_else(|| Failure::of(Code::PositionNotReached))?;
-        Ok(Self { tenant: self.tenant, snapshot })
+    /// What of `showing` it does not show.
+    pub(crate) fn lacks(&self, showing: Showing) -> Option<Lack> {
+        let position = showing.position?;
+        let snapshot = self.snapshot();
+        if snapshot.opstamp() < position {
+            return Some(Lack::Batch(position));
+        }
+        let text = snapshot.text();
+        let is_found = text.is_current() || text.view().is_some_and(|view| view.position() >= position);
+        (showing.text && !is_found).then_some(Lack::Words(position))
     }
+
+    /// The tenant alone, without the moment.
+    pub(crate) fn into_tenant(self) -> Arc<Tenant> {
+        self.tenant
+    }
+}
+
+/// Waits until `tenant` shows what was lacking. Blocks.
+///
+/// # Errors
+/// [`Code::PositionNotReached`], [`Code::TextNotReady`].
+pub(crate) fn wait(tenant: &Tenant, lack: Lack, patience: Duration) -> Result<(), Failure> {
+    let (is_there, code) = match lack {
+        Lack::Batch(opstamp) => (tenant.snapshot_at(opstamp, patience).is_some(), Code::PositionNotReached),
+        Lack::Words(opstamp) => (tenant.wait_for_text(opstamp, patience), Code::TextNotReady),
+    };
+    if is_there { Ok(()) } else { Err(Failure::of(code)) }
 }

@@ -22,7 +22,7 @@ impl Reader {
     /// # Errors
     /// [`Code::NoSuchPrincipal`].
     pub(crate) fn why(&self, principal: &str, ticket: &TicketKey) -> Result<Why, Failure> {
-        let reason = query::why(&self.snapshot, principal, VIEW, ticket).or(Err(no_such_principal()))?;
+        let reason = query::why(self.snapshot(), principal, VIEW, ticket).or(Err(no_such_principal()))?;
         let Some(reason) = reason else {
             return Ok(Why { visible: false, reason: "no such ticket".to_owned(), steps: Vec::new() });
         };
@@ -36,7 +36,7 @@ impl Reader {
 
     /// Who sees a ticket: the principals after `after`, in order of ids.
     pub(crate) fn who(&self, ticket: &TicketKey, after: Option<&str>, limit: usize) -> Who {
-        let Some(viewers) = query::who(&self.snapshot, ticket, after, limit) else {
+        let Some(viewers) = query::who(self.snapshot(), ticket, after, limit) else {
             return Who { count: 0, principals: Vec::new(), next: None };
         };
         let next = viewers.principals.last().filter(|_| viewers.more).cloned();
@@ -48,17 +48,17 @@ impl Reader {
     /// # Errors
     /// [`Code::NoSuchPrincipal`].
     pub(crate) fn scope_shown(&self, principal: &str) -> Result<ScopeShown, Failure> {
-        let directory = self.snapshot.directory();
-        let scope = self.snapshot.scope(principal, VIEW).or(Err(no_such_principal()))?;
+        let directory = self.snapshot().directory();
+        let scope = self.snapshot().scope(principal, VIEW).or(Err(no_such_principal()))?;
         let fact = directory.principal(principal).ok_or_else(no_such_principal)?;
         Ok(ScopeShown {
             principal: principal.to_owned(),
             role: fact.role.as_deref().map(str::to_owned),
             active: fact.active,
             verbs: verbs(directory, fact),
-            scope: scope_wire(self.snapshot.schema(), &scope),
+            scope: scope_wire(self.snapshot().schema(), &scope),
             relations: relations(directory, principal),
-            visible: self.snapshot.visible(&scope).set().len(),
+            visible: self.snapshot().visible(&scope).set().len(),
         })
     }
 }

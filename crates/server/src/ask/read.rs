@@ -4,18 +4,17 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
-use ticketscope_model::{FieldDef, FieldId, TextClass, TicketKey, Timestamp, nearest};
+use ticketscope_model::{FieldDef, FieldId, TextClass, TextPart, TicketKey, TicketOrd, Timestamp, nearest};
 use ticketscope_query::{
-    self as query, CursorError, FieldValue, Page, Query, Snapshot, Start,
+    self as query, Access, CursorError, FieldValue, Page, Query, Snapshot, Snippets, Start,
     ast::Sort,
     cursor_clock,
     parse::{Context, parse},
-    scope::{Scope, VIEW},
 };
 
 use super::Reader;
 use crate::{
-    answer::{Checked, Counted, FacetRow, Facets, Hit, Search, Ticket},
+    answer::{Checked, Counted, FacetRow, Facets, Hit, Search, Snippet, Ticket},
     auth::Asker,
     code::Code,
     failure::Failure,
@@ -41,17 +40,17 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 impl Reader {
     /// # Errors
     /// [`Code::UnknownPrincipal`]; a principal that is suspended or has no role is known, and sees nothing.
-    fn scope(&self, asker: &Asker) -> Result<Scope, Failure> {
+    pub(super) fn access(&self, asker: &Asker) -> Result<Access, Failure> {
         match asker {
-            Asker::Admin => Ok(Scope::admin()),
-            Asker::Principal(id) => self.snapshot.scope(id, VIEW).or(Err(Failure::of(Code::UnknownPrincipal))),
+            Asker::Admin => Ok(Access::admin()),
+            Asker::Principal(id) => self.snapshot().access(id).or(Err(Failure::of(Code::UnknownPrincipal))),
         }
     }
 
     pub(crate) fn count(&self, asker: &Asker, params: &CountParams, now: Timestamp) -> Result<Counted, Failure> {
-        let scope = self.scope(asker)?;
+        let access = self.access(asker)?;
         let query = self.query(asker, &params.query, params.now.map_or(now, |now| now.0))?;
-        Ok(Counted { count: query::count(&self.snapshot, &scope, &query)? })
+        Ok(Counted { count: query::count(self.snapshot(), access, &query)? })
     }
 
     pub(crate) fn search(&self, asker: &Asker, params: &SearchParams, now: Timestamp) -> Result<Search, Failure> {
@@ -68,25 +67,19 @@ impl Reader {
             Some(cursor) => cursor_clock(cursor).ok_or(query::AnswerError::Cursor(CursorError))?,
             None => params.now.map_or(now, |now| now.0),
         };
-        let scope = self.scope(asker)?;
-        let mut query = self.query(asker, &params.query, now)?;
-        if let Some(written) = &params.sort {
-            if query.order.is_some() {
-                return Err(Failure::of(Code::TwoOrders));
-            }
-            query.order = Some(self.order(asker, written, now)?);
-        }
-        let asker = match asker {
-            Asker::Admin => "admin".to_owned(),
-            Asker::Principal(id) => format!("principal {id}"),
-        };
-        let page = Page { start, limit: params.limit.unwrap_or(DEFAULT_LIMIT), asker, now };
+        let access = self.access(asker)?;
+        let query = self.ordered_query(asker, &params.query, params.sort.as_deref(), now)?;
+        let page = page(asker, start, params.limit, now);
         let began = Instant::now();
-        let listing = query::list(&self.snapshot, &scope, &query, &page)?;
+        let listing = query::list(self.snapshot(), &access, &query, &page)?;
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let mut snippets = Snippets::new(self.snapshot(), &access, &query);
         let hits = listing.hits.iter().map(|hit| {
-            let Ticket { id, fields } = self.row(hit)?;
-            Ok(Hit { id, score: None, fields, snippet: None })
+            let ord = self.snapshot().index().find(&hit.key).ok_or_else(|| Failure::of(Code::Internal))?;
+            let parts = self.view.parts(ord)?;
+            let snippet = snippets.as_mut().and_then(|snippets| snippets.of(ord, &parts)).map(Snippet::from);
+            let Ticket { id, fields } = self.row(hit, &parts);
+            Ok(Hit { id, score: hit.score, fields, snippet })
         });
         Ok(Search { total: listing.total, hits: hits.collect::<Result<_, Failure>>()?, next: listing.next, took_us })
     }
@@ -97,10 +90,10 @@ impl Reader {
             let message = format!("at most {MAX_FACETS} fields and the {MAX_TOP} most frequent values of each");
             return Err(Failure::new(Code::BadParameter, message));
         }
-        let scope = self.scope(asker)?;
+        let access = self.access(asker)?;
         let fields = self.facet_fields(&params.field)?;
         let query = self.query(asker, &params.query, params.now.map_or(now, |now| now.0))?;
-        let (total, facets) = query::facets(&self.snapshot, &scope, &query, &fields, top as usize)?;
+        let (total, facets) = query::facets(self.snapshot(), access, &query, &fields, top as usize)?;
         let facets = facets.into_iter().map(|facet| {
             let rows = facet.rows.into_iter().map(|row| FacetRow { value: row.value, count: row.count });
             (self.name(facet.field).to_owned(), rows.collect())
@@ -114,7 +107,7 @@ impl Reader {
     /// [`Code::NoSuchTicket`] for a hidden one as for one that does not exist.
     pub(crate) fn ticket(&self, asker: &Asker, key: &TicketKey) -> Result<Ticket, Failure> {
         let ord = self.find(asker, key)?.ok_or_else(|| Failure::of(Code::NoSuchTicket))?;
-        self.row(&query::hit(&self.snapshot, ord))
+        Ok(self.row(&query::hit(self.snapshot(), ord.0), &self.view.parts(ord)?))
     }
 
     /// Whether a ticket exists and is visible.
@@ -123,15 +116,36 @@ impl Reader {
     }
 
     /// The ordinal of a visible ticket.
-    fn find(&self, asker: &Asker, key: &TicketKey) -> Result<Option<u32>, Failure> {
-        let scope = self.scope(asker)?;
-        let found = self.snapshot.index().find(key);
-        Ok(found.filter(|ord| self.snapshot.covers(&scope, *ord)).map(|ord| ord.0))
+    fn find(&self, asker: &Asker, key: &TicketKey) -> Result<Option<TicketOrd>, Failure> {
+        let scope = self.access(asker)?.view;
+        let found = self.snapshot().index().find(key);
+        Ok(found.filter(|ord| self.snapshot().covers(&scope, *ord)))
     }
 
     /// The query, read as `asker` means it: `me` and the time zone are theirs.
     fn query(&self, asker: &Asker, text: &str, now: Timestamp) -> Result<Query, Failure> {
-        Ok(parse(text, &context(&self.snapshot, asker, now)?)?)
+        Ok(parse(text, &context(self.snapshot(), asker, now)?)?)
+    }
+
+    /// The query with the order that stands in it or beside it.
+    ///
+    /// # Errors
+    /// [`Code::BadQuery`], [`Code::BadOrder`], [`Code::TwoOrders`].
+    pub(super) fn ordered_query(
+        &self,
+        asker: &Asker,
+        text: &str,
+        order: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Query, Failure> {
+        let mut query = self.query(asker, text, now)?;
+        if let Some(written) = order {
+            if query.order.is_some() {
+                return Err(Failure::of(Code::TwoOrders));
+            }
+            query.order = Some(self.order(asker, written, now)?);
+        }
+        Ok(query)
     }
 
     /// `KEY:asc` or `KEY:desc`.
@@ -142,7 +156,7 @@ impl Reader {
         if key.is_empty() || !key.chars().all(is_name) || !matches!(direction, "asc" | "desc") {
             return Err(wrong());
         }
-        let context = context(&self.snapshot, asker, now)?;
+        let context = context(self.snapshot(), asker, now)?;
         let query = parse(&format!("order_by:{key} sort:{direction}"), &context)
             .map_err(|error| Failure::new(Code::BadOrder, error.kind.to_string()))?;
         query.order.ok_or_else(wrong)
@@ -150,47 +164,77 @@ impl Reader {
 
     /// The fields called `names`, each once, or the default ones.
     fn facet_fields(&self, names: &[String]) -> Result<Vec<FieldId>, Failure> {
-        let schema = self.snapshot.schema();
         let names: Vec<&str> =
             if names.is_empty() { DEFAULT_FACETS.to_vec() } else { names.iter().map(String::as_str).collect() };
         let mut fields = Vec::with_capacity(names.len());
         for name in names {
-            let field = schema.field(name).ok_or_else(|| {
-                let failure = Failure::of(Code::UnknownField);
-                match nearest(name, schema.fields().iter().map(|field| &*field.name)) {
-                    Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                    None => failure,
-                }
-            })?;
-            if !fields.contains(&field.id) {
-                fields.push(field.id);
+            let field = self.field(name)?;
+            if !fields.contains(&field) {
+                fields.push(field);
             }
         }
         Ok(fields)
     }
 
-    fn name(&self, field: FieldId) -> &str {
-        self.snapshot.schema().by_id(field).map_or("", |FieldDef { name, .. }| name)
+    /// The field called `name`.
+    ///
+    /// # Errors
+    /// [`Code::UnknownField`], with the one that may be meant.
+    pub(super) fn field(&self, name: &str) -> Result<FieldId, Failure> {
+        let schema = self.snapshot().schema();
+        let field = schema.field(name).ok_or_else(|| {
+            let failure = Failure::of(Code::UnknownField);
+            match nearest(name, schema.fields().iter().map(|field| &*field.name)) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure,
+            }
+        });
+        Ok(field?.id)
+    }
+
+    pub(super) fn name(&self, field: FieldId) -> &str {
+        self.snapshot().schema().by_id(field).map_or("", |FieldDef { name, .. }| name)
     }
 
     /// A visible ticket with its subject, which everybody who sees the ticket may read.
-    fn row(&self, hit: &query::Hit) -> Result<Ticket, Failure> {
+    fn row(&self, hit: &query::Hit, parts: &[TextPart]) -> Ticket {
         let named = hit.fields.iter().filter_map(|(field, values)| {
-            let def = self.snapshot.schema().by_id(*field)?;
+            let def = self.snapshot().schema().by_id(*field)?;
             let mut values: Vec<Value> = values.iter().map(value).collect();
             let value = if def.many { Value::Array(values) } else { values.pop()? };
             Some((def.name.to_string(), value))
         });
         let mut fields: Map<String, Value> = named.collect();
-        let parts = self.tenant.text(&hit.key)?;
-        if let Some(subject) = parts.into_iter().find(|part| part.class == TextClass::Subject) {
+        if let Some(subject) = parts.iter().find(|part| part.class == TextClass::Subject) {
             fields.insert("subject".to_owned(), json!(&*subject.body));
         }
         let id = match &hit.key {
             TicketKey::Int(number) => json!(number),
             TicketKey::Text(text) => json!(&**text),
         };
-        Ok(Ticket { id, fields })
+        Ticket { id, fields }
+    }
+}
+
+/// A page that begins at `start`, bound to who asks.
+pub(super) fn page(asker: &Asker, start: Start, limit: Option<u32>, now: Timestamp) -> Page {
+    let asker = match asker {
+        Asker::Admin => "admin".to_owned(),
+        Asker::Principal(id) => format!("principal {id}"),
+    };
+    Page { start, limit: limit.unwrap_or(DEFAULT_LIMIT), asker, now }
+}
+
+impl From<query::Snippet> for Snippet {
+    fn from(snippet: query::Snippet) -> Self {
+        let highlights = snippet.highlights.iter().map(|range| [range.start, range.end]).collect();
+        Self {
+            class: snippet.class.name(),
+            text: snippet.text,
+            highlights,
+            cut_before: snippet.cut_before,
+            cut_after: snippet.cut_after,
+        }
     }
 }
 

@@ -2,7 +2,7 @@ use ticketscope_model::FieldId;
 
 use super::Reader;
 use crate::{
-    answer::{CachedScopes, Disk, FieldHeap, FieldStats, Heap, Recovery, Stats},
+    answer::{CachedScopes, Disk, FieldHeap, FieldStats, Heap, Recovery, Stats, TextStats},
     code::Code,
     failure::Failure,
 };
@@ -14,17 +14,17 @@ impl Reader {
     /// [`Code::Storage`].
     pub(crate) fn stats(&self) -> Result<Stats, Failure> {
         let stats = self.tenant.stats().map_err(|error| Failure::hidden(Code::Storage, &error))?;
-        let index = self.snapshot.index();
+        let index = self.snapshot().index();
         let tickets = index.universe().len();
-        let counts = self.snapshot.directory().counts();
+        let counts = self.snapshot().directory().counts();
         let recovery = self.tenant.recovery();
         let heap = stats.heap.total() as u64;
-        let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes;
+        let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes + stats.disk.text_bytes;
         let per_ticket = |total: u64| total / u64::from(tickets.max(1));
         let heap_of =
             |field: FieldId| stats.heap.fields.iter().find(|(id, _)| *id == field).map_or([0; 3], |(_, parts)| *parts);
         let fields = index.fields().filter_map(|(id, column)| {
-            let def = self.snapshot.schema().by_id(id)?;
+            let def = self.snapshot().schema().by_id(id)?;
             // Dates and numbers are not counted value by value.
             let values = def
                 .kind
@@ -50,7 +50,12 @@ impl Reader {
             opstamp: stats.opstamp.0,
             snapshot_opstamp: stats.snapshot.0,
             log_rows: stats.log_rows,
-            disk: Disk { database: stats.disk.database_bytes, snapshots: stats.disk.snapshot_bytes, total: disk },
+            disk: Disk {
+                database: stats.disk.database_bytes,
+                snapshots: stats.disk.snapshot_bytes,
+                text_bytes: stats.disk.text_bytes,
+                total: disk,
+            },
             heap: Heap { keys: stats.heap.keys, orders: stats.heap.orders, total: heap },
             heap_bytes_per_ticket: per_ticket(heap),
             disk_bytes_per_ticket: per_ticket(disk),
@@ -59,6 +64,16 @@ impl Reader {
                 snapshot_opstamp: recovery.snapshot.map(|opstamp| opstamp.0),
                 replayed: recovery.replayed,
                 rejected: recovery.rejected.clone(),
+            },
+            text: TextStats {
+                ready: stats.text.ready,
+                position: stats.text.position.0,
+                tickets: stats.text.tickets,
+                pending: stats.text.pending,
+                segments: stats.text.segments,
+                heap_bytes: stats.text.heap_bytes,
+                put_aside: stats.text.put_aside,
+                failure: stats.text.failure,
             },
             fields: fields.collect(),
         })

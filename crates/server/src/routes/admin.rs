@@ -25,36 +25,36 @@ const DEFAULT_PRINCIPALS: u32 = 100;
 const MAX_PRINCIPALS: u32 = 1000;
 
 pub(super) async fn why(State(app): State<Arc<App>>, question: AdminQuestion<WhyParams>) -> Result<Json<Why>, Failure> {
-    let AdminQuestion { tenant, params, position, .. } = question;
-    app.read(tenant, position, move |reader| reader.why(&params.principal, &params.ticket.0)).await.map(Json)
+    let AdminQuestion { tenant, params, showing, .. } = question;
+    app.read(tenant, showing, move |reader| reader.why(&params.principal, &params.ticket.0)).await.map(Json)
 }
 
 pub(super) async fn who(State(app): State<Arc<App>>, question: AdminQuestion<WhoParams>) -> Result<Json<Who>, Failure> {
-    let AdminQuestion { tenant, params, position, .. } = question;
+    let AdminQuestion { tenant, params, showing, .. } = question;
     let limit = params.limit.unwrap_or(DEFAULT_PRINCIPALS);
     if !(1..=MAX_PRINCIPALS).contains(&limit) {
         return Err(Failure::new(Code::PageSize, format!("a page has 1 to {MAX_PRINCIPALS} principals, not {limit}")));
     }
     let answer =
         move |reader: &ask::Reader| Ok(reader.who(&params.ticket.0, params.page_after.as_deref(), limit as usize));
-    app.read(tenant, position, answer).await.map(Json)
+    app.read(tenant, showing, answer).await.map(Json)
 }
 
 pub(super) async fn scope(
     State(app): State<Arc<App>>,
     question: AdminQuestion<NoParams>,
 ) -> Result<Json<ScopeShown>, Failure> {
-    let AdminQuestion { tenant, position, mut path, .. } = question;
+    let AdminQuestion { tenant, showing, mut path, .. } = question;
     let principal = path.remove("principal").ok_or_else(|| Failure::of(Code::NoSuchPrincipal))?;
-    app.read(tenant, position, move |reader| reader.scope_shown(&principal)).await.map(Json)
+    app.read(tenant, showing, move |reader| reader.scope_shown(&principal)).await.map(Json)
 }
 
 pub(super) async fn stats(
     State(app): State<Arc<App>>,
     question: AdminQuestion<NoParams>,
 ) -> Result<Json<Stats>, Failure> {
-    let AdminQuestion { tenant, position, .. } = question;
-    app.read(tenant, position, ask::Reader::stats).await.map(Json)
+    let AdminQuestion { tenant, showing, .. } = question;
+    app.read(tenant, showing, ask::Reader::stats).await.map(Json)
 }
 
 /// The tenants that the key is good for.

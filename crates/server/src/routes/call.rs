@@ -15,11 +15,13 @@ use ticketscope_model::Opstamp;
 
 use crate::{
     app::App,
+    ask::Showing,
     auth::{Asker, Caller},
     body,
     code::Code,
     failure::Failure,
-    params::{self, Scoped},
+    position,
+    params::{self, Scoped, Wait},
 };
 
 /// A question in somebody's scope.
@@ -28,18 +30,21 @@ pub(super) struct Question<P> {
     pub(super) tenant: TenantId,
     pub(super) asker: Asker,
     pub(super) params: P,
-    /// The batch that the answer must show.
-    pub(super) position: Option<Opstamp>,
+    pub(super) showing: Showing,
     /// The parameters that stand in the path.
     pub(super) path: HashMap<String, String>,
 }
 
-/// A question that only an admin may ask.
+/// A question in somebody's scope that only an admin may ask.
+#[derive(Debug)]
+pub(super) struct AdminScopedQuestion<P>(pub(super) Question<P>);
+
+/// A question that only an admin may ask, in nobody's scope.
 #[derive(Debug)]
 pub(super) struct AdminQuestion<P> {
     pub(super) tenant: TenantId,
     pub(super) params: P,
-    pub(super) position: Option<Opstamp>,
+    pub(super) showing: Showing,
     pub(super) path: HashMap<String, String>,
 }
 
@@ -47,9 +52,15 @@ impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for Question<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        let Asked { caller, tenant, path, headers, position, params } = ask::<P>(request, app, Caller::may_ask).await?;
-        let asker = caller.asker(&headers, params.named(), params.as_admin())?;
-        Ok(Self { tenant, asker, params, position, path })
+        ask::<P>(request, app, Caller::may_ask).await?.scoped()
+    }
+}
+
+impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        ask::<P>(request, app, Caller::may_administer).await?.scoped().map(Self)
     }
 }
 
@@ -58,7 +69,7 @@ impl<P: DeserializeOwned> FromRequest<Arc<App>> for AdminQuestion<P> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
         let Asked { tenant, path, position, params, .. } = ask::<P>(request, app, Caller::may_administer).await?;
-        Ok(Self { tenant, params, position, path })
+        Ok(Self { tenant, params, showing: Showing { position, text: false }, path })
     }
 }
 
@@ -69,6 +80,20 @@ struct Asked<P> {
     headers: HeaderMap,
     position: Option<Opstamp>,
     params: P,
+}
+
+impl<P: Scoped> Asked<P> {
+    fn scoped(self) -> Result<Question<P>, Failure> {
+        let Self { caller, tenant, path, headers, position, params } = self;
+        let asker = caller.asker(&headers, params.named(), params.as_admin())?;
+        let text = params.wait() == Some(Wait::Text);
+        if text && position.is_none() {
+            // Of everything that happened in the tenant the asker may not even know whether there is anything.
+            let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
+            return Err(Failure::new(Code::BadParameter, message));
+        }
+        Ok(Question { tenant, asker, params, showing: Showing { position, text }, path })
+    }
 }
 
 async fn ask<P: DeserializeOwned>(

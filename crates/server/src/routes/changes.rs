@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
@@ -8,43 +11,59 @@ use axum::{
 };
 use bytes::Bytes;
 use ticketscope_engine::storage::TenantId;
+use ticketscope_model::Opstamp;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::call::enter;
 use crate::{
     answer::Changed,
     app::App,
-    ask::{Applied, Batch, OnRefusal, apply},
+    ask::{Applied, Batch, OnRefusal, apply, wait_for_text},
     auth::Caller,
     body,
     code::Code,
     failure::Failure,
     idempotency::{Begun, check_key},
-    params::{ChangesParams, of_uri},
+    params::{ChangesParams, Wait, of_uri},
     position,
 };
 
 /// The header by which a client names a batch that it may send again.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// What of the time for a batch is left for its answer when the wait for its words ends.
+const FOR_THE_ANSWER: Duration = Duration::from_secs(1);
+
+/// The longest that a thread waits for words without asking whether anybody still wants to know: the client may have gone,
+/// and the server may have to stop.
+const TURN: Duration = Duration::from_secs(1);
+
 /// Applies a batch of scope-jsonl lines. Once its body is read, it is applied even if the client goes away.
 pub(super) async fn changes(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<impl IntoResponse + use<>, Failure> {
+    let began = Instant::now();
     let (mut parts, body) = request.into_parts();
     let (caller, tenant, _) = enter(&mut parts, &app, Caller::may_change).await?;
-    let ChangesParams { on_refusal } = of_uri(&parts.uri)?;
+    let ChangesParams { on_refusal, wait } = of_uri(&parts.uri)?;
     check_plain(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
     let limits = &app.config.limits;
     let room = app.room.take(&body, limits.batch_bytes)?;
     let body = (body::read(body, limits.batch_bytes, limits.body_pause).await?, room);
     let Applied { opstamp, lines, applied, rejected } = run(&app, &tenant, key, body, on_refusal).await?;
+    let searchable = match wait {
+        Some(Wait::Text) => {
+            let until = began + limits.batch.saturating_sub(FOR_THE_ANSWER);
+            Some(becomes_searchable(&app, &tenant, opstamp, until).await)
+        }
+        None => None,
+    };
     let position = app.positions.seal(&tenant, opstamp)?;
     let header = HeaderValue::from_str(&position).map_err(|error| Failure::hidden(Code::Internal, &error))?;
     let opstamp = caller.is_admin().then_some(opstamp.0);
-    let answer = Changed { opstamp, position, lines, applied, rejected };
+    let answer = Changed { opstamp, position, searchable, lines, applied, rejected };
     Ok(([(HeaderName::from_static(position::HEADER), header)], Json(answer)))
 }
 
@@ -75,6 +94,21 @@ async fn run(
         Ok(applied)
     };
     app.batches.run(work).await
+}
+
+/// Whether the words of a batch that took effect are found before `until`. Nothing that goes wrong with the wait takes
+/// back the acknowledgement.
+async fn becomes_searchable(app: &App, tenant: &TenantId, opstamp: Opstamp, until: Instant) -> bool {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let patience = left.min(TURN);
+        let (engine, tenant) = (Arc::clone(&app.engine), tenant.clone());
+        match app.batch_waits.run(move || wait_for_text(&engine, &tenant, opstamp, patience)).await {
+            Ok(true) => return true,
+            Ok(false) if patience < left => {}
+            Ok(false) | Err(_) => return false,
+        }
+    }
 }
 
 /// A hash of what is sent and of how it is to be applied.

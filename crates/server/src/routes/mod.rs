@@ -29,6 +29,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/tenants/{tenant}/search", get(questions::search).post(questions::search))
         .route("/v1/tenants/{tenant}/count", get(questions::count).post(questions::count))
         .route("/v1/tenants/{tenant}/facets", get(questions::facets).post(questions::facets))
+        .route("/v1/tenants/{tenant}/suggest", get(questions::suggest).post(questions::suggest))
+        .route("/v1/tenants/{tenant}/explain", get(questions::explain).post(questions::explain))
         .route("/v1/tenants/{tenant}/check", get(questions::check).post(questions::check))
         .route("/v1/tenants/{tenant}/tickets/{id}", get(questions::ticket))
         .route("/v1/tenants/{tenant}/why", get(admin::why).post(admin::why))

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use ticketscope_model::TicketKey;
 
-use super::call::Question;
+use super::call::{AdminScopedQuestion, Question};
 use crate::{
-    answer::{Checked, Counted, Facets, Search, Ticket},
+    answer::{Checked, Counted, Explained, Facets, Search, Suggestions, Ticket},
     app::App,
     code::Code,
     failure::Failure,
-    params::{CheckParams, CountParams, FacetsParams, SearchParams, TicketParams},
+    params::{CheckParams, CountParams, ExplainParams, FacetsParams, SearchParams, SuggestParams, TicketParams},
 };
 
 pub(super) async fn search(
@@ -19,8 +19,8 @@ pub(super) async fn search(
     question: Question<SearchParams>,
 ) -> Result<Json<Search>, Failure> {
     let now = app.config.clock.now();
-    let Question { tenant, asker, params, position, .. } = question;
-    app.read(tenant, position, move |reader| reader.search(&asker, &params, now)).await.map(Json)
+    let Question { tenant, asker, params, showing, .. } = question;
+    app.read(tenant, showing, move |reader| reader.search(&asker, &params, now)).await.map(Json)
 }
 
 pub(super) async fn count(
@@ -28,8 +28,8 @@ pub(super) async fn count(
     question: Question<CountParams>,
 ) -> Result<Json<Counted>, Failure> {
     let now = app.config.clock.now();
-    let Question { tenant, asker, params, position, .. } = question;
-    app.read(tenant, position, move |reader| reader.count(&asker, &params, now)).await.map(Json)
+    let Question { tenant, asker, params, showing, .. } = question;
+    app.read(tenant, showing, move |reader| reader.count(&asker, &params, now)).await.map(Json)
 }
 
 pub(super) async fn facets(
@@ -37,16 +37,33 @@ pub(super) async fn facets(
     question: Question<FacetsParams>,
 ) -> Result<Json<Facets>, Failure> {
     let now = app.config.clock.now();
-    let Question { tenant, asker, params, position, .. } = question;
-    app.read(tenant, position, move |reader| reader.facets(&asker, &params, now)).await.map(Json)
+    let Question { tenant, asker, params, showing, .. } = question;
+    app.read(tenant, showing, move |reader| reader.facets(&asker, &params, now)).await.map(Json)
+}
+
+pub(super) async fn suggest(
+    State(app): State<Arc<App>>,
+    question: Question<SuggestParams>,
+) -> Result<Json<Suggestions>, Failure> {
+    let Question { tenant, asker, params, showing, .. } = question;
+    app.read(tenant, showing, move |reader| reader.suggest(&asker, &params)).await.map(Json)
+}
+
+pub(super) async fn explain(
+    State(app): State<Arc<App>>,
+    question: AdminScopedQuestion<ExplainParams>,
+) -> Result<Json<Explained>, Failure> {
+    let now = app.config.clock.now();
+    let AdminScopedQuestion(Question { tenant, asker, params, showing, .. }) = question;
+    app.read(tenant, showing, move |reader| reader.explain(&asker, &params, now)).await.map(Json)
 }
 
 pub(super) async fn check(
     State(app): State<Arc<App>>,
     question: Question<CheckParams>,
 ) -> Result<Json<Checked>, Failure> {
-    let Question { tenant, asker, params, position, .. } = question;
-    app.read(tenant, position, move |reader| reader.check(&asker, &params.ticket.0)).await.map(Json)
+    let Question { tenant, asker, params, showing, .. } = question;
+    app.read(tenant, showing, move |reader| reader.check(&asker, &params.ticket.0)).await.map(Json)
 }
 
 /// One ticket. An id that no ticket can have is that of a ticket that does not exist.
@@ -54,8 +71,8 @@ pub(super) async fn ticket(
     State(app): State<Arc<App>>,
     question: Question<TicketParams>,
 ) -> Result<Json<Ticket>, Failure> {
-    let Question { tenant, asker, position, path, .. } = question;
+    let Question { tenant, asker, showing, path, .. } = question;
     let key = path.get("id").and_then(|id| TicketKey::parse(id).ok());
     let key = key.ok_or_else(|| Failure::of(Code::NoSuchTicket))?;
-    app.read(tenant, position, move |reader| reader.ticket(&asker, &key)).await.map(Json)
+    app.read(tenant, showing, move |reader| reader.ticket(&asker, &key)).await.map(Json)
 }

@@ -3,11 +3,15 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
 };
 
 use ticketscope_model::{TicketKey, Timestamp, Value};
 
-use super::{Position, Query, Row, Rule, Sort, World, text::Reading};
+use super::{
+    Position, Query, Row, Rule, Sort, World,
+    text::{Found, Reading},
+};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,9 @@ pub struct Answers<'w> {
     /// Remembers what [`Answers::is_held_exactly`] found: it is asked anew for every ticket.
     held: RefCell<BTreeMap<(String, String), bool>>,
     /// The text, read as soon as a query asks for words.
-    pub(super) reading: OnceCell<Reading>,
+    pub(super) reading: OnceCell<Reading<'w>>,
+    /// Remembers what the words of the last query found: several questions are asked about one query.
+    found: RefCell<Option<(Query, Rc<Found>)>>,
 }
 
 impl World {
@@ -66,7 +72,8 @@ impl World {
             Asker::Admin => Rule::default_gate(),
         };
         let visible = self.tickets().filter(|(_, row)| rule.covers(row)).collect();
-        Answers { world: self, asker, now, visible, held: RefCell::default(), reading: OnceCell::new() }
+        let (held, reading, found) = (RefCell::default(), OnceCell::new(), RefCell::default());
+        Answers { world: self, asker, now, visible, held, reading, found }
     }
 
     /// The rule by which `verb` is decided for a principal.
@@ -148,9 +155,23 @@ impl<'w> Answers<'w> {
     }
 
     pub(super) fn matching(&self, query: &Query) -> impl Iterator<Item = (&'w TicketKey, &'w Row)> {
-        let words = self.words_asked(query);
-        let visible = self.visible.iter().map(|(key, row)| (*key, *row));
-        visible.filter(move |(key, row)| self.has_words(&words, key) && self.matches(query, row))
+        self.matching_at(query).map(|(_, key, row)| (key, row))
+    }
+
+    /// [`Answers::matching`] with the place of each among all visible tickets.
+    pub(super) fn matching_at(&self, query: &Query) -> impl Iterator<Item = (usize, &'w TicketKey, &'w Row)> {
+        let found = self.found(query);
+        let visible = self.visible.iter().enumerate().map(|(at, (key, row))| (at, *key, *row));
+        visible.filter(move |(at, _, row)| found.matches[*at] && self.matches(query, row))
+    }
+
+    pub(super) fn found(&self, query: &Query) -> Rc<Found> {
+        if let Some((_, found)) = self.found.borrow().as_ref().filter(|(last, _)| last == query) {
+            return Rc::clone(found);
+        }
+        let found = Rc::new(self.find(query));
+        *self.found.borrow_mut() = Some((query.clone(), Rc::clone(&found)));
+        found
     }
 
     /// Whether any visible ticket holds exactly this string in the field.

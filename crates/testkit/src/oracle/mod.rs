@@ -7,6 +7,7 @@ mod listing;
 mod matching;
 mod order;
 pub mod presets;
+mod pruned;
 mod query;
 mod refusal;
 mod relations;

@@ -1,11 +1,9 @@
 //! The words of a query, and how often a text holds them.
 
-use std::collections::BTreeSet;
-
 use ticketscope_model::{TextClass, TicketKey};
 use ticketscope_text::analysis::{Analyzer, QueryWord, query_words};
 
-use super::library::{Library, Part};
+use super::library::{Library, Part, Words};
 use crate::oracle::{Query, Term, WordPattern, WordScope};
 
 /// The terms of a query that ask for words in the order of writing, and bare numbers after all others: scores are summed
@@ -61,15 +59,15 @@ pub(super) enum Body {
     Custom,
 }
 
-/// What is looked for. A word is a set of ids of the library: empty if no text holds it, several for a prefix.
+/// What is looked for.
 #[derive(Debug)]
 pub(super) enum Leaf {
     /// A stem.
-    Stem(BTreeSet<u32>),
+    Stem(Words),
     /// Surfaces at these distances from the first.
-    Phrase(Vec<(u32, BTreeSet<u32>)>),
+    Phrase(Vec<(u32, Words)>),
     /// A surface of which only the beginning is known.
-    Prefix(BTreeSet<u32>),
+    Prefix(Words),
     /// Any surface.
     Any,
 }
@@ -188,14 +186,13 @@ impl Leaf {
     fn count(&self, part: &Part) -> usize {
         match self {
             Self::Any => part.surfaces.len(),
-            Self::Stem(stem) => part.stems.iter().filter(|token| stem.contains(&token.word)).count(),
-            Self::Prefix(words) => part.surfaces.iter().filter(|token| words.contains(&token.word)).count(),
+            Self::Stem(stem) => part.stems.iter().filter(|token| stem.contains(token.word)).count(),
+            Self::Prefix(words) => part.surfaces.iter().filter(|token| words.contains(token.word)).count(),
             Self::Phrase(words) => {
                 let Some(((first_offset, first), rest)) = words.split_first() else { return 0 };
-                let stands = |position: u32, words: &BTreeSet<u32>| {
-                    part.surfaces.iter().any(|token| token.position == position && words.contains(&token.word))
-                };
-                let begins = part.surfaces.iter().filter(|token| first.contains(&token.word));
+                let stands =
+                    |position: u32, words: &Words| part.at(position).iter().any(|token| words.contains(token.word));
+                let begins = part.surfaces.iter().filter(|token| first.contains(token.word));
                 let follows = |at: u32| rest.iter().all(|(offset, words)| stands(at + offset - first_offset, words));
                 begins.filter(|token| follows(token.position)).count()
             }

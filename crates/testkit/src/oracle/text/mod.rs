@@ -7,17 +7,15 @@ mod asked;
 mod library;
 mod score;
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::{ops::Deref, rc::Rc};
 
 use ticketscope_model::TicketKey;
 
 pub use library::Library;
 
-pub(super) use asked::Asked;
-use asked::{Alternative, Body, Clause, Leaf, Look};
+use super::{Answers, Query, Term};
+use asked::{Alternative, Asked, Body, Clause, Leaf, Look};
 use score::Statistics;
-
-use super::{Answers, Query};
 
 /// A ticket of a ranked list.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,17 +28,52 @@ pub struct Ranked<'w> {
 
 /// What one asker may read.
 #[derive(Debug)]
-pub(super) struct Reading {
-    library: Rc<Library>,
-    private: BTreeSet<TicketKey>,
-    side: BTreeSet<TicketKey>,
+pub(super) struct Reading<'w> {
+    library: Shelf<'w>,
+    /// Of each visible ticket, by key.
+    tickets: Vec<Readable>,
+}
+
+/// Where a library comes from.
+#[derive(Debug)]
+enum Shelf<'w> {
+    Own(Rc<Library>),
+    Lent(&'w Library),
+}
+
+/// What may be read of one ticket beside its public text.
+#[derive(Debug)]
+struct Readable {
+    /// The place of the ticket in the library.
+    place: usize,
+    private: bool,
+    side: bool,
+}
+
+/// What words find, for each visible ticket by key.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Whether it has what is asked for.
+    pub(super) matches: Vec<bool>,
+    /// What it scores.
+    pub(super) scores: Vec<f32>,
 }
 
 impl<'w> Answers<'w> {
     /// The same answers with words looked up in `library`, which is of the same world. Without one, each asker has a
     /// library made for itself.
     #[must_use]
-    pub fn with_library(mut self, library: Rc<Library>) -> Self {
+    pub fn with_library(self, library: Rc<Library>) -> Self {
+        self.reading_from(Shelf::Own(library))
+    }
+
+    /// [`Answers::with_library`] for askers in several threads.
+    #[must_use]
+    pub fn with_lent_library(self, library: &'w Library) -> Self {
+        self.reading_from(Shelf::Lent(library))
+    }
+
+    fn reading_from(mut self, library: Shelf<'w>) -> Self {
         self.reading = self.reading_of(library).into();
         self
     }
@@ -53,85 +86,93 @@ impl<'w> Answers<'w> {
 
     /// The visible tickets that match with their scores, the greatest score first, then the smallest key.
     ///
-    /// Without words that tickets shall have, all scores are 0. Whatever they depend on is taken from visible tickets and from text that the asker may read.
+    /// Without words that tickets shall have, all scores are 0. Whatever they depend on is taken from visible tickets and
+    /// from text that the asker may read.
     pub fn ranked(&self, query: &Query) -> Vec<Ranked<'w>> {
-        let hits: BTreeSet<_> = self.matching(query).map(|(key, _)| key).collect();
-        let mut scores = vec![0.0_f32; self.visible().count()];
-        for clause in self.words_asked(query).clauses.iter().filter(|clause| !clause.negated) {
-            add(&mut scores, &self.scores(clause));
-        }
-        let hits = self.visible().zip(scores).filter(|(key, _)| hits.contains(key));
-        let mut ranked: Vec<_> = hits.map(|(key, score)| Ranked { key, score }).collect();
+        let found = self.found(query);
+        let hits = self.matching_at(query);
+        let mut ranked: Vec<_> = hits.map(|(at, key, _)| Ranked { key, score: found.scores[at] }).collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.key.cmp(b.key)));
         ranked
     }
 
     /// The terms of `query` that ask for words.
-    pub(super) fn words_asked(&self, query: &Query) -> Asked {
-        if query.terms.iter().all(|term| matches!(term, super::Term::Field { .. })) {
+    fn words_asked(&self, query: &Query) -> Asked {
+        if query.terms.iter().all(|term| matches!(term, Term::Field { .. })) {
             return Asked::default();
         }
         Asked::of(query, &self.reading().library)
     }
 
-    /// Whether a visible ticket has the words that are asked for, and none that are unwanted.
-    pub(super) fn has_words(&self, asked: &Asked, key: &TicketKey) -> bool {
-        let matches = |clause: &Clause| clause.alternatives.iter().any(|alternative| self.has(alternative, key));
-        !asked.wordless && asked.clauses.iter().all(|clause| matches(clause) != clause.negated)
-    }
-
-    fn has(&self, alternative: &Alternative, key: &TicketKey) -> bool {
-        let finds = |look: &Look| look.leaves.iter().any(|leaf| self.occurrences(look, leaf, key) > 0);
-        alternative.named.as_ref() == Some(key) || alternative.looks.iter().any(finds)
-    }
-
-    /// How often a leaf is found in what the asker may read of a ticket.
-    fn occurrences(&self, look: &Look, leaf: &Leaf, key: &TicketKey) -> usize {
-        if self.may_read(look.body, key) { look.count(leaf, self.reading().library.parts(key)) } else { 0 }
-    }
-
-    /// How many words a body of text has as far as the asker may read it, as it is remembered.
-    fn length(&self, body: Body, stems: bool, key: &TicketKey) -> u64 {
-        let parts = self.reading().library.parts(key).iter();
-        let words = parts.filter(|part| self.may_read(body, key) && body.holds(part));
-        score::remembered(words.map(|part| if stems { part.stems.len() } else { part.surfaces.len() }).sum())
-    }
-
-    fn may_read(&self, body: Body, key: &TicketKey) -> bool {
-        match body {
-            Body::Public | Body::Subject => true,
-            Body::Private | Body::Custom => self.reading().private.contains(key),
-            Body::Side => self.reading().side.contains(key),
+    /// What the words of a query find: all that are asked for must be there, and none that are unwanted.
+    pub(super) fn find(&self, query: &Query) -> Found {
+        let asked = self.words_asked(query);
+        let tickets = self.visible().count();
+        let mut found = Found { matches: vec![!asked.wordless; tickets], scores: vec![0.0; tickets] };
+        for clause in &asked.clauses {
+            let here = self.find_clause(clause, tickets);
+            for (matches, has) in found.matches.iter_mut().zip(here.matches) {
+                *matches &= has != clause.negated;
+            }
+            if !clause.negated {
+                add(&mut found.scores, &here.scores);
+            }
         }
+        found
     }
 
-    /// What each visible ticket scores for a clause: for each alternative, and in it for each body of text, the best leaf.
-    fn scores(&self, clause: &Clause) -> Vec<f32> {
-        let mut sum = vec![0.0; self.visible().count()];
+    /// A clause is found where any alternative is. It scores for each alternative, and in it for each body of text, the
+    /// best leaf.
+    fn find_clause(&self, clause: &Clause, tickets: usize) -> Found {
+        let mut found = Found { matches: vec![false; tickets], scores: vec![0.0; tickets] };
         for Alternative { named, looks } in &clause.alternatives {
-            let mut scores = vec![0.0; sum.len()];
+            let mut scores = vec![0.0; tickets];
             for look in looks {
-                let mut best = vec![0.0_f32; sum.len()];
+                let mut best = vec![0.0_f32; tickets];
                 for leaf in &look.leaves {
-                    let found = self.leaf_scores(look, leaf);
-                    best.iter_mut().zip(found).for_each(|(best, score)| *best = best.max(score));
+                    let counts = self.counts(look, leaf);
+                    found.matches.iter_mut().zip(&counts).for_each(|(matches, count)| *matches |= *count > 0);
+                    let scored = self.leaf_scores(look.body, leaf, &counts);
+                    best.iter_mut().zip(scored).for_each(|(best, score)| *best = best.max(score));
                 }
                 add(&mut scores, &best);
             }
-            let tickets = scores.len();
-            for (_, score) in self.visible().zip(&mut scores).filter(|(key, _)| named.as_ref() == Some(*key)) {
-                *score += score::named(tickets);
+            for (at, _) in self.visible().enumerate().filter(|(_, key)| named.as_ref() == Some(*key)) {
+                found.matches[at] = true;
+                scores[at] += score::named(tickets);
             }
-            add(&mut sum, &scores);
+            add(&mut found.scores, &scores);
         }
-        sum
+        found
     }
 
-    fn leaf_scores(&self, look: &Look, leaf: &Leaf) -> Vec<f32> {
-        let counts: Vec<_> = self.visible().map(|key| self.occurrences(look, leaf, key)).collect();
-        let lengths: Vec<_> = self.visible().map(|key| self.length(look.body, leaf.is_stem(), key)).collect();
+    /// How often a leaf is found in what the asker may read of each ticket.
+    fn counts(&self, look: &Look, leaf: &Leaf) -> Vec<usize> {
+        let reading = self.reading();
+        let count = |ticket: &Readable| {
+            if ticket.shows(look.body) { look.count(leaf, reading.library.parts(ticket.place)) } else { 0 }
+        };
+        reading.tickets.iter().map(count).collect()
+    }
+
+    /// How many words a body of text of each ticket has as far as the asker may read it, as it is remembered.
+    fn lengths(&self, body: Body, stems: bool) -> Vec<u64> {
+        let reading = self.reading();
+        let length = |ticket: &Readable| {
+            let parts = reading.library.parts(ticket.place).iter();
+            let words = parts.filter(|part| ticket.shows(body) && body.holds(part));
+            score::remembered(words.map(|part| if stems { part.stems.len() } else { part.surfaces.len() }).sum())
+        };
+        reading.tickets.iter().map(length).collect()
+    }
+
+    fn leaf_scores(&self, body: Body, leaf: &Leaf, counts: &[usize]) -> Vec<f32> {
         let tickets = counts.len();
         let found = counts.iter().filter(|count| **count > 0).count();
+        if found == 0 {
+            return vec![0.0; tickets];
+        }
+        let lengths = self.lengths(body, leaf.is_stem());
         let statistics = Statistics { tickets, found, length: lengths.iter().sum() };
         let score = |(count, length): (&usize, &u64)| match leaf {
             _ if *count == 0 => 0.0,
@@ -142,12 +183,39 @@ impl<'w> Answers<'w> {
         counts.iter().zip(&lengths).map(score).collect()
     }
 
-    fn reading(&self) -> &Reading {
-        self.reading.get_or_init(|| self.reading_of(Rc::new(Library::of(self.world()))))
+    fn reading(&self) -> &Reading<'w> {
+        self.reading.get_or_init(|| self.reading_of(Shelf::Own(Rc::new(Library::of(self.world())))))
     }
 
-    fn reading_of(&self, library: Rc<Library>) -> Reading {
-        Reading { library, private: self.covered("view_private"), side: self.covered("view_side") }
+    fn reading_of(&self, library: Shelf<'w>) -> Reading<'w> {
+        let (private, side) = (self.covered("view_private"), self.covered("view_side"));
+        let readable = |key: &TicketKey| {
+            let (private, side) = (private.contains(key), side.contains(key));
+            Readable { place: library.place(key), private, side }
+        };
+        let tickets = self.visible().map(readable).collect();
+        Reading { library, tickets }
+    }
+}
+
+impl Readable {
+    fn shows(&self, body: Body) -> bool {
+        match body {
+            Body::Public | Body::Subject => true,
+            Body::Private | Body::Custom => self.private,
+            Body::Side => self.side,
+        }
+    }
+}
+
+impl Deref for Shelf<'_> {
+    type Target = Library;
+
+    fn deref(&self) -> &Library {
+        match self {
+            Self::Own(library) => library,
+            Self::Lent(library) => library,
+        }
     }
 }
 

@@ -1,0 +1,172 @@
+//! Words to ask for: those that stand in the tenant's texts, as they stand there.
+
+use fastrand::Rng;
+use ticketscope_model::{FieldKind, Schema, TextClass, TextPart, TicketKey, fields};
+use ticketscope_testkit::oracle::{Query, Term, WordPattern, WordScope, World, text::Library};
+
+use super::pick;
+
+/// Longer words are not asked for, as a query may have only so many runs of letters and digits.
+const MAX_WORD_BYTES: usize = 64;
+
+/// Longer phrases are not asked for.
+const MAX_PHRASE_BYTES: usize = 200;
+
+/// So many of the most frequent words are asked for as often as all others that are not drawn from a passage.
+const HEAD: usize = 50;
+
+/// The words of a tenant.
+#[derive(Debug)]
+pub(super) struct Vocabulary<'w> {
+    /// The most frequent first.
+    surfaces: Vec<&'w str>,
+    /// Parts with letters or digits.
+    passages: Vec<&'w TextPart>,
+    /// Custom fields of kind text.
+    fields: Vec<&'w str>,
+}
+
+impl<'w> Vocabulary<'w> {
+    /// The words of `world`, whose library is `library`.
+    pub(super) fn of(world: &'w World, library: &'w Library) -> Self {
+        let parts = world.tickets().flat_map(|(_, row)| row.parts.values());
+        let passages = parts.filter(|part| part.body.contains(char::is_alphanumeric)).collect();
+        let surfaces = library.surfaces().into_iter().map(|(surface, _)| surface).filter(|word| is_plain(word));
+        Self { surfaces: surfaces.collect(), passages, fields: text_fields(world.schema()) }
+    }
+
+    /// Whether there are no words at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.surfaces.is_empty() || self.passages.is_empty()
+    }
+
+    /// One to three words, phrases and prefixes, some of them unwanted, some in one class of text, most of them of one
+    /// ticket; none if there are no words.
+    pub(super) fn terms(&self, rng: &mut Rng) -> Vec<Term> {
+        let mut terms = Vec::new();
+        if self.is_empty() {
+            return terms;
+        }
+        let passage = pick(rng, &self.passages);
+        for _ in 0..pick(rng, &[1, 1, 1, 2, 2, 3]) {
+            let scope = self.scope(rng, passage);
+            let again = if scope == WordScope::Anywhere { 1 } else { pick(rng, &[1, 1, 1, 2]) };
+            for _ in 0..again {
+                let term = self.term(rng, &scope, passage);
+                terms.push(if rng.u32(..7) == 0 { term.negate() } else { term });
+            }
+        }
+        terms
+    }
+
+    /// Anywhere for the most part, else the class of the passage or any other.
+    fn scope(&self, rng: &mut Rng, passage: &TextPart) -> WordScope {
+        match rng.u32(..12) {
+            0 => WordScope::Subject,
+            1 => WordScope::Description,
+            2 => WordScope::Comment,
+            3 => WordScope::Note,
+            4 if !self.fields.is_empty() => WordScope::Field(pick(rng, &self.fields).to_owned()),
+            5 => match passage.class {
+                TextClass::Subject => WordScope::Subject,
+                TextClass::Description => WordScope::Description,
+                TextClass::Public => WordScope::Comment,
+                TextClass::Private => WordScope::Note,
+                TextClass::Side => WordScope::Anywhere,
+            },
+            _ => WordScope::Anywhere,
+        }
+    }
+
+    fn term(&self, rng: &mut Rng, scope: &WordScope, passage: &TextPart) -> Term {
+        match rng.u32(..100) {
+            0..=19 => Term::words_in(scope.clone(), WordPattern::Phrase(self.phrase(rng, passage))),
+            20..=35 => Term::words_in(scope.clone(), WordPattern::Prefix(self.prefix(rng, passage))),
+            36..=39 if *scope != WordScope::Anywhere => Term::words_in(scope.clone(), WordPattern::Any),
+            40..=42 => word_term(scope, format!("zq{}", rng.u32(..))),
+            _ => word_term(scope, self.word(rng, passage)),
+        }
+    }
+
+    /// A word of the passage, in the form that it has there, or one that is frequent, less so or rare.
+    fn word(&self, rng: &mut Rng, passage: &TextPart) -> String {
+        if rng.bool() {
+            let words = passage.body.split_whitespace().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+            let words: Vec<&str> = words.filter(|word| is_plain(word)).collect();
+            if !words.is_empty() {
+                return pick(rng, &words).to_owned();
+            }
+        }
+        let all = self.surfaces.len();
+        let rank = match rng.u32(..3) {
+            0 => rng.usize(..all.min(HEAD)),
+            1 => middle(rng, all),
+            _ => rng.usize(..all),
+        };
+        self.surfaces[rank].to_owned()
+    }
+
+    /// Two to four words in a row, or one that is meant as it is written.
+    fn phrase(&self, rng: &mut Rng, passage: &TextPart) -> String {
+        let words: Vec<&str> = passage.body.split_whitespace().collect();
+        let length = pick(rng, &[1, 2, 2, 3, 3, 4]).min(words.len());
+        let from = rng.usize(..=words.len() - length);
+        let phrase = words[from..from + length].join(" ");
+        let is_good = phrase.len() <= MAX_PHRASE_BYTES && phrase.contains(char::is_alphanumeric);
+        if is_good { phrase } else { self.word(rng, passage) }
+    }
+
+    /// One to four letters or digits with which a word begins.
+    fn prefix(&self, rng: &mut Rng, passage: &TextPart) -> String {
+        let length = pick(rng, &[1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+        self.word(rng, passage).chars().filter(|c| c.is_alphanumeric()).take(length).collect()
+    }
+}
+
+/// Whether a query asks for a prefix of fewer than `least` letters and digits.
+pub(super) fn has_short_prefix(query: &Query, least: usize) -> bool {
+    query.terms.iter().any(|term| match term {
+        Term::Words { pattern: WordPattern::Prefix(prefix), .. } => {
+            prefix.chars().filter(|c| c.is_alphanumeric()).count() < least
+        }
+        Term::Words { .. } | Term::Id { .. } | Term::Field { .. } => false,
+    })
+}
+
+/// A place in the middle: each tenfold of ranks has the same chance.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a number of words is no larger than one of bytes in memory"
+)]
+fn middle(rng: &mut Rng, all: usize) -> usize {
+    ((all as f64).powf(rng.f64()) as usize).min(all - 1)
+}
+
+/// The custom fields of kind text.
+fn text_fields(schema: &Schema) -> Vec<&str> {
+    let is_custom = |id| id != fields::SUBJECT && id != fields::DESCRIPTION;
+    let of_text = schema.fields().iter().filter(|field| field.kind == FieldKind::Text && is_custom(field.id));
+    of_text.map(|field| &*field.name).collect()
+}
+
+/// A word as a term: a bare number is also the id of a ticket, and `none` in one class asks for tickets without text.
+fn word_term(scope: &WordScope, word: String) -> Term {
+    match TicketKey::parse(&word) {
+        Ok(TicketKey::Int(id @ 0..)) if *scope == WordScope::Anywhere => Term::Id { negated: false, id },
+        _ if word == "none" => Term::words_in(scope.clone(), WordPattern::Phrase(word)),
+        _ => Term::words_in(scope.clone(), WordPattern::Word(word)),
+    }
+}
+
+/// Whether a word means itself where it stands alone in a query.
+fn is_plain(word: &str) -> bool {
+    let means_more = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '"' | '*' | ':' | '<' | '>' | '(' | ')')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
+    };
+    word.len() <= MAX_WORD_BYTES && word.starts_with(char::is_alphanumeric) && !word.contains(means_more)
+}
