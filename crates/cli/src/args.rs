@@ -293,6 +293,15 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) questions: u32,
 
+    /// Ask so many random questions about words instead, 1 to 1000000
+    #[arg(long, value_name = "N", conflicts_with = "questions", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) words: Option<u32>,
+
+    /// Also ask the queries of this file of JSON lines, {"query": "..."}, of words and numbers only: as the admin, and as
+    /// the principals who see the fewest tickets, the middle number and the most
+    #[arg(long, value_name = "FILE")]
+    pub(crate) queries: Option<PathBuf>,
+
     /// Where the random numbers begin, to ask the same questions again; a failure names its seed
     #[arg(long, value_name = "SEED")]
     pub(crate) seed: Option<u64>,

@@ -240,6 +240,11 @@ impl From<CheckpointError> for Failure {
 
 impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
+        if let SubmitError::Refused(refused) = &error
+            && let Some((_, refusal)) = refused.first()
+        {
+            return Self::of(Exit::Usage, refusal.code(), refusal);
+        }
         let (exit, kind) = match &error {
             SubmitError::Refused(_) => (Exit::Usage, "refused"),
             SubmitError::Busy | SubmitError::Poisoned => (Exit::Internal, "writer"),

@@ -85,8 +85,8 @@ fn invitation(address: SocketAddr) -> String {
         format!("  curl '{tenant}/count?as=erin&query=sandpiper'"),
         format!("  curl '{tenant}/facets?as=dmitri&field=status&field=group&top=5'"),
         format!("  curl '{tenant}/suggest?as=bruno&prefix=inv'"),
-        format!("  curl '{tenant}/why?as_admin=true&principal=bruno&ticket={}'", ticketscope_demo::CORMORANT.ticket),
-        format!("  curl -X POST '{tenant}/changes?as_admin=true' --data-binary '{change}'"),
+        format!("  curl '{tenant}/why?principal=bruno&ticket={}'", ticketscope_demo::CORMORANT.ticket),
+        format!("  curl -X POST '{tenant}/changes' --data-binary '{change}'"),
         format!("  curl 'http://{address}/metrics'"),
     ]
     .join("\n")

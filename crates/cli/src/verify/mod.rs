@@ -1,14 +1,18 @@
 //! The engine against a slow oracle, on the live data.
 //!
-//! The oracle's rows come from the state on disk, rebuilt row by row, and not from the index in force. It holds every
-//! ticket as a plain row (some KiB each) and answers each question by looking at all of them, so this takes its time.
-//! Three things are compared: the index in force with the one rebuilt from the state; for every asker the visible set
-//! with the oracle's and with the point check of each ticket; and the answers to random questions.
+//! The oracle's rows and texts come from the state on disk, read row by row, and not from the indexes in force. It holds
+//! every ticket as a plain row (some KiB each) and its text word by word, and answers each question by looking at all of
+//! them, so this takes its time. Three things are compared: the index in force with the one rebuilt from the state; for
+//! every asker the visible set with the oracle's and with the point check of each ticket; and the answers to questions,
+//! random ones and those of a file: counts, lists by every plan with the bits of their scores, and facets.
 
 mod askers;
+mod draw;
 mod index;
 mod questions;
 mod rows;
+mod words;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -21,12 +25,23 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde_json::json;
 use ticketscope_bitmap::Index;
-use ticketscope_engine::storage::{Damaged, RejectedSnapshot, Verification};
+use ticketscope_engine::{
+    RecoverError,
+    storage::{Damaged, RejectedSnapshot, Verification},
+};
 use ticketscope_query::Snapshot;
+use ticketscope_testkit::oracle::text::Library;
 
-use self::{askers::Who, questions::Examiner};
+use self::{
+    askers::Who,
+    questions::{Data, Examiner},
+    rows::Texts,
+    words::Vocabulary,
+    written::Written,
+};
 use crate::{
     args::VerifyArgs,
+    ask,
     exit::Exit,
     failure::Failure,
     open,
@@ -38,6 +53,44 @@ const TOLD: usize = 50;
 
 /// Questions of one asker that one core asks in a row.
 const IN_A_ROW: usize = 32;
+
+/// What random questions are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// Fields and, where there are words, words.
+    Anything,
+    /// Words, also beside fields.
+    Words,
+}
+
+impl About {
+    /// The option that asks for such questions.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Anything => "questions",
+            Self::Words => "words",
+        }
+    }
+}
+
+/// Which questions are asked.
+#[derive(Debug)]
+struct Exam {
+    seed: u64,
+    about: About,
+    /// How many random ones.
+    drawn: u32,
+    /// Asked by one asker of each kind.
+    written: Vec<Written>,
+}
+
+/// A question.
+#[derive(Debug, Clone, Copy)]
+enum Question<'e> {
+    /// The one of this seed.
+    Drawn(u64),
+    Written(&'e Written),
+}
 
 /// What was compared.
 #[derive(Debug, Default)]
@@ -69,11 +122,21 @@ pub(crate) fn run(data: &Path, args: &VerifyArgs, out: &mut Output) -> Result<Ex
     if let Some(damage) = files.as_ref().and_then(damage) {
         return Err(damage);
     }
-    let snapshot = tenant.snapshot();
+    ask::wait_for_text(&tenant)?;
+    let view = tenant.view().map_err(RecoverError::from)?;
+    let snapshot = view.snapshot();
     let rebuilt = tenant.rebuilt_index()?;
-    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
-    let bar = if io::stderr().is_terminal() { ProgressBar::new(args.questions.into()) } else { ProgressBar::hidden() };
-    let findings = compare(&snapshot, &rebuilt, seed, args.questions, &bar);
+    let (about, drawn) = match args.words {
+        Some(words) => (About::Words, words),
+        None => (About::Anything, args.questions),
+    };
+    let written = match &args.queries {
+        Some(path) => written::read(path, snapshot.schema())?,
+        None => Vec::new(),
+    };
+    let exam = Exam { seed: args.seed.unwrap_or_else(|| fastrand::u64(..1 << 32)), about, drawn, written };
+    let bar = if io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let findings = compare(snapshot, &rebuilt, &|ord| view.parts(ord), &exam, &bar);
     bar.finish_and_clear();
     let findings = findings?;
     let told = &findings.differences[..findings.differences.len().min(TOLD)];
@@ -81,8 +144,9 @@ pub(crate) fn run(data: &Path, args: &VerifyArgs, out: &mut Output) -> Result<Ex
         out.json(&json!({
             "passed": findings.passed,
             "failed": findings.failed,
-            "seed": seed,
-            "questions": args.questions,
+            "seed": exam.seed,
+            "questions": exam.drawn,
+            "queries": exam.written.len(),
             "tickets": rebuilt.universe().len(),
             "rows_checked": files.as_ref().map(|files| files.rows + files.log_rows),
             "differences": told,
@@ -95,7 +159,7 @@ pub(crate) fn run(data: &Path, args: &VerifyArgs, out: &mut Output) -> Result<Ex
             let (rows, log) = (counted(files.rows, "row"), counted(files.log_rows, "log row"));
             out.line(format!("files: {rows}, {log} and {} intact", counted(files.snapshots, "mapped snapshot")))?;
         }
-        out.line(format!("seed {seed}, {}", counted(rebuilt.universe().len().into(), "ticket")))?;
+        out.line(format!("seed {}, {}", exam.seed, counted(rebuilt.universe().len().into(), "ticket")))?;
         out.line(format!("{} passed, {} failed", findings.passed, findings.failed))?;
     }
     Ok(if findings.failed == 0 { Exit::Done } else { Exit::No })
@@ -112,12 +176,12 @@ fn damage(files: &Verification) -> Option<Failure> {
     Some(Failure::new(Exit::Data, "damaged", format!("the tenant's files are damaged: {}", found.join("; "))))
 }
 
-/// Compares everything that `snapshot` answers with what follows from `rebuilt`.
+/// Compares everything that `snapshot` answers with what follows from `rebuilt` and `texts`.
 fn compare(
     snapshot: &Snapshot,
     rebuilt: &Index,
-    seed: u64,
-    questions: u32,
+    texts: &Texts<'_>,
+    exam: &Exam,
     bar: &ProgressBar,
 ) -> Result<Findings, Failure> {
     let findings = Findings::of(index::differences(snapshot.index(), rebuilt));
@@ -126,22 +190,42 @@ fn compare(
         return Ok(findings);
     }
     let everybody = askers::everybody(snapshot)?;
-    let world = rows::world(snapshot, rebuilt, &everybody);
-    // Each question has its own random numbers, so that it can be asked again alone.
-    let mut by_asker: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    for number in 0..u64::from(questions) {
-        let seed = seed.wrapping_add(number);
-        by_asker.entry(Rng::with_seed(seed).usize(..everybody.len())).or_default().push(seed);
+    let world = rows::world(snapshot, rebuilt, texts, &everybody)?;
+    let library = Library::of(&world);
+    let vocabulary = Vocabulary::of(&world, &library);
+    if exam.about == About::Words && vocabulary.is_empty() {
+        let message = "the tickets of this tenant have no words to ask for";
+        return Err(Failure::new(Exit::Usage, "no_words", message).hint("ask --questions instead of --words"));
     }
+    let data = Data { snapshot, rebuilt, world: &world, library: &library, vocabulary: &vocabulary };
+    let by_asker = by_asker(snapshot, &everybody, exam);
+    bar.set_length(by_asker.values().map(|questions| questions.len() as u64).sum());
     let turns: Vec<Turn<'_>> = by_asker
         .iter()
-        .flat_map(|(asker, seeds)| {
+        .flat_map(|(asker, questions)| {
             let who = &everybody[*asker];
-            seeds.chunks(IN_A_ROW).enumerate().map(move |(at, seeds)| Turn { who, is_first: at == 0, seeds })
+            let turn = move |(at, questions)| Turn { who, is_first: at == 0, about: exam.about, questions };
+            questions.chunks(IN_A_ROW).enumerate().map(turn)
         })
         .collect();
-    let asked = turns.into_par_iter().map(|turn| turn.ask(&Examiner::new(snapshot, rebuilt, &world, turn.who), bar));
+    let asked = turns.into_par_iter().map(|turn| turn.ask(&Examiner::new(data, turn.who), bar));
     Ok(asked.reduce(Findings::default, Findings::and).and(findings))
+}
+
+/// The questions of each asker, by its place among everybody.
+fn by_asker<'e>(snapshot: &Snapshot, everybody: &[Who], exam: &'e Exam) -> BTreeMap<usize, Vec<Question<'e>>> {
+    let mut by_asker: BTreeMap<usize, Vec<Question<'e>>> = BTreeMap::new();
+    // Each question has its own random numbers, so that it can be asked again alone.
+    for number in 0..u64::from(exam.drawn) {
+        let seed = exam.seed.wrapping_add(number);
+        by_asker.entry(Rng::with_seed(seed).usize(..everybody.len())).or_default().push(Question::Drawn(seed));
+    }
+    if !exam.written.is_empty() {
+        for asker in askers::of_each_kind(snapshot, everybody) {
+            by_asker.entry(asker).or_default().extend(exam.written.iter().map(Question::Written));
+        }
+    }
+    by_asker
 }
 
 /// Some questions of one asker.
@@ -149,17 +233,26 @@ struct Turn<'t> {
     who: &'t Who,
     /// Whether it is the asker's first turn, in which its visible set is compared too.
     is_first: bool,
-    seeds: &'t [u64],
+    about: About,
+    questions: &'t [Question<'t>],
 }
 
 impl Turn<'_> {
     fn ask(&self, examiner: &Examiner<'_>, bar: &ProgressBar) -> Findings {
         let visible = if self.is_first { Findings::of(examiner.visible_set()) } else { Findings::default() };
-        self.seeds.iter().fold(visible, |findings, seed| {
+        self.questions.iter().fold(visible, |findings, question| {
             bar.inc(1);
-            findings.and(Findings::of(examiner.question(*seed)))
+            findings.and(Findings::of(match question {
+                Question::Drawn(seed) => examiner.question(*seed, self.about),
+                Question::Written(written) => examiner.written(written),
+            }))
         })
     }
+}
+
+/// One of a list that is not empty.
+fn pick<T: Copy>(rng: &mut Rng, list: &[T]) -> T {
+    list[rng.usize(..list.len())]
 }
 
 #[cfg(test)]

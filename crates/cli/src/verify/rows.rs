@@ -3,11 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ticketscope_bitmap::{Index, number_from_key};
+use ticketscope_engine::RecoverError;
 use ticketscope_model::{
     Change, ExprSource, Fact, FieldDecl, FieldDef, FieldId, FieldKind, FieldPatch, PrincipalFact, RawValue, RoleFact,
     Schema, SchemaDecl, TextPart, TicketOrd, TicketPatch, Timestamp, fields,
 };
-use ticketscope_engine::RecoverError;
 use ticketscope_query::{
     Access, Snapshot,
     scope::{VIEW, VIEW_PRIVATE, VIEW_SIDE},

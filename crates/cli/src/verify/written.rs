@@ -37,11 +37,13 @@ fn read_line(path: &Path, line: u64, json: &str, schema: &Schema) -> Result<Writ
     let place = format!("{}, line {line}", path.display());
     let bad = |what: &str| Failure::new(Exit::Usage, "bad_query_line", format!("{place}: {what}"));
     let object: Value = serde_json::from_str(json).map_err(|error| bad("no JSON").caused_by(Some(&error)))?;
-    let text = object.get("query").and_then(Value::as_str).ok_or_else(|| bad("there is no `query` that is a string"))?;
+    let text =
+        object.get("query").and_then(Value::as_str).ok_or_else(|| bad("there is no `query` that is a string"))?;
     let parsed = parse(text, &Context::new(schema, Timestamp(0)))
         .map_err(|error| bad(&error.to_string()).marked(text, error.span))?;
-    let query = in_words(&parsed, schema)
-        .ok_or_else(|| bad("only words, phrases, prefixes and numbers can be asked").hint("leave out fields and orders"))?;
+    let query = in_words(&parsed, schema).ok_or_else(|| {
+        bad("only words, phrases, prefixes and numbers can be asked").hint("leave out fields and orders")
+    })?;
     Ok(Written { line, text: text.to_owned(), query })
 }
 

@@ -103,16 +103,6 @@ fn a_wrong_query_is_shown_with_carets_below_the_place() {
 }
 
 #[test]
-fn words_are_refused_until_text_can_be_searched() {
-    let desk = Desk::with_fixture();
-    for command in ["count", "search", "facets"] {
-        let ran = desk.run(&[command, "--tenant", "desk", "--as", "ana", "brakes status:open"]).expect(2);
-        assert!(ran.err.contains("holds no text yet"), "{}", ran.err);
-        assert!(ran.err.contains("  brakes status:open\n  ^^^^^^\n"), "{}", ran.err);
-    }
-}
-
-#[test]
 fn a_principal_that_is_not_there_is_no_empty_answer() {
     let desk = Desk::with_fixture();
     for command in ["count", "search", "facets"] {
@@ -162,7 +152,8 @@ fn explaining_is_for_admins() {
     let desk = Desk::with_fixture();
     let found = desk.json(&["search", "--tenant", "desk", "--as-admin", "--explain", "org:velo-club"]);
     assert_eq!(found["plan"]["scope"], 5);
-    assert!(found["plan"]["possible"].as_array().expect("plans").contains(&found["plan"]["list"]));
+    let plans = found["plan"]["plans"].as_array().expect("plans");
+    assert!(plans.iter().any(|plan| plan["plan"] == found["plan"]["list"]), "{found}");
     desk.run(&["search", "--tenant", "desk", "--as", "ana", "--explain"]).expect(2);
 }
 

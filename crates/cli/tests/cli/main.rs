@@ -1,6 +1,7 @@
 //! The binary as its users meet it: commands, output, exit codes.
 
 mod asking;
+mod demo;
 mod desk;
 mod explaining;
 mod help;
@@ -8,5 +9,7 @@ mod importing;
 mod killed;
 mod paging;
 mod readme;
+mod searching;
+mod serving;
 mod storing;
 mod verifying;

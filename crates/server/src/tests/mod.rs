@@ -7,6 +7,7 @@ mod hidden;
 mod operating;
 mod refusing;
 mod serving;
+mod words;
 
 use std::{sync::Arc, time::Duration};
 

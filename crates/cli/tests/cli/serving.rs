@@ -1,0 +1,116 @@
+//! The server as the binary starts it, asked by curl.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, Ran};
+
+/// A server, told to end when the test does.
+pub(crate) struct Serving {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Serving {
+    pub(crate) fn start(desk: &Desk, args: &[&str]) -> Self {
+        let mut child = desk.command(args).spawn().expect("the binary runs");
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        Self { child, out }
+    }
+
+    /// The lines up to the first that holds `text`.
+    pub(crate) fn lines_until(&mut self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert!(self.out.read_line(&mut line).expect("UTF-8 on stdout") > 0, "ended after {lines:?}");
+            lines.push(line.trim_end().to_owned());
+            if line.contains(text) {
+                return lines;
+            }
+        }
+    }
+
+    /// Where it listens, once it has said so.
+    pub(crate) fn address(&mut self) -> String {
+        let line = self.lines_until("http://").pop().expect("a line");
+        let rest = line.split("http://").nth(1).expect("an address");
+        rest.split(' ').next().expect("an address").to_owned()
+    }
+
+    /// Tells it to end and waits until it has.
+    pub(crate) fn end(mut self) -> i32 {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(told.success());
+        self.child.wait().expect("it ends").code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // A test that failed leaves it running; one that ended has ended it.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Runs a line as the shell reads it.
+pub(crate) fn shell(line: &str) -> Ran {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(line).stdin(Stdio::null());
+    Ran::from(shell.output().expect("a shell"))
+}
+
+fn curl(line: &str) -> Value {
+    let ran = shell(&format!("curl -sS {line}"));
+    assert_eq!(ran.code, 0, "curl {line}: {}", ran.err);
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("curl {line}: {error} in {}", ran.out))
+}
+
+#[test]
+fn a_server_without_keys_is_refused_unless_it_is_for_development() {
+    let desk = Desk::with_fixture();
+    let error = desk.json_error(&["serve", "--listen", "127.0.0.1:0"], 2);
+    assert_eq!(error["type"], "no_keys");
+    assert!(error["hint"].as_str().expect("a hint").contains("key create"), "{error}");
+    let exposed = desk.run(&["serve", "--dev", "--listen", "0.0.0.0:0"]).expect(2);
+    assert!(exposed.err.contains("loopback"), "{}", exposed.err);
+}
+
+#[test]
+fn keys_are_made_listed_used_and_revoked() {
+    let desk = Desk::with_fixture();
+    let made = desk.json(&["key", "create", "--class", "search", "--tenant", "desk"]);
+    let key = made["key"].as_str().expect("a key").to_owned();
+    let id = made["id"].as_str().expect("an id").to_owned();
+    assert_eq!(desk.json(&["key", "list"])["keys"], json!([{"id": id, "class": "search", "tenant": "desk"}]));
+    assert!(!desk.run(&["key", "list"]).out.contains(&key));
+
+    let mut serving = Serving::start(&desk, &["serve", "--listen", "127.0.0.1:0"]);
+    let address = serving.address();
+    let url = format!("http://{address}/v1/tenants/desk");
+    let found = curl(&format!("-H 'Authorization: Bearer {key}' -H 'X-Ticketscope-As: ana' '{url}/search?query=brake'"));
+    assert_eq!((&found["total"], &found["hits"][0]["id"]), (&json!(1), &json!(101)));
+    assert_eq!(curl(&format!("'{url}/count?as=ana'"))["type"], "auth");
+    assert_eq!(curl(&format!("-H 'Authorization: Bearer {key}' '{url}/why?principal=ana&ticket=101'"))["type"], "auth");
+    assert_eq!(serving.end(), 0);
+
+    desk.run(&["key", "revoke", &id]).expect(0);
+    assert_eq!(desk.json_error(&["key", "revoke", &id], 3)["type"], "no_such_key");
+    assert_eq!(desk.json(&["key", "list"])["keys"], json!([]));
+}
+
+#[test]
+fn commands_say_that_a_server_holds_the_data() {
+    let desk = Desk::with_fixture();
+    let mut serving = Serving::start(&desk, &["serve", "--dev", "--listen", "127.0.0.1:0"]);
+    let address = serving.address();
+    assert_eq!(desk.json_error(&["count", "--tenant", "desk", "--as", "ana"], 4)["type"], "locked");
+    let over_http = curl(&format!("'http://{address}/v1/tenants/desk/count?as=ana'"));
+    assert_eq!(serving.end(), 0);
+    assert_eq!(over_http["count"], desk.count("ana", ""));
+}
