@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     sync::Arc,
+    time::Duration,
 };
 
 use fastrand::Rng;
@@ -13,6 +14,9 @@ use ticketscope_model::{TicketKey, TicketOrd, Timestamp, Value};
 use ticketscope_query::{Access, FieldValue, Page, Query, Snapshot, Start, parse};
 use ticketscope_scope::Scope;
 use ticketscope_testkit::oracle::{self, Asker, Facet, Row, Sort, SortBy, Term, Test, World};
+
+/// Longer than any text of a test takes to be indexed.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +80,10 @@ fn name(asker: &Asker) -> &str {
 }
 
 impl<'t> Published<'t> {
+    /// What is published, once its text can be found.
     pub(crate) fn new(tenant: &'t Tenant, now: Timestamp) -> Self {
+        let opstamp = tenant.snapshot().opstamp();
+        assert!(tenant.wait_for_text(opstamp, PATIENCE), "{:?}", tenant.stats().unwrap().text);
         Self { tenant, snapshot: tenant.snapshot(), now }
     }
 

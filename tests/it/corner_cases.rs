@@ -17,9 +17,7 @@ use crate::{
 
 /// Corner cases, or the part of one, that need text search, HTTP or a user interface.
 const ELSEWHERE: &[(u32, &str)] = &[
-    (15, "that no word of a private comment can be found, scored or highlighted is a matter of text search"),
-    (18, "the status and the headers of an answer are a matter of HTTP"),
-    (19, "statistics of words are a matter of text search"),
+    (18, "the status and the headers of an answer are a matter of HTTP, and tested with the server"),
     (28, "where a saved view is kept is a matter of the help desk; what it shows is a query by its viewer"),
     (29, "where a trigger is kept is a matter of the help desk; what it touches is counted for its author and for all"),
 ];
@@ -300,6 +298,11 @@ fn c15_private_comments_are_read_where_view_private_covers_the_ticket_and_nowher
     ]);
     assert_eq!(desk.sees("dual"), [1, 2]);
     assert_eq!(desk.may("dual", "view_private"), [1]);
+    for query in ["show", "\"do not\"", "sho*", "note:show", "note:*"] {
+        assert_eq!(desk.finds("dual", query), none(), "{query}");
+    }
+    desk.apply(&[text(1, "note", TextClass::Private, "do show")]);
+    assert_eq!(desk.finds("dual", "show"), [1]);
     desk.apply(&[ticket(1, &[("requester", "customer")])]);
     assert_eq!(desk.sees("customer"), [1]);
     assert_eq!(desk.may("customer", "view_private"), none());
@@ -368,6 +371,36 @@ fn c18_a_hidden_ticket_and_an_absent_one_give_the_same_answers_and_no_gap_betwee
         start = Start::After(next);
     }
     assert_eq!(seen, (1..=30).map(|half| TicketKey::Int(half * 2)).collect::<Vec<_>>());
+}
+
+#[test]
+fn c19_what_a_word_is_worth_is_counted_among_the_visible_tickets() {
+    let desk = Desk::new(&[
+        ticket(1, &[("assignee", "ann")]),
+        ticket(2, &[("assignee", "ann")]),
+        text(1, "c1", TextClass::Public, "secret probe"),
+        text(2, "c1", TextClass::Public, "another probe here"),
+        role("public", &[("view", "assignee = me")]),
+        principal("ann", "public"),
+    ]);
+    let scores = || {
+        let found = desk.published();
+        let access = found.snapshot.access("ann").unwrap();
+        let query = found.parse(&agent("ann"), "probe secret");
+        let page = found.page(&agent("ann"), Start::First, 10);
+        let listing = query::list(&found.snapshot, &access, &query, &page).unwrap();
+        listing.hits.into_iter().map(|hit| (hit.key, hit.score.unwrap().to_bits())).collect::<Vec<_>>()
+    };
+    let before = scores();
+    assert_eq!(before.len(), 1);
+    // Neither hidden tickets nor a note that she may not read change what the word scores.
+    for id in 10..30 {
+        desk.apply(&[ticket(id, &[("assignee", "bob")]), text(id, "c1", TextClass::Public, "secret secret probe")]);
+    }
+    desk.apply(&[text(2, "note", TextClass::Private, "secret")]);
+    assert_eq!(scores(), before);
+    desk.apply(&[text(2, "c2", TextClass::Public, "secret")]);
+    assert_ne!(scores(), before);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn the_same_ids_in_two_tenants_never_mix() {
 #[test]
 fn two_thousand_tiny_tenants_are_made_and_opened_again() {
     const TENANTS: i64 = 2_000;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = directory();
     let name = |number: i64| id(&format!("tenant-{number:04}"));
     let engine = Engine::open(dir.path()).unwrap();
     for number in 0..TENANTS {

@@ -13,9 +13,8 @@ use ticketscope_testkit::{
 };
 
 use crate::{
-    answers::parse_as,
+    answers::{PATIENCE, parse_as},
     changes::{del, text, ticket},
-    text::PATIENCE,
     world::{Twin, directory, seeds},
 };
 

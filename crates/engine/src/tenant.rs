@@ -41,6 +41,10 @@ const VIEW_TRIES: usize = 8;
 /// The longest that it waits for a batch to be published between two looks.
 const VIEW_PATIENCE: Duration = Duration::from_millis(20);
 
+/// How long a check of the files waits for readers to end, and between two looks.
+const VERIFY_PATIENCE: Duration = Duration::from_secs(30);
+const VERIFY_PAUSE: Duration = Duration::from_millis(2);
+
 /// The longest that [`Tenant::snapshot_at`] waits, however patient its caller.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(24);
 
@@ -476,7 +480,16 @@ impl Tenant {
     /// [`storage::VerifyError`] if they cannot be read at all.
     pub fn verify_files(&self) -> Result<storage::Verification, storage::VerifyError> {
         let _writer = self.shared.writer.lock();
-        self.shared.store.verify()
+        let until = Instant::now() + VERIFY_PATIENCE;
+        loop {
+            match self.shared.store.verify() {
+                // Somebody reads: that takes milliseconds.
+                Err(storage::VerifyError::Busy) if Instant::now() < until => {
+                    std::thread::park_timeout(VERIFY_PAUSE);
+                }
+                done => return done,
+            }
+        }
     }
 }
 
@@ -583,10 +596,10 @@ impl Shared {
         file.finish()?;
         let mut checkpoint = self.checkpoint.lock();
         (checkpoint.previous, checkpoint.newest) = (newest, opstamp);
-        // The text index is brought up to date from the log too.
-        let cut = checkpoint.previous.min(self.text.news().position);
+        let cut = checkpoint.previous;
         drop(checkpoint);
-        self.text.advance();
+        // The text index is brought up to date from the log too.
+        let cut = cut.min(self.text.advance(cut));
         Ok(self.store.cut_log(cut)?)
     }
 }

@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use query::{
     Snapshot, TextState,
     text::{
-        TextDefect, TextError, TextIdentity, TextIndex, Workload,
+        TextDefect, TextError, TextIdentity, TextIndex, TextView, Workload,
         analysis::{Language, Languages},
     },
 };
@@ -34,6 +34,12 @@ const PACE: Duration = Duration::from_millis(250);
 
 /// Time without changes after which the writer's memory is let go.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// How long a mapped snapshot waits for the text, so that it can cut the log.
+const ADVANCE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it looks whether the thread still runs.
+const ADVANCE_LOOK: Duration = Duration::from_millis(50);
 
 /// Tickets that are read and analysed at once.
 const CHUNK: usize = 2048;
@@ -81,6 +87,8 @@ pub(crate) struct TextWorker {
     wake: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
     news: Mutex<News>,
+    /// Notified when the position moves.
+    told: Condvar,
 }
 
 /// How the index fares, for the stats.
@@ -133,9 +141,20 @@ impl TextWorker {
         self.order(|orders| orders.hurry = true);
     }
 
-    /// Says that the log is to be cut.
-    pub(crate) fn advance(&self) {
+    /// Asks for the text up to `wanted` to be made durable, so that the log before it can be cut, and waits a while for it.
+    /// Answers how far the text is durable.
+    pub(crate) fn advance(&self, wanted: Opstamp) -> Opstamp {
         self.order(|orders| orders.advance = true);
+        let until = Instant::now() + ADVANCE_PATIENCE;
+        let mut news = self.news.lock();
+        while news.position < wanted && Instant::now() < until && self.is_running() {
+            self.told.wait_until(&mut news, until.min(Instant::now() + ADVANCE_LOOK));
+        }
+        news.position
+    }
+
+    fn is_running(&self) -> bool {
+        self.thread.lock().as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Waits until everything is indexed and the thread has ended.
@@ -150,7 +169,9 @@ impl TextWorker {
 
     fn end(&self, order: impl FnOnce(&mut Orders)) {
         self.order(order);
-        if let Some(thread) = self.thread.lock().take()
+        // Taken out first: nobody may wait for the lock while the thread is waited for.
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread
             && thread.join().is_err()
         {
             self.news.lock().failure = Some("the thread that indexes text panicked".to_owned());
@@ -239,43 +260,44 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
     let mut is_writing = true;
     loop {
         match shared.text.next(pace, is_writing) {
-            Next::Index => {
+            next @ (Next::Index | Next::Advance | Next::Finish) => {
                 let Some((snapshot, reader, tickets)) = shared.take_text()? else { return Ok(()) };
-                if index.identity() != identity(shared, &snapshot) {
+                let identity = identity(shared, &snapshot);
+                if index.as_ref().is_some_and(|index| index.identity() != identity) {
                     // Other languages: every text is cut into words anew.
-                    drop(index);
+                    drop(index.take());
                     shared.set_text(|_| TextState::opening());
                     index = open(shared)?;
-                    continue;
-                }
-                if !tickets.is_empty() {
-                    if !write(shared, &mut index, &reader, &tickets)? {
+                } else if index.is_some() || !tickets.is_empty() {
+                    let open = match &mut index {
+                        Some(open) => open,
+                        None => index.insert(TextIndex::open(&shared.store.text_dir()?, identity)?),
+                    };
+                    if !write(shared, open, &reader, &tickets)? {
                         return Ok(());
                     }
-                    index.commit(snapshot.opstamp())?;
-                    publish(shared, &index);
-                    is_writing = true;
+                    let behind = snapshot.opstamp() > open.view().position();
+                    if !tickets.is_empty() || (behind && next != Next::Index) {
+                        open.commit(snapshot.opstamp())?;
+                        publish(shared, Arc::clone(open.view()));
+                        is_writing = true;
+                    }
+                } else {
+                    publish(shared, Arc::new(TextView::empty(snapshot.opstamp(), identity.languages)));
+                }
+                if next == Next::Finish {
+                    if let Some(index) = &mut index {
+                        index.rest()?;
+                    }
+                    return Ok(());
                 }
                 pace = Instant::now() + PACE;
             }
-            next @ (Next::Advance | Next::Finish) => {
-                let Some((snapshot, reader, tickets)) = shared.take_text()? else { return Ok(()) };
-                if !write(shared, &mut index, &reader, &tickets)? {
-                    return Ok(());
-                }
-                if snapshot.opstamp() > index.view().position() {
-                    index.commit(snapshot.opstamp())?;
-                    publish(shared, &index);
-                }
-                is_writing = true;
-                if next == Next::Finish {
-                    index.rest()?;
-                    return Ok(());
-                }
-            }
             Next::Rest => {
-                let view = index.rest()?;
-                shared.set_text(|state| state.merged(view));
+                if let Some(index) = &mut index {
+                    let view = index.rest()?;
+                    shared.set_text(|state| state.merged(view));
+                }
                 is_writing = false;
             }
             Next::End => return Ok(()),
@@ -283,12 +305,16 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
     }
 }
 
-/// The index with everything acknowledged so far, published.
-fn open(shared: &Arc<Shared>) -> Result<TextIndex, TextFault> {
+/// The index with everything acknowledged so far, published. Nothing while the tenant has no text and never had an index.
+fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
     let Some((snapshot, reader, _)) = shared.take_text()? else {
         return Err(TextError::Rows.into());
     };
     let identity = identity(shared, &snapshot);
+    if !shared.store.has_text_dir() && all(&reader)?.is_empty() {
+        publish(shared, Arc::new(TextView::empty(snapshot.opstamp(), identity.languages)));
+        return Ok(None);
+    }
     let (mut index, tickets) = match usable(shared, identity, &snapshot, &reader) {
         Ok((index, tickets)) => (index, tickets),
         Err(TextFault::Defect(defect)) => {
@@ -302,9 +328,9 @@ fn open(shared: &Arc<Shared>) -> Result<TextIndex, TextFault> {
         if !tickets.is_empty() {
             index.commit(snapshot.opstamp())?;
         }
-        publish(shared, &index);
+        publish(shared, Arc::clone(index.view()));
     }
-    Ok(index)
+    Ok(Some(index))
 }
 
 /// The index on disk and the tickets whose text changed since its last commit.
@@ -364,11 +390,11 @@ fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &Tick
     Ok(true)
 }
 
-fn publish(shared: &Shared, index: &TextIndex) {
-    let view = Arc::clone(index.view());
+fn publish(shared: &Shared, view: Arc<TextView>) {
     let mut news = shared.text.news.lock();
     news.position = view.position();
     news.failure = None;
     drop(news);
+    shared.text.told.notify_all();
     shared.set_text(|state| state.indexed(view));
 }

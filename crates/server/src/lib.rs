@@ -27,15 +27,17 @@
 //!
 //! | route | parameters | who |
 //! |---|---|---|
-//! | `/search` | `query` `limit` `page_after` or `rank` `sort` `now` | admin, search, agent |
-//! | `/count` | `query` `now` | admin, search, agent |
-//! | `/facets` | `query` `field` (repeated, or a list) `top` `now` | admin, search, agent |
+//! | `/search` | `query` `limit` `page_after` or `rank` `sort` `now` `wait` | admin, search, agent |
+//! | `/count` | `query` `now` `wait` | admin, search, agent |
+//! | `/facets` | `query` `field` (repeated, or a list) `top` `now` `wait` | admin, search, agent |
+//! | `/suggest` | `prefix` `field` `limit` `wait` | admin, search, agent |
 //! | `/check` | `ticket` | admin, search, agent |
 //! | `/tickets/{id}` | (GET) | admin, search, agent |
+//! | `/explain` | `query` `limit` `rank` `sort` `now` `wait` | admin |
 //! | `/why` | `principal` `ticket` | admin |
 //! | `/who` | `ticket` `limit` `page_after` | admin |
 //! | `/scopes/{principal}`, `/stats` | (GET) | admin |
-//! | `/changes` | (POST) the lines; `on_refusal` in the query string | admin, ingest |
+//! | `/changes` | (POST) the lines; `on_refusal` `wait` in the query string | admin, ingest |
 //! | the tenant itself | PUT makes it, DELETE deletes it | admin |
 //!
 //! And `GET` of `/v1/tenants`, `/v1/errors`, `/health/livez`, `/health/readyz`, `/metrics` and `/version`. Every error is
@@ -44,7 +46,8 @@
 //! # What an answer may depend on
 //!
 //! Answers to anybody but an admin are functions of the visible tickets: no plan, no opstamp and no number of the tenant
-//! is in them, and a hidden ticket is answered exactly as one that does not exist. `took_us` is the one exception.
+//! is in them, and a hidden ticket is answered exactly as one that does not exist. With words they are functions of the
+//! texts that the asker may read: scores, snippets and suggestions too. `took_us` is the one exception.
 //!
 //! # Changes
 //!
@@ -52,6 +55,11 @@
 //! answer comes when the batch is durable and in force, with a position in `X-Ticketscope-Position`: a read that sends it
 //! is answered from a state that shows the batch, or with `503`. A client that does not know what became of a batch sends
 //! it again, best under the same `Idempotency-Key`.
+//!
+//! Words are found a moment later than fields: a question with words is answered with what is indexed. A batch sent with
+//! `wait=text` is answered once its words are found, with `"searchable": true`, or `false` if that takes longer than a batch
+//! may; a read with `wait=text` and a position is answered from an index that has the words of that position, or with `503
+//! text_not_ready`, which is also the answer to words while the index is being opened.
 //!
 //! ```
 //! use std::sync::Arc;

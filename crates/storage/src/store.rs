@@ -273,6 +273,11 @@ impl Store {
         Ok(path)
     }
 
+    /// Whether there is a directory of a text index.
+    pub fn has_text_dir(&self) -> bool {
+        self.dir.join(TEXT_DIR).is_dir()
+    }
+
     /// Puts the text index aside, for somebody to look at, in place of the one that was put aside before. Nobody may have
     /// it open.
     ///

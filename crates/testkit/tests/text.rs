@@ -297,6 +297,27 @@ fn stems_are_those_of_the_tenants_languages() {
     assert_eq!(ints(answers.hits(&Query::of(vec![word("zwrot")]))), [2]);
 }
 
+#[test]
+fn a_library_can_be_lent_and_lists_its_surfaces_by_tickets() {
+    let world = setup(
+        &[
+            letter(1, &[(Public, "fax Ink fax"), (Private, "Toner")]),
+            letter(2, &[(Public, "INK faxes")]),
+            letter(3, &[(Subject, "ink")]),
+        ]
+        .concat(),
+    );
+    let library = Library::of(&world);
+    // By stems `fax` would stand in two.
+    assert_eq!(library.surfaces(), [("ink", 3), ("fax", 1), ("faxes", 1), ("toner", 1)]);
+    let answers = ask(&world, "anna").with_lent_library(&library);
+    for (terms, expected) in [(vec![word("fax")], 2), (vec![word("ink")], 3), (vec![word("fax").negate()], 1)] {
+        let query = Query::of(terms);
+        assert_eq!(answers.count(&query), expected, "{query}: another query than the last one");
+        assert_eq!(answers.hits(&query), ask(&world, "anna").hits(&query));
+    }
+}
+
 /// Key and score of every hit, best first.
 fn ranked(world: &World, asker: &str, terms: Vec<Term>) -> Vec<(i64, f32)> {
     let ranked = ask(world, asker).ranked(&Query::of(terms));

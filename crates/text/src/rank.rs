@@ -352,6 +352,7 @@ impl TextView {
     }
 
     fn prune(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        let Some(searcher) = self.searcher() else { return self.seek(ranked) };
         let mut top = Top::new(ranked);
         let mut offered = 0;
         let driving: Vec<&WeighedLeaf> = drivers(ranked.clauses).flat_map(leaves).collect();
@@ -363,7 +364,7 @@ impl TextView {
             let mut scorer = Scorer::new(segment, ranked.clauses)?;
             let statistics = ScopeStatistics::new(segment, &driving);
             let query = union(segment, &driving);
-            let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, self.searcher());
+            let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, searcher);
             let weight = query.weight(scoring)?;
             let spread = spread(segment, &driving)?;
             let bound = |top: &Top<'_>| match top.least() {

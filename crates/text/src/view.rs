@@ -27,7 +27,8 @@ pub struct TextView {
     number: u64,
     position: Opstamp,
     languages: Languages,
-    searcher: Searcher,
+    /// Nothing where there is no text and no index.
+    searcher: Option<Searcher>,
     segments: Vec<Segment>,
     tickets: TicketSet,
     kept: Cache<Leaf, TicketSet>,
@@ -73,7 +74,22 @@ impl TextView {
         let tickets = TicketSet::union(segments.iter().map(Segment::live));
         let bytes = MIN_KEPT_BYTES.max(tickets.len() as usize * KEPT_BYTES_PER_TICKET);
         let analyzer = Mutex::new(Analyzer::new(languages));
+        let searcher = Some(searcher);
         Ok(Self { number, position, languages, searcher, segments, tickets, kept: Cache::new(bytes), analyzer })
+    }
+
+    /// The view of a tenant without any text, of which there is no index on disk.
+    pub fn empty(position: Opstamp, languages: Languages) -> Self {
+        Self {
+            number: 0,
+            position,
+            languages,
+            searcher: None,
+            segments: Vec::new(),
+            tickets: TicketSet::empty(),
+            kept: Cache::new(MIN_KEPT_BYTES),
+            analyzer: Mutex::new(Analyzer::new(languages)),
+        }
     }
 
     /// Tells this view from every other of the same opened index.
@@ -101,8 +117,8 @@ impl TextView {
         self.analyzer.lock().query_stems(word)
     }
 
-    pub(crate) fn searcher(&self) -> &Searcher {
-        &self.searcher
+    pub(crate) fn searcher(&self) -> Option<&Searcher> {
+        self.searcher.as_ref()
     }
 
     pub(crate) fn segments(&self) -> &[Segment] {

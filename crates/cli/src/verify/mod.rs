@@ -34,7 +34,7 @@ use ticketscope_testkit::oracle::text::Library;
 
 use self::{
     askers::Who,
-    questions::{Data, Examiner},
+    questions::{Data, Examiner, Outcome},
     rows::Texts,
     words::Vocabulary,
     written::Written,
@@ -97,6 +97,8 @@ enum Question<'e> {
 struct Findings {
     passed: u64,
     failed: u64,
+    /// Questions that find any ticket: the others prove less.
+    with_hits: u64,
     /// What differed, some for each failed comparison.
     differences: Vec<String>,
 }
@@ -105,12 +107,18 @@ impl Findings {
     /// One comparison, which passed if nothing differed.
     fn of(differences: Vec<String>) -> Self {
         let failed = u64::from(!differences.is_empty());
-        Self { passed: 1 - failed, failed, differences }
+        Self { passed: 1 - failed, failed, with_hits: 0, differences }
+    }
+
+    /// One question.
+    fn of_question(outcome: Outcome) -> Self {
+        Self { with_hits: u64::from(outcome.has_hits), ..Self::of(outcome.differences) }
     }
 
     fn and(mut self, other: Self) -> Self {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.with_hits += other.with_hits;
         self.differences.extend(other.differences);
         self
     }
@@ -147,6 +155,7 @@ pub(crate) fn run(data: &Path, args: &VerifyArgs, out: &mut Output) -> Result<Ex
             "seed": exam.seed,
             "questions": exam.drawn,
             "queries": exam.written.len(),
+            "with_hits": findings.with_hits,
             "tickets": rebuilt.universe().len(),
             "rows_checked": files.as_ref().map(|files| files.rows + files.log_rows),
             "differences": told,
@@ -242,7 +251,7 @@ impl Turn<'_> {
         let visible = if self.is_first { Findings::of(examiner.visible_set()) } else { Findings::default() };
         self.questions.iter().fold(visible, |findings, question| {
             bar.inc(1);
-            findings.and(Findings::of(match question {
+            findings.and(Findings::of_question(match question {
                 Question::Drawn(seed) => examiner.question(*seed, self.about),
                 Question::Written(written) => examiner.written(written),
             }))

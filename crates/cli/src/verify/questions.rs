@@ -46,6 +46,15 @@ pub(super) struct Examiner<'a> {
     draw: Draw<'a>,
 }
 
+/// How a question went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Outcome {
+    /// Whether it finds any ticket.
+    pub(super) has_hits: bool,
+    /// What the engine answers otherwise than the oracle, and how to ask again.
+    pub(super) differences: Vec<String>,
+}
+
 /// A ticket of a list, and the bits of its score if the list is by relevance.
 type Row = (TicketKey, Option<u32>);
 
@@ -86,27 +95,30 @@ impl<'a> Examiner<'a> {
         found
     }
 
-    /// Asks the question of `seed`; what differs begins with the way to ask it again.
-    pub(super) fn question(&self, seed: u64, about: About) -> Vec<String> {
+    /// Asks the question of `seed`.
+    pub(super) fn question(&self, seed: u64, about: About) -> Outcome {
         let mut rng = Rng::with_seed(seed);
         // The first number chose the asker.
         rng.u64(..);
         let asked = self.draw.question(&mut rng, about);
         let sort = asked.sort.as_ref().map_or(String::new(), Sort::to_string);
         let text = format!("{} {sort}", asked.query);
-        let found = self.compare(&asked, text.trim(), &mut rng);
-        let again = format!("--seed {seed} --{} 1: {} asks `{}`", about.option(), self.who.name(), text.trim());
-        found.into_iter().map(|what| format!("{again}: {what}")).collect()
+        let again = format!("--seed {seed} --{} 1", about.option());
+        self.outcome(&asked, text.trim(), &again, &mut rng)
     }
 
     /// Asks a query that somebody wrote.
-    pub(super) fn written(&self, written: &Written) -> Vec<String> {
+    pub(super) fn written(&self, written: &Written) -> Outcome {
         let mut rng = Rng::with_seed(written.line);
         let (query, facets) = (written.query.clone(), self.draw.facets(&mut rng));
         let asked = Asked { query, sort: None, facets, limit: WRITTEN_LIMIT };
-        let found = self.compare(&asked, &written.text, &mut rng);
-        let again = format!("query of line {}: {} asks `{}`", written.line, self.who.name(), written.text);
-        found.into_iter().map(|what| format!("{again}: {what}")).collect()
+        self.outcome(&asked, &written.text, &format!("query of line {}", written.line), &mut rng)
+    }
+
+    fn outcome(&self, asked: &Asked, text: &str, again: &str, rng: &mut Rng) -> Outcome {
+        let found = self.compare(asked, text, rng);
+        let told = |what| format!("{again}: {} asks `{text}`: {what}", self.who.name());
+        Outcome { has_hits: self.answers.count(&asked.query) > 0, differences: found.into_iter().map(told).collect() }
     }
 
     fn compare(&self, asked: &Asked, text: &str, rng: &mut Rng) -> Vec<String> {

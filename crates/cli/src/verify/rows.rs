@@ -48,7 +48,7 @@ pub(super) fn world(
         apply(&mut world, Fact::Principal(PrincipalFact { role: Some(role), active: true, ..fact.clone() }));
     }
     let mut strings = Strings::default();
-    for ord in rebuilt.universe().iter() {
+    for ord in rebuilt.universe() {
         let text = texts(TicketOrd(ord))?;
         apply(&mut world, Fact::Ticket(TicketPatch { text, ..row(schema, rebuilt, ord, &mut strings) }));
     }

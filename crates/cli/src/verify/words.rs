@@ -170,3 +170,95 @@ fn is_plain(word: &str) -> bool {
     };
     word.len() <= MAX_WORD_BYTES && word.starts_with(char::is_alphanumeric) && !word.contains(means_more)
 }
+
+#[cfg(test)]
+mod tests {
+    use ticketscope_model::{Change, Fact, TicketPatch};
+
+    use super::*;
+
+    const BODIES: [(TextClass, &str); 4] = [
+        (TextClass::Subject, "Refunds again: 7"),
+        (TextClass::Description, "I don't know why \"my\" refund -- of last week -- isn't there"),
+        (TextClass::Public, "(refunded) a Caf\u{e9}"),
+        (TextClass::Private, "none of that"),
+    ];
+
+    fn world() -> World {
+        let mut world = World::new();
+        let part = |(at, (class, body)): (usize, &(TextClass, &str))| TextPart {
+            part: format!("p{at}").into(),
+            class: *class,
+            lang: None,
+            body: (*body).into(),
+            author: None,
+            at: None,
+        };
+        let text = BODIES.iter().enumerate().map(part).collect();
+        let patch = TicketPatch { key: TicketKey::Int(1), fields: Vec::new(), replace: false, text };
+        world.apply(&Change::state(Fact::Ticket(patch))).expect("a ticket");
+        world
+    }
+
+    fn drawn() -> Vec<Term> {
+        let world = world();
+        let library = Library::of(&world);
+        let vocabulary = Vocabulary::of(&world, &library);
+        let mut rng = Rng::with_seed(1);
+        (0..3000).flat_map(|_| vocabulary.terms(&mut rng)).collect()
+    }
+
+    #[test]
+    fn words_are_drawn_as_they_stand_and_without_case_and_accents() {
+        let terms = drawn();
+        for word in ["Refunds", "refund", "refunded", "don't", "Caf\u{e9}", "cafe"] {
+            assert!(terms.contains(&Term::words(WordPattern::Word(word.to_owned()))), "{word}");
+        }
+        assert!(terms.contains(&Term::Id { negated: false, id: 7 }), "a bare number is an id too");
+        let in_notes = |pattern| Term::words_in(WordScope::Note, pattern);
+        assert!(terms.contains(&in_notes(WordPattern::Phrase("none".to_owned()))));
+        assert!(!terms.contains(&in_notes(WordPattern::Word("none".to_owned()))), "that would mean no notes");
+    }
+
+    #[test]
+    fn phrases_prefixes_and_unwanted_words_are_drawn_in_every_class() {
+        let (mut phrases, mut prefixes, mut scopes) = ([false; 5], [false; 5], Vec::new());
+        let (mut unwanted, mut any, mut absent) = (false, false, false);
+        for term in drawn() {
+            let Term::Words { negated, scope, pattern } = term else { continue };
+            unwanted |= negated;
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+            match pattern {
+                WordPattern::Phrase(text) => {
+                    phrases[text.split(' ').count()] = true;
+                    assert!(BODIES.iter().any(|(_, body)| body.contains(&text)) || !text.contains(' '), "{text}");
+                }
+                WordPattern::Prefix(text) => prefixes[text.chars().count()] = true,
+                WordPattern::Any => any = true,
+                WordPattern::Word(word) => absent |= word.starts_with("zq"),
+            }
+        }
+        assert_eq!((phrases, prefixes), ([false, true, true, true, true], [false, true, true, true, true]));
+        assert_eq!(scopes.len(), 5, "{scopes:?}");
+        assert!(unwanted && any && absent);
+    }
+
+    #[test]
+    fn a_prefix_is_short_by_its_letters_and_digits() {
+        let prefix = |text: &str| Query::of(vec![Term::words(WordPattern::Prefix(text.to_owned())).negate()]);
+        assert!(has_short_prefix(&prefix("a"), 2) && has_short_prefix(&prefix("a'"), 2));
+        assert!(!has_short_prefix(&prefix("ab"), 2) && !has_short_prefix(&Query::default(), 2));
+    }
+
+    #[test]
+    fn ranks_in_the_middle_are_ranks() {
+        let mut rng = Rng::with_seed(1);
+        for all in [1, 2, 1000] {
+            let ranks: Vec<_> = (0..1000).map(|_| middle(&mut rng, all)).collect();
+            assert!(ranks.iter().all(|rank| *rank < all), "{all}");
+            assert!(ranks.iter().any(|rank| *rank >= all / 2), "{all}");
+        }
+    }
+}

@@ -28,10 +28,10 @@ impl Reader {
             estimate: Estimate { at_least: filter.estimate.0, at_most: filter.estimate.1 },
             visible: filter.visible,
         });
-        let words = explained.words.into_iter().map(|word| ExplainedWord {
-            negated: word.negated,
-            leaves: word.leaves.iter().map(leaf).collect(),
-        });
+        let words = explained
+            .words
+            .into_iter()
+            .map(|word| ExplainedWord { negated: word.negated, leaves: word.leaves.iter().map(leaf).collect() });
         let plans = explained.plans.into_iter().map(|plan| ExplainedPlan {
             plan: plan_name(plan.plan),
             estimate_us: plan.estimate,

@@ -20,8 +20,8 @@ use crate::{
     body,
     code::Code,
     failure::Failure,
-    position,
     params::{self, Scoped, Wait},
+    position,
 };
 
 /// A question in somebody's scope.

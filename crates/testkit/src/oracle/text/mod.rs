@@ -132,8 +132,8 @@ impl<'w> Answers<'w> {
                 for leaf in &look.leaves {
                     let counts = self.counts(look, leaf);
                     found.matches.iter_mut().zip(&counts).for_each(|(matches, count)| *matches |= *count > 0);
-                    let scored = self.leaf_scores(look.body, leaf, &counts);
-                    best.iter_mut().zip(scored).for_each(|(best, score)| *best = best.max(score));
+                    let weights = self.weights(look.body, leaf, &counts);
+                    best.iter_mut().zip(weights).for_each(|(best, weight)| *best = best.max(weight));
                 }
                 add(&mut scores, &best);
             }
@@ -166,7 +166,8 @@ impl<'w> Answers<'w> {
         reading.tickets.iter().map(length).collect()
     }
 
-    fn leaf_scores(&self, body: Body, leaf: &Leaf, counts: &[usize]) -> Vec<f32> {
+    /// What a leaf that is found so often in a body of text of each ticket scores there.
+    fn weights(&self, body: Body, leaf: &Leaf, counts: &[usize]) -> Vec<f32> {
         let tickets = counts.len();
         let found = counts.iter().filter(|count| **count > 0).count();
         if found == 0 {
