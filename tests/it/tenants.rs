@@ -4,7 +4,7 @@ use ticketscope_engine::{Engine, TenantError, storage::TenantId};
 use ticketscope_model::{TextClass, TicketKey};
 use ticketscope_storage::CreateError;
 
-use crate::{changes, compare};
+use crate::{changes, compare, world::directory};
 
 fn id(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()

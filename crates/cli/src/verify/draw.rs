@@ -27,6 +27,8 @@ pub(super) struct Draw<'a> {
     pub(super) vocabulary: &'a Vocabulary<'a>,
     /// The tickets.
     pub(super) ords: Vec<u32>,
+    /// Those that the asker sees.
+    pub(super) visible: Vec<&'a TicketKey>,
     pub(super) now: Timestamp,
     /// Whether the asker is somebody.
     pub(super) has_me: bool,
@@ -46,7 +48,7 @@ impl<'a> Draw<'a> {
 
     /// Words, one time in five beside tests on fields, for the most part by relevance.
     fn about_words(&self, rng: &mut Rng) -> Asked {
-        let mut terms = self.vocabulary.terms(rng);
+        let mut terms = self.vocabulary.terms(rng, &self.visible);
         if rng.u32(..5) == 0 {
             let others = self.field_terms(rng);
             let at = if rng.bool() { 0 } else { terms.len() };

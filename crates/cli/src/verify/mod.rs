@@ -224,13 +224,17 @@ fn compare(
 /// The questions of each asker, by its place among everybody.
 fn by_asker<'e>(snapshot: &Snapshot, everybody: &[Who], exam: &'e Exam) -> BTreeMap<usize, Vec<Question<'e>>> {
     let mut by_asker: BTreeMap<usize, Vec<Question<'e>>> = BTreeMap::new();
+    let of_each_kind = askers::of_each_kind(snapshot, everybody);
     // Each question has its own random numbers, so that it can be asked again alone.
     for number in 0..u64::from(exam.drawn) {
         let seed = exam.seed.wrapping_add(number);
-        by_asker.entry(Rng::with_seed(seed).usize(..everybody.len())).or_default().push(Question::Drawn(seed));
+        let mut rng = Rng::with_seed(seed);
+        // Where most principals are customers, the others are asked too.
+        let asker = if rng.u32(..4) == 0 { pick(&mut rng, &of_each_kind) } else { rng.usize(..everybody.len()) };
+        by_asker.entry(asker).or_default().push(Question::Drawn(seed));
     }
     if !exam.written.is_empty() {
-        for asker in askers::of_each_kind(snapshot, everybody) {
+        for asker in of_each_kind {
             by_asker.entry(asker).or_default().extend(exam.written.iter().map(Question::Written));
         }
     }

@@ -68,7 +68,9 @@ impl<'a> Examiner<'a> {
         let ords = rebuilt.universe().iter().collect();
         let (schema, has_me) = (snapshot.schema(), who.principal.is_some());
         let answers = world.answers(who.asker(), now).with_lent_library(library);
-        Self { snapshot, rebuilt, who, answers, draw: Draw { schema, rebuilt, vocabulary, ords, now, has_me } }
+        let visible = answers.visible().collect();
+        let draw = Draw { schema, rebuilt, vocabulary, ords, visible, now, has_me };
+        Self { snapshot, rebuilt, who, answers, draw }
     }
 
     /// Compares the visible set with the oracle's, and with the point check of every ticket.
@@ -97,9 +99,8 @@ impl<'a> Examiner<'a> {
 
     /// Asks the question of `seed`.
     pub(super) fn question(&self, seed: u64, about: About) -> Outcome {
-        let mut rng = Rng::with_seed(seed);
-        // The first number chose the asker.
-        rng.u64(..);
+        // Other numbers than those that chose the asker.
+        let mut rng = Rng::with_seed(!seed);
         let asked = self.draw.question(&mut rng, about);
         let sort = asked.sort.as_ref().map_or(String::new(), Sort::to_string);
         let text = format!("{} {sort}", asked.query);

@@ -20,8 +20,8 @@ const HEAD: usize = 50;
 pub(super) struct Vocabulary<'w> {
     /// The most frequent first.
     surfaces: Vec<&'w str>,
-    /// Parts with letters or digits.
-    passages: Vec<&'w TextPart>,
+    /// Parts with letters or digits, and their tickets, by ascending key.
+    passages: Vec<(&'w TicketKey, &'w TextPart)>,
     /// Custom fields of kind text.
     fields: Vec<&'w str>,
 }
@@ -29,8 +29,8 @@ pub(super) struct Vocabulary<'w> {
 impl<'w> Vocabulary<'w> {
     /// The words of `world`, whose library is `library`.
     pub(super) fn of(world: &'w World, library: &'w Library) -> Self {
-        let parts = world.tickets().flat_map(|(_, row)| row.parts.values());
-        let passages = parts.filter(|part| part.body.contains(char::is_alphanumeric)).collect();
+        let parts = world.tickets().flat_map(|(key, row)| row.parts.values().map(move |part| (key, part)));
+        let passages = parts.filter(|(_, part)| part.body.contains(char::is_alphanumeric)).collect();
         let surfaces = library.surfaces().into_iter().map(|(surface, _)| surface).filter(|word| is_plain(word));
         Self { surfaces: surfaces.collect(), passages, fields: text_fields(world.schema()) }
     }
@@ -41,13 +41,13 @@ impl<'w> Vocabulary<'w> {
     }
 
     /// One to three words, phrases and prefixes, some of them unwanted, some in one class of text, most of them of one
-    /// ticket; none if there are no words.
-    pub(super) fn terms(&self, rng: &mut Rng) -> Vec<Term> {
+    /// ticket, which for the most part is among the `visible` ones; none if there are no words.
+    pub(super) fn terms(&self, rng: &mut Rng, visible: &[&TicketKey]) -> Vec<Term> {
         let mut terms = Vec::new();
         if self.is_empty() {
             return terms;
         }
-        let passage = pick(rng, &self.passages);
+        let passage = self.passage(rng, visible);
         for _ in 0..pick(rng, &[1, 1, 1, 2, 2, 3]) {
             let scope = self.scope(rng, passage);
             let again = if scope == WordScope::Anywhere { 1 } else { pick(rng, &[1, 1, 1, 2]) };
@@ -59,15 +59,28 @@ impl<'w> Vocabulary<'w> {
         terms
     }
 
+    /// A part of a ticket, visible or not: whoever does not see it is to find nothing.
+    fn passage(&self, rng: &mut Rng, visible: &[&TicketKey]) -> &'w TextPart {
+        if !visible.is_empty() && rng.u32(..5) > 0 {
+            let ticket = pick(rng, visible);
+            let before = self.passages.partition_point(|(key, _)| *key < ticket);
+            let until = self.passages.partition_point(|(key, _)| *key <= ticket);
+            if before < until {
+                return pick(rng, &self.passages[before..until]).1;
+            }
+        }
+        pick(rng, &self.passages).1
+    }
+
     /// Anywhere for the most part, else the class of the passage or any other.
     fn scope(&self, rng: &mut Rng, passage: &TextPart) -> WordScope {
-        match rng.u32(..12) {
+        match rng.u32(..16) {
             0 => WordScope::Subject,
             1 => WordScope::Description,
             2 => WordScope::Comment,
             3 => WordScope::Note,
             4 if !self.fields.is_empty() => WordScope::Field(pick(rng, &self.fields).to_owned()),
-            5 => match passage.class {
+            5..=7 => match passage.class {
                 TextClass::Subject => WordScope::Subject,
                 TextClass::Description => WordScope::Description,
                 TextClass::Public => WordScope::Comment,
@@ -205,7 +218,7 @@ mod tests {
         let library = Library::of(&world);
         let vocabulary = Vocabulary::of(&world, &library);
         let mut rng = Rng::with_seed(1);
-        (0..3000).flat_map(|_| vocabulary.terms(&mut rng)).collect()
+        (0..3000).flat_map(|_| vocabulary.terms(&mut rng, &[])).collect()
     }
 
     #[test]
