@@ -18,6 +18,7 @@ use ticketscope_benches::{
     world::{Move, applied, membership, set, set_in_index},
 };
 use ticketscope_bitmap::Touched;
+use ticketscope_engine::query::TextChanges;
 use ticketscope_model::{Change, Fact, FieldId, GroupFlags, TicketOrd, ValueFact, fields};
 
 fn changes(criterion: &mut Criterion) {
@@ -54,7 +55,8 @@ fn publish(criterion: &mut Criterion, world: &World, warm: usize) {
     let mut next = |change: &dyn Fn(&mut ticketscope_scope::Directory)| {
         change(&mut directory);
         let (stamp, schema, index) = (current.opstamp().next(), Arc::clone(current.schema()), current.index().clone());
-        let next = current.next(stamp, schema, index, Some(directory.clone()), &Touched::default());
+        let next =
+            current.next(stamp, schema, index, Some(directory.clone()), &Touched::default(), &TextChanges::default());
         std::mem::replace(&mut current, Arc::new(next))
     };
     let mut agents = (1..=2_000).cycle();

@@ -31,7 +31,7 @@ use ticketscope_benches::{
     world::{self, Move, applied, made, membership, set, set_in_index, view},
 };
 use ticketscope_bitmap::Touched;
-use ticketscope_engine::query::{Query, Snapshot, Start, count, facets, list};
+use ticketscope_engine::query::{Query, Snapshot, Start, TextChanges, count, facets, list};
 use ticketscope_model::{Change, Fact, TicketOrd, fields};
 
 /// Repetitions of one question.
@@ -251,8 +251,14 @@ fn changes(report: &mut Report, world: &World) {
                 let mut index = snapshot.index().clone();
                 let touched = index.apply(snapshot.schema(), batch);
                 let start = Instant::now();
-                let next =
-                    snapshot.next(snapshot.opstamp().next(), Arc::clone(snapshot.schema()), index, None, &touched);
+                let next = snapshot.next(
+                    snapshot.opstamp().next(),
+                    Arc::clone(snapshot.schema()),
+                    index,
+                    None,
+                    &touched,
+                    &TextChanges::default(),
+                );
                 times.push(start.elapsed());
                 snapshot = Arc::new(next);
             }
@@ -272,7 +278,14 @@ fn changes(report: &mut Report, world: &World) {
         Sample::take(RUNS, PATIENCE, |at| {
             directory.set_rel(&facts[at]);
             let (stamp, schema) = (current.opstamp().next(), Arc::clone(current.schema()));
-            let next = current.next(stamp, schema, current.index().clone(), Some(directory.clone()), &touched);
+            let next = current.next(
+                stamp,
+                schema,
+                current.index().clone(),
+                Some(directory.clone()),
+                &touched,
+                &TextChanges::default(),
+            );
             std::mem::replace(&mut current, Arc::new(next))
         })
     });

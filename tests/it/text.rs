@@ -12,7 +12,6 @@ use crate::{
     world::{Twin, seeds},
 };
 
-
 /// Compares the lists by relevance of some queries of every asker, page by page and plan by plan.
 fn compare_words(twin: &Twin, scene: &Scene, rng: &mut Rng, queries: usize) -> Result<u64, String> {
     let found = Published::new(twin.tenant(), scene.now);
@@ -26,7 +25,8 @@ fn compare_words(twin: &Twin, scene: &Scene, rng: &mut Rng, queries: usize) -> R
             if (asker == Asker::Admin && text.contains(":me")) || answers.is_wordless(&query) {
                 continue;
             }
-            compare_query(&found, &answers, &asker, &query, rng).map_err(|error| format!("`{text}` for {asker:?}: {error}"))?;
+            compare_query(&found, &answers, &asker, &query, rng)
+                .map_err(|error| format!("`{text}` for {asker:?}: {error}"))?;
             compared += 1;
         }
     }
@@ -76,7 +76,11 @@ fn compare_query(
         }
         if listed != expected {
             let show = |rows: &[(ticketscope_model::TicketKey, u32)]| {
-                rows.iter().take(12).map(|(key, bits)| format!("{key}:{}", f32::from_bits(*bits))).collect::<Vec<_>>().join(" ")
+                rows.iter()
+                    .take(12)
+                    .map(|(key, bits)| format!("{key}:{}", f32::from_bits(*bits)))
+                    .collect::<Vec<_>>()
+                    .join(" ")
             };
             return Err(format!("{plan:?}:\n  found    {}\n  expected {}", show(&listed), show(&expected)));
         }

@@ -21,10 +21,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("server", &["model", "scope", "query", "engine", "import"]),
     ("demo", &["model"]),
     ("testkit", &["model", "text"]),
-    (
-        "cli",
-        &["model", "scope", "bitmap", "storage", "text", "query", "engine", "import", "server", "demo", "testkit"],
-    ),
+    ("cli", &["model", "scope", "bitmap", "storage", "text", "query", "engine", "import", "server", "demo", "testkit"]),
 ];
 
 fn root() -> PathBuf {

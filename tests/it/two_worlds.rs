@@ -1,6 +1,8 @@
 //! Nothing hidden has a say: the answers of a tenant to somebody are, byte for byte, those of a tenant that never held
 //! what this one may not see, built by another history in other batches and another order.
 
+use std::fmt::Write;
+
 use fastrand::Rng;
 use ticketscope_engine::{Engine, Tenant, View, storage::TenantId};
 use ticketscope_model::{Change, Fact, TextClass, TicketKey, Timestamp};
@@ -34,7 +36,7 @@ fn told(view: &View, access: &Access, query: &Query, asker: &str, now: Timestamp
     let snapshot = view.snapshot();
     let mut told = format!("count {:?}\n", count(snapshot, access, query));
     for plan in plans(query) {
-        told += &format!("{}\n", pages(view, access, query, asker, now, plan));
+        writeln!(told, "{}", pages(view, access, query, asker, now, plan)).unwrap();
     }
     let keywords: Vec<_> =
         snapshot.schema().fields().iter().filter(|field| field.kind.is_keyword()).map(|field| field.id).collect();
@@ -42,14 +44,7 @@ fn told(view: &View, access: &Access, query: &Query, asker: &str, now: Timestamp
 }
 
 /// All pages of a list with their snippets, but for the cursors themselves.
-fn pages(
-    view: &View,
-    access: &Access,
-    query: &Query,
-    asker: &str,
-    now: Timestamp,
-    plan: ListPlan,
-) -> String {
+fn pages(view: &View, access: &Access, query: &Query, asker: &str, now: Timestamp, plan: ListPlan) -> String {
     let snapshot = view.snapshot();
     let mut snippets = Snippets::new(snapshot, access, query);
     let (mut told, mut start) = (String::new(), Start::First);
@@ -59,12 +54,12 @@ fn pages(
             Ok(listing) => listing,
             Err(error) => return format!("{told}{error}"),
         };
-        told += &format!("total {}\n", listing.total);
+        writeln!(told, "total {}", listing.total).unwrap();
         for hit in &listing.hits {
             let ord = snapshot.index().find(&hit.key).unwrap();
             let parts = view.parts(ord).unwrap();
             let snippet = snippets.as_mut().and_then(|snippets| snippets.of(ord, &parts));
-            told += &format!("{} {:?} {:?} {snippet:?}\n", hit.key, hit.score.map(f32::to_bits), hit.fields);
+            writeln!(told, "{} {:?} {:?} {snippet:?}", hit.key, hit.score.map(f32::to_bits), hit.fields).unwrap();
         }
         match listing.next {
             Some(next) => start = Start::After(next),
@@ -78,9 +73,10 @@ fn suggested(view: &View, access: &Access) -> String {
     let snapshot = view.snapshot();
     let mut told = String::new();
     for prefix in PREFIXES {
-        told += &format!("{prefix}: {:?}\n", suggest(snapshot, access, prefix, None, 20));
+        writeln!(told, "{prefix}: {:?}", suggest(snapshot, access, prefix, None, 20)).unwrap();
         for field in snapshot.schema().fields().iter().filter(|field| field.kind.is_keyword()) {
-            told += &format!("{prefix} {}: {:?}\n", field.name, suggest(snapshot, access, prefix, Some(field.id), 5));
+            writeln!(told, "{prefix} {}: {:?}", field.name, suggest(snapshot, access, prefix, Some(field.id), 5))
+                .unwrap();
         }
     }
     told
@@ -90,7 +86,9 @@ fn suggested(view: &View, access: &Access) -> String {
 fn pruned(engine: &Engine, twin: &Twin, people: &[Change], scene: &Scene, principal: &str, rng: &mut Rng) -> TenantId {
     let id = TenantId::parse(&format!("pruned-{}", rng.u64(..))).unwrap();
     let tenant = engine.create_tenant(&id).unwrap();
-    people.iter().for_each(|change| offer(&tenant, change));
+    for change in people {
+        offer(&tenant, change);
+    }
     let mut tickets = twin.world.pruned(principal, scene.now);
     rng.shuffle(&mut tickets);
     // Other ordinals, and text that came and went.
@@ -164,21 +162,25 @@ pub(crate) fn play(seed: u64) -> Result<u64, String> {
         let other_access = other.snapshot().access(principal).map_err(|error| error.to_string())?;
         let keys: Vec<&TicketKey> = twin.world.tickets().map(|(key, _)| key).collect();
         for key in keys {
-            let sees = |view: &View| view.snapshot().sees(principal, "view", key).ok();
-            same(&format!("whether {principal} sees {key}"), &format!("{:?}", sees(&whole)), &format!("{:?}", sees(&other)))?;
+            let answer = |view: &View| view.snapshot().sees(principal, "view", key).ok();
+            same(
+                &format!("whether {principal} sees {key}"),
+                &format!("{:?}", answer(&whole)),
+                &format!("{:?}", answer(&other)),
+            )?;
         }
         same(&format!("suggestions for {principal}"), &suggested(&whole, &access), &suggested(&other, &other_access))?;
         asked += 1;
         for at in 0..QUESTIONS {
             let text = if at % 3 == 0 { scene.query(rng).to_string() } else { scene.text_query(rng).to_string() };
-            let asker = Asker::Principal(principal.to_owned());
+            let who = Asker::Principal(principal.to_owned());
             // A field that several values made unfit for a list is no question.
             let context = parse::Context::new(whole.snapshot().schema(), scene.now).asked_by(principal);
             if parse::parse(&text, &context).is_err() {
                 continue;
             }
             let place = format!("`{text}` for {principal}");
-            let query = |view: &View| parse_as(view.snapshot(), scene.now, &asker, &text);
+            let query = |view: &View| parse_as(view.snapshot(), scene.now, &who, &text);
             let answer = told(&whole, &access, &query(&whole), principal, scene.now);
             same(&place, &answer, &told(&other, &other_access, &query(&other), principal, scene.now))?;
             asked += 1;

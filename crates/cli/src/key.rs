@@ -34,9 +34,7 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
         KeyCommand::List => {
             let list = keys.list();
             if out.wants_json() {
-                let row = |key: &KeyInfo| {
-                    json!({ "id": key.id, "class": key.class.name(), "tenant": key.tenant.as_ref().map(ToString::to_string) })
-                };
+                let row = |key: &KeyInfo| json!({ "id": key.id, "class": key.class.name(), "tenant": key.tenant.as_ref().map(ToString::to_string) });
                 out.json(&json!({ "keys": list.iter().map(row).collect::<Vec<_>>() }))?;
             } else {
                 let mut sheet = Sheet::new(["id", "class", "tenant"].map(|name| (name, Align::Left)));

@@ -54,8 +54,7 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
     let texts =
         listing.hits.iter().map(|hit| Text::of(&view, snippets.as_mut(), &hit.key)).collect::<Result<Vec<_>, _>>()?;
     if out.wants_json() {
-        let hits: Vec<Value> =
-            listing.hits.iter().zip(&texts).map(|(hit, text)| row(snapshot, hit, text)).collect();
+        let hits: Vec<Value> = listing.hits.iter().zip(&texts).map(|(hit, text)| row(snapshot, hit, text)).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut answer = json!({ "total": listing.total, "hits": hits, "next": listing.next, "took_us": took });
         if args.explain {

@@ -5,14 +5,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use ticketscope_engine::Engine;
 use ticketscope_server::{Access, Config, Fault, FaultLog, Keys, ServeError, TokenPolicy, VerificationKeys, serve};
 
-use crate::{
-    args::ServeArgs,
-    demo,
-    exit::Exit,
-    failure::Failure,
-    open,
-    output::Output,
-};
+use crate::{args::ServeArgs, demo, exit::Exit, failure::Failure, open, output::Output};
 
 /// The file of keys inside the data directory.
 pub(crate) const KEYS_FILE: &str = "keys.json";
@@ -34,7 +27,10 @@ pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exi
     let dev = args.dev;
     start(engine, config(args.listen, access), |address| {
         if dev {
-            out.note(format!("serving {} on http://{address} to everybody on this machine, without keys", data.display()));
+            out.note(format!(
+                "serving {} on http://{address} to everybody on this machine, without keys",
+                data.display()
+            ));
         } else {
             out.note(format!("serving {} on http://{address}", data.display()));
         }
@@ -65,11 +61,12 @@ fn config(listen: SocketAddr, access: Access) -> Config {
 }
 
 fn tokens(args: &ServeArgs) -> Result<Option<TokenPolicy>, Failure> {
-    let (Some(path), Some(issuer), Some(audience)) = (&args.token_keys, &args.token_issuer, &args.token_audience) else {
+    let (Some(path), Some(issuer), Some(audience)) = (&args.token_keys, &args.token_issuer, &args.token_audience)
+    else {
         return Ok(None);
     };
-    let keys = VerificationKeys::open(path.as_path())
-        .map_err(|error| Failure::of(Exit::Usage, "token_keys", &error))?;
+    let keys =
+        VerificationKeys::open(path.as_path()).map_err(|error| Failure::of(Exit::Usage, "token_keys", &error))?;
     Ok(Some(TokenPolicy { issuer: issuer.clone(), audience: audience.clone(), keys }))
 }
 

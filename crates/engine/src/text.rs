@@ -74,10 +74,20 @@ struct Orders {
     hurry: bool,
     /// The log is to be cut: say how far the index is, also if no text changed.
     advance: bool,
-    /// Finish what there is to do, and end.
-    finish: bool,
-    /// End at once.
-    stop: bool,
+    /// Whether and how to end.
+    end: End,
+}
+
+/// How the thread is to end.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Not yet.
+    #[default]
+    No,
+    /// When there is nothing left to do.
+    Done,
+    /// At once.
+    Now,
 }
 
 /// The thread and how it is spoken to.
@@ -159,16 +169,16 @@ impl TextWorker {
 
     /// Waits until everything is indexed and the thread has ended.
     pub(crate) fn finish(&self) {
-        self.end(|orders| orders.finish = true);
+        self.end(End::Done);
     }
 
     /// Waits until the thread has ended, which leaves undone what it has not begun.
     pub(crate) fn stop(&self) {
-        self.end(|orders| orders.stop = true);
+        self.end(End::Now);
     }
 
-    fn end(&self, order: impl FnOnce(&mut Orders)) {
-        self.order(order);
+    fn end(&self, how: End) {
+        self.order(|orders| orders.end = how);
         // Taken out first: nobody may wait for the lock while the thread is waited for.
         let thread = self.thread.lock().take();
         if let Some(thread) = thread
@@ -176,6 +186,10 @@ impl TextWorker {
         {
             self.news.lock().failure = Some("the thread that indexes text panicked".to_owned());
         }
+    }
+
+    fn must_stop(&self) -> bool {
+        self.orders.lock().end == End::Now
     }
 
     fn order(&self, order: impl FnOnce(&mut Orders)) {
@@ -187,16 +201,16 @@ impl TextWorker {
     fn next(&self, pace: Instant, is_writing: bool) -> Next {
         let mut orders = self.orders.lock();
         loop {
-            if orders.stop {
+            if orders.end == End::Now {
                 return Next::End;
             }
             let now = Instant::now();
-            if orders.work && (orders.hurry || orders.finish || now >= pace) {
+            if orders.work && (orders.hurry || orders.end == End::Done || now >= pace) {
                 orders.work = false;
                 orders.hurry = false;
                 return Next::Index;
             }
-            if orders.finish {
+            if orders.end == End::Done {
                 return Next::Finish;
             }
             if orders.advance {
@@ -229,7 +243,7 @@ fn run(shared: &Arc<Shared>) {
                     shared.text.news.lock().failure = Some(chain(&error));
                     return;
                 }
-                if shared.text.orders.lock().stop {
+                if shared.text.must_stop() {
                     return;
                 }
                 shared.text.news.lock().failure = Some(why);
@@ -372,7 +386,7 @@ fn all(reader: &Reader) -> Result<TicketSet, TextFault> {
 fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &TicketSet) -> Result<bool, TextFault> {
     let workload = if tickets.len() as usize >= MANY { Workload::Many } else { Workload::Few };
     let mut chunk = Vec::with_capacity(CHUNK);
-    for ord in tickets.iter() {
+    for ord in tickets {
         let parts = match reader.get(Table::Texts, &texts::row_key(ord))? {
             Some(row) => texts::decode(&row)?.into_values().collect(),
             None => Vec::new(),
@@ -381,7 +395,7 @@ fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &Tick
         if chunk.len() == CHUNK {
             index.write(&chunk, workload)?;
             chunk.clear();
-            if shared.text.orders.lock().stop {
+            if shared.text.must_stop() {
                 return Ok(false);
             }
         }

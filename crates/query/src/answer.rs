@@ -325,7 +325,8 @@ fn cut(
     // One row more tells whether there is another page.
     let want = page.limit as usize + 1;
     let now = after.as_ref().map_or(page.now, |cursor| cursor.now);
-    let (mut ords, chosen_plan, place): (Vec<(u32, Option<f32>)>, ListPlan, Option<SortValue>);
+    let mut ords: Vec<(u32, Option<f32>)>;
+    let (chosen_plan, place): (ListPlan, Option<SortValue>);
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
         let scored = Scored::new(readable, &found.clauses, &hits)?;
         let chosen = plan.unwrap_or_else(|| scored.choose());

@@ -87,10 +87,14 @@ mod tests {
 
     fn get(cache: &Cache<u32, u32>, key: u32, bytes: usize) -> (u32, bool) {
         let mut computed = false;
-        let value = cache.get::<()>(&key, |_| bytes, || {
-            computed = true;
-            Ok(key * 10)
-        });
+        let value = cache.get::<()>(
+            &key,
+            |_| bytes,
+            || {
+                computed = true;
+                Ok(key * 10)
+            },
+        );
         (*value.unwrap(), computed)
     }
 

@@ -141,12 +141,8 @@ mod tests {
         for described in [0, 1, 77, MAX_POSITION] {
             for commented in [0, 2, MAX_POSITION] {
                 for flags in 0..4 {
-                    let bounds = Bounds {
-                        described,
-                        commented,
-                        has_description: flags & 1 == 1,
-                        has_comment: flags & 2 == 2,
-                    };
+                    let bounds =
+                        Bounds { described, commented, has_description: flags & 1 == 1, has_comment: flags & 2 == 2 };
                     assert_eq!(Bounds::unpack(bounds.pack()), bounds);
                 }
             }

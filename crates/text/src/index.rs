@@ -210,9 +210,7 @@ fn check(index: &Index, identity: TextIdentity) -> Result<Opstamp, TextDefect> {
     // optional, or fails when its segment is opened.
     let directory = index.directory();
     let mut bad: Vec<PathBuf> = meta.list_segment_files().into_iter().collect();
-    bad.retain(|file| {
-        directory.exists(file).unwrap_or(true) && !directory.validate_checksum(file).unwrap_or(false)
-    });
+    bad.retain(|file| directory.exists(file).unwrap_or(true) && !directory.validate_checksum(file).unwrap_or(false));
     bad.sort_unstable();
     if bad.is_empty() { Ok(position) } else { Err(TextDefect::Damaged(bad)) }
 }

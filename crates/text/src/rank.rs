@@ -187,7 +187,7 @@ impl<'a> Top<'a> {
         Self { ranked, best: Vec::new(), scored: 0 }
     }
 
-    fn compare(&self, a: &(f32, u32), b: &(f32, u32)) -> Ordering {
+    fn compare(&self, a: (f32, u32), b: (f32, u32)) -> Ordering {
         b.0.total_cmp(&a.0).then_with(|| (self.ranked.tie)(a.1, b.1))
     }
 
@@ -202,10 +202,10 @@ impl<'a> Top<'a> {
             return;
         }
         let full = self.best.len() == self.ranked.keep;
-        if full && self.best.last().is_some_and(|last| self.compare(&row, last).is_gt()) {
+        if full && self.best.last().is_some_and(|last| self.compare(row, *last).is_gt()) {
             return;
         }
-        let at = self.best.partition_point(|other| self.compare(other, &row).is_lt());
+        let at = self.best.partition_point(|other| self.compare(*other, row).is_lt());
         self.best.insert(at, row);
         self.best.truncate(self.ranked.keep);
     }
@@ -219,7 +219,7 @@ impl<'a> Top<'a> {
     fn finish(mut self, offered: u64) -> Ranking {
         if self.ranked.keep > SORTED {
             let mut best = std::mem::take(&mut self.best);
-            best.sort_unstable_by(|a, b| self.compare(a, b));
+            best.sort_unstable_by(|a, b| self.compare(*a, *b));
             best.truncate(self.ranked.keep);
             self.best = best;
         }
@@ -229,7 +229,13 @@ impl<'a> Top<'a> {
 
 /// Scores the documents of one segment, asked for in ascending order.
 struct Scorer<'a> {
-    clauses: Vec<Vec<(Vec<(&'a TicketSet, Vec<LeafScorer<'a>>)>, Option<(TicketOrd, f32)>)>>,
+    clauses: Vec<Vec<AlternativeScorer<'a>>>,
+}
+
+struct AlternativeScorer<'a> {
+    /// Where each field may be read, and its leaves.
+    fields: Vec<(&'a TicketSet, Vec<LeafScorer<'a>>)>,
+    named: Option<(TicketOrd, f32)>,
 }
 
 struct LeafScorer<'a> {
@@ -268,7 +274,7 @@ impl<'a> Scorer<'a> {
                     let leaves = best.leaves.iter().map(leaf).collect::<Result<Vec<_>, _>>()?;
                     fields.push((&best.readable, leaves));
                 }
-                alternatives.push((fields, alternative.named));
+                alternatives.push(AlternativeScorer { fields, named: alternative.named });
             }
             built.push(alternatives);
         }
@@ -279,7 +285,7 @@ impl<'a> Scorer<'a> {
         let mut total = 0.0;
         for clause in &mut self.clauses {
             let mut clause_score = 0.0;
-            for (fields, named) in clause {
+            for AlternativeScorer { fields, named } in clause {
                 let mut score = 0.0;
                 for (readable, leaves) in fields {
                     if readable.contains(TicketOrd(ord)) {

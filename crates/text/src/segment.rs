@@ -79,7 +79,8 @@ impl Segment {
         let live = match reader.alive_bitset() {
             None => TicketSet::from_sorted(&base.rows),
             Some(alive) => {
-                let rows: Vec<u32> = alive.iter_alive().filter_map(|doc| base.rows.get(doc as usize).copied()).collect();
+                let rows: Vec<u32> =
+                    alive.iter_alive().filter_map(|doc| base.rows.get(doc as usize).copied()).collect();
                 TicketSet::from_sorted(&rows)
             }
         };
@@ -198,9 +199,8 @@ impl Segment {
                 Ok(self.counted(counts))
             }
             Pattern::Phrase { words, open } => Ok(self.counted(self.phrase(leaf, words, *open)?)),
-            Pattern::Prefix(prefix) => self.with_prefix(leaf, prefix),
             Pattern::Any(prefix) if prefix.is_empty() => self.with_any_word(leaf),
-            Pattern::Any(prefix) => self.with_prefix(leaf, prefix),
+            Pattern::Prefix(prefix) | Pattern::Any(prefix) => self.with_prefix(leaf, prefix),
         }
     }
 
@@ -236,7 +236,6 @@ impl Segment {
     }
 
     /// Calls `visit` with a reader of postings for each word of a field that begins so.
-    #[expect(clippy::type_complexity, reason = "a closure that reads the postings of the word at hand")]
     fn for_each_word(
         &self,
         field: Field,
@@ -307,8 +306,8 @@ impl Segment {
         let bounds = self.bounds()?;
         let mut candidates: Vec<(u32, Vec<u32>)> = Vec::new();
         let mut positions = Vec::new();
-        let Some(((lead_step, lead), others)) = lists.split_first_mut() else { return Ok(Counts::new()) };
-        let mut doc = lead.doc();
+        let Some(((rarest_step, rarest), others)) = lists.split_first_mut() else { return Ok(Counts::new()) };
+        let mut doc = rarest.doc();
         'documents: while doc != TERMINATED {
             for (_, other) in others.iter_mut() {
                 let at = if other.doc() < doc { other.seek(doc) } else { other.doc() };
@@ -316,14 +315,17 @@ impl Segment {
                     break 'documents;
                 }
                 if at != doc {
-                    doc = lead.seek(at);
+                    doc = rarest.seek(at);
                     continue 'documents;
                 }
             }
             let first = first_position(leaf.section, bounds.of(doc));
-            lead.positions(&mut positions);
-            let mut starts: Vec<u32> =
-                positions.iter().filter_map(|at| at.checked_sub(*lead_step)).filter(|start| *start >= first).collect();
+            rarest.positions(&mut positions);
+            let mut starts: Vec<u32> = positions
+                .iter()
+                .filter_map(|at| at.checked_sub(*rarest_step))
+                .filter(|start| *start >= first)
+                .collect();
             for (step, other) in others.iter_mut() {
                 if starts.is_empty() {
                     break;
@@ -334,10 +336,10 @@ impl Segment {
             if !starts.is_empty() {
                 candidates.push((doc, starts));
             }
-            doc = lead.advance();
+            doc = rarest.advance();
         }
         match last {
-            Some((step, prefix)) => self.close(leaf.field, candidates, *step, prefix),
+            Some((step, prefix)) => self.close(leaf.field, &candidates, *step, prefix),
             None => Ok(count_starts(candidates.into_iter())),
         }
     }
@@ -346,7 +348,7 @@ impl Segment {
     fn close(
         &self,
         field: TextField,
-        candidates: Vec<(u32, Vec<u32>)>,
+        candidates: &[(u32, Vec<u32>)],
         step: u32,
         prefix: &str,
     ) -> Result<Counts, TextError> {
@@ -354,7 +356,7 @@ impl Segment {
         let mut positions = Vec::new();
         self.for_each_word(self.fields.text(field, Form::Surface), prefix, |postings| {
             let mut postings = postings(IndexRecordOption::WithFreqsAndPositions)?;
-            for (doc, starts) in &candidates {
+            for (doc, starts) in candidates {
                 let at = if postings.doc() < *doc { postings.seek(*doc) } else { postings.doc() };
                 if at == TERMINATED {
                     break;
@@ -377,7 +379,9 @@ impl Segment {
 
     fn counted(&self, counts: Counts) -> Found {
         let mut tickets = self.collector(u32::try_from(counts.len()).unwrap_or(u32::MAX));
-        counts.iter().for_each(|(doc, _)| tickets.push(*doc));
+        for (doc, _) in &counts {
+            tickets.push(*doc);
+        }
         Found { tickets: tickets.finish(), counts: Some(Arc::new(counts)) }
     }
 
@@ -412,8 +416,7 @@ impl Segment {
 impl Base {
     fn read(reader: &SegmentReader) -> Result<Self, TextError> {
         let column = reader.fast_fields().u64(ROW)?;
-        let rows: Vec<u32> =
-            (0..reader.max_doc()).filter_map(|doc| u32::try_from(column.first(doc)?).ok()).collect();
+        let rows: Vec<u32> = (0..reader.max_doc()).filter_map(|doc| u32::try_from(column.first(doc)?).ok()).collect();
         if rows.len() != reader.max_doc() as usize || !rows.is_sorted() {
             return Err(TextError::Rows);
         }
@@ -434,10 +437,7 @@ pub(crate) enum Frequencies {
     /// By a posting list.
     Postings(Box<SegmentPostings>),
     /// By a list made before.
-    Counts {
-        counts: Arc<Counts>,
-        at: usize,
-    },
+    Counts { counts: Arc<Counts>, at: usize },
     /// Once, if at all.
     Tickets(Arc<Found>),
 }

@@ -172,11 +172,9 @@ impl TextView {
         let mut candidates: HashMap<String, u64> = HashMap::new();
         for (field, _) in fields {
             for segment in &self.segments {
-                segment.for_each_prefixed(*field, prefix, |word, documents| {
-                    match candidates.get_mut(word) {
-                        Some(most) => *most += u64::from(documents),
-                        None => drop(candidates.insert(word.to_owned(), documents.into())),
-                    }
+                segment.for_each_prefixed(*field, prefix, |word, documents| match candidates.get_mut(word) {
+                    Some(most) => *most += u64::from(documents),
+                    None => drop(candidates.insert(word.to_owned(), documents.into())),
                 })?;
             }
         }

@@ -4,10 +4,7 @@ use std::{
 };
 
 use ticketscope_demo::{ANA, HelpDesk};
-use ticketscope_engine::{
-    Engine, Tenant,
-    storage::TenantId,
-};
+use ticketscope_engine::{Engine, Tenant, storage::TenantId};
 
 use super::TENANT;
 use crate::{

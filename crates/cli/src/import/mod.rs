@@ -58,7 +58,8 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     let closed = engine.close();
     let searchable_seconds = began.elapsed().as_secs_f64();
     // What was applied is told in any case, but that nobody reads it must not hide a failure.
-    let printed = summary(out, args, &tenant, created, &told, [seconds, searchable_seconds]).and_then(|()| Ok(out.flush()?));
+    let printed =
+        summary(out, args, &tenant, created, &told, [seconds, searchable_seconds]).and_then(|()| Ok(out.flush()?));
     if let Err(Stop::Failed(failure)) = outcome {
         let applied = counted(told.tally.applied, "line");
         return Err(failure.hint(format!("applied before: {applied}; {RUN_AGAIN}")));

@@ -199,6 +199,11 @@ mod tests {
 
     fn world() -> World {
         let mut world = World::new();
+        apply(&mut world, 1, &BODIES);
+        world
+    }
+
+    fn apply(world: &mut World, key: i64, bodies: &[(TextClass, &str)]) {
         let part = |(at, (class, body)): (usize, &(TextClass, &str))| TextPart {
             part: format!("p{at}").into(),
             class: *class,
@@ -207,10 +212,9 @@ mod tests {
             author: None,
             at: None,
         };
-        let text = BODIES.iter().enumerate().map(part).collect();
-        let patch = TicketPatch { key: TicketKey::Int(1), fields: Vec::new(), replace: false, text };
+        let text = bodies.iter().enumerate().map(part).collect();
+        let patch = TicketPatch { key: TicketKey::Int(key), fields: Vec::new(), replace: false, text };
         world.apply(&Change::state(Fact::Ticket(patch))).expect("a ticket");
-        world
     }
 
     fn drawn() -> Vec<Term> {
@@ -256,6 +260,20 @@ mod tests {
         assert_eq!((phrases, prefixes), ([false, true, true, true, true], [false, true, true, true, true]));
         assert_eq!(scopes.len(), 5, "{scopes:?}");
         assert!(unwanted && any && absent);
+    }
+
+    #[test]
+    fn most_passages_are_of_visible_tickets_and_some_of_others() {
+        let mut world = world();
+        for key in 2..100 {
+            apply(&mut world, key, &[(TextClass::Public, "other words")]);
+        }
+        let library = Library::of(&world);
+        let vocabulary = Vocabulary::of(&world, &library);
+        let mut rng = Rng::with_seed(1);
+        let drawn: Vec<_> = (0..100).map(|_| vocabulary.passage(&mut rng, &[&TicketKey::Int(1)])).collect();
+        let visible = drawn.iter().filter(|part| &*part.body != "other words").count();
+        assert!((60..100).contains(&visible), "{visible} of 100");
     }
 
     #[test]

@@ -13,7 +13,7 @@ fn the_tour_shows_what_each_may_see_and_can_be_taken_again() {
     let tour = desk.json(&["demo", "--tickets", "400", "--no-serve"]);
     let stop = |name: &str| {
         let found = tour["stops"].as_array().expect("stops").iter().find_map(|stop| stop.get(name)).cloned();
-        found.unwrap_or_else(|| panic!("no stop {name} in {tour}"))
+        found.expect(name)
     };
     for (row, bruno, erin) in [(0, 1, 0), (1, 1, 1)] {
         let note = &stop("note")[row];
@@ -48,7 +48,7 @@ fn every_line_that_the_demo_offers_works() {
         let ran = shell(&line.replacen("curl ", "curl -sS --fail-with-body ", 1));
         assert!(ran.code == 0 && !ran.out.is_empty(), "{line}\nexit code {}\n{}{}", ran.code, ran.out, ran.err);
         if !line.contains("/metrics") {
-            serde_json::from_str::<Value>(&ran.out).unwrap_or_else(|error| panic!("{line}: {error} in {}", ran.out));
+            serde_json::from_str::<Value>(&ran.out).expect(&ran.out);
         }
     }
     assert_eq!(serving.end(), 0);

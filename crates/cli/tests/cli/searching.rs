@@ -60,7 +60,10 @@ fn a_note_is_found_and_shown_only_to_those_who_may_read_it() {
     let found = search(&desk, "ana", "sandpiper");
     assert_eq!(ids(&found), [1]);
     let snippet = &found["hits"][0]["snippet"];
-    assert_eq!((&snippet["class"], &snippet["text"]), (&json!("private"), &json!("Looks like the sandpiper fraud again")));
+    assert_eq!(
+        (&snippet["class"], &snippet["text"]),
+        (&json!("private"), &json!("Looks like the sandpiper fraud again"))
+    );
     assert_eq!(snippet["highlights"], json!([[15, 24]]));
     for query in ["sandpiper", "note:sandpiper", "note:*", "sand*", "\"sandpiper fraud\""] {
         assert_eq!(desk.count("ana", query), 1, "{query}");
@@ -84,9 +87,11 @@ fn a_list_with_words_is_ordered_by_relevance_unless_it_says_otherwise() {
     assert_eq!(newest["hits"][0]["score"], Value::Null);
     let first = desk.json(&["search", "--tenant", "desk", "--as", "eve", "--limit", "1", "printer"]);
     let next = first["next"].as_str().expect("a cursor");
-    let second = desk.json(&["search", "--tenant", "desk", "--as", "eve", "--limit", "1", "--page-after", next, "printer"]);
+    let second =
+        desk.json(&["search", "--tenant", "desk", "--as", "eve", "--limit", "1", "--page-after", next, "printer"]);
     assert_eq!([ids(&first), ids(&second)].concat(), ids(&found));
-    let error = desk.json_error(&["search", "--tenant", "desk", "--as", "eve", "printer order_by:relevance sort:asc"], 2);
+    let error =
+        desk.json_error(&["search", "--tenant", "desk", "--as", "eve", "printer order_by:relevance sort:asc"], 2);
     assert_eq!(error["type"], "bad_query");
 }
 
@@ -106,7 +111,8 @@ fn explain_shows_estimates_and_what_they_came_to() {
     assert_eq!(plan["words"][0]["leaves"][0]["postings"], 3);
     assert_eq!(plan["words"][0]["leaves"][0]["readable"], 3);
     assert_eq!(plan["filters"][0]["visible"], 2);
-    let plans: Vec<&str> = plan["plans"].as_array().expect("plans").iter().filter_map(|plan| plan["plan"].as_str()).collect();
+    let plans: Vec<&str> =
+        plan["plans"].as_array().expect("plans").iter().filter_map(|plan| plan["plan"].as_str()).collect();
     assert_eq!(plans, ["seek", "prune"]);
     assert!(desk.run(&args).expect(0).out.starts_with("plan: "));
 }
@@ -125,8 +131,14 @@ fn suggestions_complete_values_people_tags_and_words() {
     );
     let field = desk.json(&["suggest", "--tenant", "desk", "--as", "eve", "--field", "group", ""]);
     assert_eq!(field["suggestions"], json!([{"text": "g", "kind": "group", "count": 2}]));
-    assert_eq!(desk.json_error(&["suggest", "--tenant", "desk", "--as", "eve", "--field", "gruop", "x"], 2)["type"], "unknown_field");
-    assert_eq!(desk.json_error(&["suggest", "--tenant", "desk", "--as", "nobody", "x"], 3)["type"], "unknown_principal");
+    assert_eq!(
+        desk.json_error(&["suggest", "--tenant", "desk", "--as", "eve", "--field", "gruop", "x"], 2)["type"],
+        "unknown_field"
+    );
+    assert_eq!(
+        desk.json_error(&["suggest", "--tenant", "desk", "--as", "nobody", "x"], 3)["type"],
+        "unknown_principal"
+    );
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub(crate) fn shell(line: &str) -> Ran {
 fn curl(line: &str) -> Value {
     let ran = shell(&format!("curl -sS {line}"));
     assert_eq!(ran.code, 0, "curl {line}: {}", ran.err);
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("curl {line}: {error} in {}", ran.out))
+    serde_json::from_str(&ran.out).expect(&ran.out)
 }
 
 #[test]
@@ -93,7 +93,8 @@ fn keys_are_made_listed_used_and_revoked() {
     let mut serving = Serving::start(&desk, &["serve", "--listen", "127.0.0.1:0"]);
     let address = serving.address();
     let url = format!("http://{address}/v1/tenants/desk");
-    let found = curl(&format!("-H 'Authorization: Bearer {key}' -H 'X-Ticketscope-As: ana' '{url}/search?query=brake'"));
+    let found =
+        curl(&format!("-H 'Authorization: Bearer {key}' -H 'X-Ticketscope-As: ana' '{url}/search?query=brake'"));
     assert_eq!((&found["total"], &found["hits"][0]["id"]), (&json!(1), &json!(101)));
     assert_eq!(curl(&format!("'{url}/count?as=ana'"))["type"], "auth");
     assert_eq!(curl(&format!("-H 'Authorization: Bearer {key}' '{url}/why?principal=ana&ticket=101'"))["type"], "auth");

@@ -257,7 +257,5 @@ fn sorted(mut values: Vec<Value>) -> Vec<Value> {
 
 /// Whether somebody who found words of a part may not find them afterwards.
 fn takes_words_away(before: &TextPart, after: Option<&TextPart>) -> bool {
-    after.is_none_or(|after| {
-        before.body != after.body || (before.class != after.class && !after.class.is_public())
-    })
+    after.is_none_or(|after| before.body != after.body || (before.class != after.class && !after.class.is_public()))
 }

@@ -94,7 +94,11 @@ fn state(rng: &mut Rng) -> State {
         1 => {
             const KINDS: [FieldKind; 3] = [FieldKind::Keyword, FieldKind::Number, FieldKind::Text];
             let field = |rng: &mut Rng| FieldDecl { name: text(rng), kind: KINDS[rng.usize(..3)], many: rng.bool() };
-            State::Schema(SchemaDecl { fields: list(rng, 3, field), relations: list(rng, 3, text), languages: list(rng, 2, text) })
+            State::Schema(SchemaDecl {
+                fields: list(rng, 3, field),
+                relations: list(rng, 3, text),
+                languages: list(rng, 2, text),
+            })
         }
         2 => {
             let verb = |rng: &mut Rng| {
