@@ -34,13 +34,13 @@ fn counts(criterion: &mut Criterion) {
     let open = column.code_of("open").map(i64::from);
     let mut group = criterion.benchmark_group("count/status:open by a scan");
     for person in &people {
-        let visible = snapshot.visible(&view(&snapshot, &person.id));
+        let visible = snapshot.visible(view(&snapshot, &person.id));
         let scan = || {
             let mut found = 0;
             visible.set().for_each(|ord| found += u32::from(column.number(ord) == open));
             found
         };
-        let exact = count(&snapshot, &view(&snapshot, &person.id), &ask::is(fields::STATUS, "open"));
+        let exact = count(&snapshot, view(&snapshot, &person.id), &ask::is(fields::STATUS, "open"));
         assert_eq!(exact, Ok(scan()), "both sides count the same");
         group.bench_function(BenchmarkId::from_parameter(person.label), |bench| bench.iter(scan));
     }

@@ -144,9 +144,9 @@ fn open(report: &mut Report, dir: &Path) -> World {
     let opened = start.elapsed();
     let snapshot = world.snapshot();
     let everything = Query::everything();
-    let first_count = count(&snapshot, &view(&snapshot, "groups-20"), &everything).expect("a count");
+    let first_count = count(&snapshot, view(&snapshot, "groups-20"), &everything).expect("a count");
     let counted = start.elapsed();
-    let page = list(&snapshot, &view(&snapshot, "groups-20"), &everything, &ask::page(Start::First)).expect("a page");
+    let page = list(&snapshot, view(&snapshot, "groups-20"), &everything, &ask::page(Start::First)).expect("a page");
     let listed = start.elapsed();
     assert_eq!(first_count, page.total, "counts and lists agree");
     report.time("opened", opened);
@@ -224,7 +224,7 @@ fn questions(report: &mut Report, snapshot: &Snapshot) {
 
 /// After the first page, if there is more.
 fn after(snapshot: &Snapshot, principal: &str, query: &Query) -> Start {
-    let first = list(snapshot, &view(snapshot, principal), query, &ask::page(Start::First)).expect("a page");
+    let first = list(snapshot, view(snapshot, principal), query, &ask::page(Start::First)).expect("a page");
     first.next.map_or(Start::First, Start::After)
 }
 
