@@ -34,7 +34,7 @@ fn counts(criterion: &mut Criterion) {
     let open = column.code_of("open").map(i64::from);
     let mut group = criterion.benchmark_group("count/status:open by a scan");
     for person in &people {
-        let visible = snapshot.visible(view(&snapshot, &person.id));
+        let visible = snapshot.visible(&view(&snapshot, &person.id));
         let scan = || {
             let mut found = 0;
             visible.set().for_each(|ord| found += u32::from(column.number(ord) == open));
