@@ -96,7 +96,12 @@ fn row(snapshot: &Snapshot, hit: &Hit, text: &Text) -> Value {
         fields.insert("subject".to_owned(), json!(subject));
     }
     let snippet = text.snippet.as_ref().map(snippet::value);
-    json!({ "id": ticket_json::key(&hit.key), "score": hit.score, "fields": fields, "snippet": snippet })
+    json!({ "id": ticket_json::key(&hit.key), "score": hit.score.map(decimal), "fields": fields, "snippet": snippet })
+}
+
+/// A score by its shortest decimal: the same digits wherever it is shown.
+fn decimal(score: f32) -> f64 {
+    score.to_string().parse().unwrap_or(f64::from(score))
 }
 
 fn table(snapshot: &Snapshot, listing: &Listing, texts: &[Text], order: Sort) -> Sheet {
