@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use ticketscope_engine::{Stats, Tenant};
@@ -11,6 +11,9 @@ use crate::{
     open,
     output::{Align, Output, Sheet, bytes, grouped},
 };
+
+/// How long the text index may take to be opened.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Of one field.
 struct FieldStats<'s> {
@@ -26,6 +29,8 @@ struct FieldStats<'s> {
 
 pub(crate) fn run(data: &Path, args: &StatsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
+    // The text index is opened and checked behind the tenant; a large one may take longer and is then told as not ready.
+    tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE);
     let (snapshot, stats) = (tenant.snapshot(), tenant.stats()?);
     let fields = fields(&snapshot, &stats);
     if out.wants_json() {
@@ -77,6 +82,17 @@ fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
     row("log rows", grouped(stats.log_rows));
     row("disk: database", bytes(stats.disk.database_bytes));
     row("disk: mapped snapshots", bytes(stats.disk.snapshot_bytes));
+    row("disk: text index", bytes(stats.disk.text_bytes));
+    row("text: tickets indexed", grouped(stats.text.tickets.into()));
+    row("text: tickets waiting", grouped(stats.text.pending.into()));
+    row("text: opstamp of the index", grouped(stats.text.position.0));
+    if let Some(why) = &stats.text.put_aside {
+        row("text: index put aside and made anew", why.clone());
+    }
+    if let Some(why) = stats.text.failure.as_ref().filter(|_| !stats.text.ready) {
+        row("text: not indexed", why.clone());
+    }
+    row("heap: text", bytes(stats.text.heap_bytes as u64));
     row("heap: keys", bytes(stats.heap.keys as u64));
     row("heap: orders", bytes(stats.heap.orders as u64));
     row("heap: fields", bytes(heap - (stats.heap.keys + stats.heap.orders) as u64));
@@ -113,7 +129,7 @@ fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldS
     let counts = snapshot.directory().counts();
     let recovery = tenant.recovery();
     let heap = stats.heap.total() as u64;
-    let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes;
+    let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes + stats.disk.text_bytes;
     let fields: Vec<Value> = fields
         .iter()
         .map(|field| {
@@ -138,7 +154,22 @@ fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldS
         "opstamp": stats.opstamp.0,
         "snapshot_opstamp": stats.snapshot.0,
         "log_rows": stats.log_rows,
-        "disk": { "database": stats.disk.database_bytes, "snapshots": stats.disk.snapshot_bytes, "total": disk },
+        "disk": {
+            "database": stats.disk.database_bytes,
+            "snapshots": stats.disk.snapshot_bytes,
+            "text": stats.disk.text_bytes,
+            "total": disk,
+        },
+        "text": {
+            "ready": stats.text.ready,
+            "position": stats.text.position.0,
+            "tickets": stats.text.tickets,
+            "pending": stats.text.pending,
+            "segments": stats.text.segments,
+            "heap_bytes": stats.text.heap_bytes,
+            "put_aside": stats.text.put_aside,
+            "failure": stats.text.failure,
+        },
         "heap": { "keys": stats.heap.keys, "orders": stats.heap.orders, "total": heap },
         "heap_bytes_per_ticket": per_ticket(heap, tickets),
         "disk_bytes_per_ticket": per_ticket(disk, tickets),

@@ -272,7 +272,7 @@ pub(crate) struct TextStats {
 pub(crate) struct Disk {
     pub(crate) database: u64,
     pub(crate) snapshots: u64,
-    pub(crate) text_bytes: u64,
+    pub(crate) text: u64,
     pub(crate) total: u64,
 }
 

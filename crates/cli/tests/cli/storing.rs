@@ -73,6 +73,10 @@ fn stats_tell_sizes_and_positions() {
     assert_eq!((&stats["tickets"], &stats["principals"], &stats["roles"]), (&json!(6), &json!(6), &json!(3)));
     assert_eq!(stats["opstamp"], stats["snapshot_opstamp"], "an import leaves a mapped snapshot of its end");
     assert!(stats["disk"]["total"].as_u64().expect("bytes") > 0);
+    assert_eq!(
+        (&stats["text"]["ready"], &stats["text"]["tickets"], &stats["text"]["pending"]),
+        (&json!(true), &json!(4), &json!(0))
+    );
     let fields = stats["fields"].as_array().expect("fields");
     let field = fields.iter().find(|field| field["field"] == "status").expect("a field");
     assert_eq!((&field["values"], &field["tickets"]), (&json!(5), &json!(6)));

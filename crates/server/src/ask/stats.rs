@@ -53,7 +53,7 @@ impl Reader {
             disk: Disk {
                 database: stats.disk.database_bytes,
                 snapshots: stats.disk.snapshot_bytes,
-                text_bytes: stats.disk.text_bytes,
+                text: stats.disk.text_bytes,
                 total: disk,
             },
             heap: Heap { keys: stats.heap.keys, orders: stats.heap.orders, total: heap },

@@ -452,6 +452,6 @@ async fn stats_tell_how_far_the_text_is() {
     assert!(text["segments"].as_u64() > Some(0) && text["heap_bytes"].is_u64(), "{text}");
     assert!(text["put_aside"].is_null() && text["failure"].is_null(), "{text}");
     let used = &stats.body["disk"];
-    let sum: u64 = ["database", "snapshots", "text_bytes"].iter().map(|part| used[part].as_u64().unwrap()).sum();
-    assert!(used["text_bytes"].as_u64() > Some(0) && used["total"] == sum, "{used}");
+    let sum: u64 = ["database", "snapshots", "text"].iter().map(|part| used[part].as_u64().unwrap()).sum();
+    assert!(used["text"].as_u64() > Some(0) && used["total"] == sum, "{used}");
 }
