@@ -18,6 +18,7 @@ mod planted;
 mod recovery;
 mod tenants;
 mod text;
+mod text_state;
 mod tidy;
 mod two_worlds;
 mod visibility;

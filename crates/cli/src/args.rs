@@ -13,8 +13,9 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 a question answered \"no\" or a 
                           input; 3 no such tenant or principal; 4 damaged or locked data; 70 internal error.";
 
 /// How queries are written, as the help shows it.
-const QUERY_HELP: &str = "A query is fields and values: status:open priority>=high group:\"Tier 2\" assignee:me -tags:spam \
-                          created>2weeks. Repeat a key for OR, use >= and <= for ranges; commas and .. are not special. \
+const QUERY_HELP: &str = "A query is words, and fields with values: refund \"two words\" prin* -unwanted status:open \
+                          priority>=high group:\"Tier 2\" assignee:me -tags:spam created>2weeks. subject:, description:, \
+                          comment: and note: look for a word in one kind of text. Repeat a key for OR, use >= and <= for ranges; commas and .. are not special. \
                           Put it in single quotes for the shell, and after `--` if it begins with `-`. \
                           No query asks for every visible ticket.";
 
@@ -173,7 +174,7 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "N")]
     pub(crate) page_rank: Option<u32>,
 
-    /// The order: a field or `id`, then asc or desc; the default is newest `updated_at` first
+    /// The order: a field or `id`, then asc or desc; the default is by relevance where there are words, else newest `updated_at` first
     #[arg(long, value_name = "KEY:asc|desc")]
     pub(crate) sort: Option<String>,
 

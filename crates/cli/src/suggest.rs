@@ -48,7 +48,7 @@ fn row(snapshot: &Snapshot, found: &Suggestion) -> Value {
 }
 
 /// `word`, `tag`, `person`, or the name of the field.
-fn kind(snapshot: &Snapshot, kind: SuggestionKind) -> &str {
+pub(crate) fn kind(snapshot: &Snapshot, kind: SuggestionKind) -> &str {
     match kind {
         SuggestionKind::Word => "word",
         SuggestionKind::Tag => "tag",

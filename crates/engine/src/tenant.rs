@@ -24,7 +24,7 @@ use crate::{
     refusal::Refusal,
     session::ImportSession,
     state::{self, RecoverError, Recovered, Recovery},
-    text::{News, TextWorker},
+    text::{self, News, TextWorker},
     texts,
     writer::{Group, OnRefusal, Outcome, WriteError, Writer},
 };
@@ -318,8 +318,12 @@ impl Tenant {
             let log_bytes = group.log_bytes;
             match writer.commit(&self.shared.store, group) {
                 Ok(committed) => {
-                    let changes_text = committed.changes_text();
-                    self.shared.publish(|before| committed.after(before));
+                    let mut changes_text = committed.changes_text();
+                    self.shared.publish(|before| {
+                        let next = committed.after(before);
+                        changes_text |= text::languages(before) != text::languages(&next);
+                        next
+                    });
                     if changes_text {
                         self.shared.text.start(&self.shared);
                         self.shared.text.work();
@@ -408,9 +412,21 @@ impl Tenant {
         let mut position = position.lock();
         loop {
             let snapshot = self.snapshot();
-            let indexed = snapshot.text().view().is_some_and(|view| view.position() >= opstamp);
-            if indexed || (snapshot.opstamp() >= opstamp && snapshot.text().is_current()) {
+            let state = snapshot.text();
+            let is_indexed = state.view().is_some_and(|view| {
+                let has_position = view.position() >= opstamp;
+                let is_current = snapshot.opstamp() >= opstamp && state.is_current();
+                view.languages() == text::languages(&snapshot) && (has_position || is_current)
+            });
+            if is_indexed {
                 return true;
+            }
+            if !self.shared.text.is_running() {
+                if self.is_poisoned() || self.shared.text.news().failure.is_some() {
+                    return false;
+                }
+                // The thread was lost.
+                self.shared.text.start(&self.shared);
             }
             self.shared.text.hurry();
             if advanced.wait_until(&mut position, until).timed_out() {
@@ -425,7 +441,7 @@ impl Tenant {
     /// [`CheckpointError`]; nothing acknowledged is lost.
     pub fn close(&self) -> Result<(), CheckpointError> {
         if !self.is_poisoned() {
-            self.shared.text.finish();
+            self.shared.text.finish(&self.shared);
         }
         let _writer = self.shared.writer.lock();
         if self.is_poisoned() {

@@ -63,6 +63,8 @@ enum TextFault {
     Malformed(#[from] Malformed),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("the tenant was closed after a failed commit")]
+    Closed,
 }
 
 /// What the thread is asked to do.
@@ -95,10 +97,30 @@ enum End {
 pub(crate) struct TextWorker {
     orders: Mutex<Orders>,
     wake: Condvar,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Thread>,
     news: Mutex<News>,
     /// Notified when the position moves.
     told: Condvar,
+}
+
+/// The thread. There is never a second one beside it: an index has one writer.
+#[derive(Debug, Default)]
+enum Thread {
+    #[default]
+    None,
+    Running(JoinHandle<()>),
+    /// Somebody waits for its end.
+    Ending,
+}
+
+impl Thread {
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Running(thread) => !thread.is_finished(),
+            Self::Ending => true,
+        }
+    }
 }
 
 /// How the index fares, for the stats.
@@ -127,16 +149,16 @@ impl TextWorker {
         self.news.lock().clone()
     }
 
-    /// Starts the thread unless it runs.
+    /// Starts the thread unless it runs. One that is ending is started again by whoever ends it, if there is work.
     pub(crate) fn start(&self, shared: &Arc<Shared>) {
         let mut thread = self.thread.lock();
-        if thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+        if thread.is_alive() {
             return;
         }
         *self.orders.lock() = Orders { work: true, ..Orders::default() };
         let shared = Arc::clone(shared);
         match std::thread::Builder::new().name("text".to_owned()).spawn(move || run(&shared)) {
-            Ok(running) => *thread = Some(running),
+            Ok(running) => *thread = Thread::Running(running),
             Err(error) => self.news.lock().failure = Some(error.to_string()),
         }
     }
@@ -163,13 +185,17 @@ impl TextWorker {
         news.position
     }
 
-    fn is_running(&self) -> bool {
-        self.thread.lock().as_ref().is_some_and(|thread| !thread.is_finished())
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.lock().is_alive()
     }
 
     /// Waits until everything is indexed and the thread has ended.
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&self, shared: &Arc<Shared>) {
         self.end(End::Done);
+        // A batch that came in the meantime found the thread ending.
+        if self.orders.lock().work {
+            self.start(shared);
+        }
     }
 
     /// Waits until the thread has ended, which leaves undone what it has not begun.
@@ -178,14 +204,25 @@ impl TextWorker {
     }
 
     fn end(&self, how: End) {
+        // Taken out and joined without the lock: nobody may wait for it while the thread is waited for.
+        let running = {
+            let mut thread = self.thread.lock();
+            match std::mem::take(&mut *thread) {
+                Thread::Running(running) => {
+                    *thread = Thread::Ending;
+                    running
+                }
+                other => {
+                    *thread = other;
+                    return;
+                }
+            }
+        };
         self.order(|orders| orders.end = how);
-        // Taken out first: nobody may wait for the lock while the thread is waited for.
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
+        if running.join().is_err() {
             self.news.lock().failure = Some("the thread that indexes text panicked".to_owned());
         }
+        *self.thread.lock() = Thread::None;
     }
 
     fn must_stop(&self) -> bool {
@@ -233,11 +270,11 @@ impl TextWorker {
 fn run(shared: &Arc<Shared>) {
     for _ in 0..ATTEMPTS {
         match keep_up(shared) {
-            Ok(()) => return,
+            Ok(()) | Err(TextFault::Closed) => return,
             Err(fault) => {
                 let why = chain(&fault);
                 // What cannot be indexed is not answered from an index that lacks it.
-                shared.set_text(|_| TextState::opening());
+                shared.set_text(TextState::reopened);
                 shared.text.news.lock().put_aside = Some(why.clone());
                 if let Err(error) = shared.store.set_text_aside() {
                     shared.text.news.lock().failure = Some(chain(&error));
@@ -262,9 +299,13 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// The languages that the schema of a snapshot declares.
+pub(crate) fn languages(snapshot: &Snapshot) -> Languages {
+    snapshot.schema().languages().filter_map(Language::parse).collect()
+}
+
 fn identity(shared: &Shared, snapshot: &Snapshot) -> TextIdentity {
-    let languages: Languages = snapshot.schema().languages().filter_map(Language::parse).collect();
-    TextIdentity { uuid: shared.store.uuid().0, languages }
+    TextIdentity { uuid: shared.store.uuid().0, languages: languages(snapshot) }
 }
 
 /// Opens the index, brings it up to date and then follows, until the thread is to end.
@@ -280,7 +321,7 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
                 if index.as_ref().is_some_and(|index| index.identity() != identity) {
                     // Other languages: every text is cut into words anew.
                     drop(index.take());
-                    shared.set_text(|_| TextState::opening());
+                    shared.set_text(TextState::reopened);
                     index = open(shared)?;
                 } else if index.is_some() || !tickets.is_empty() {
                     let open = match &mut index {
@@ -322,7 +363,7 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
 /// The index with everything acknowledged so far, published. Nothing while the tenant has no text and never had an index.
 fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
     let Some((snapshot, reader, _)) = shared.take_text()? else {
-        return Err(TextError::Rows.into());
+        return Err(TextFault::Closed);
     };
     let identity = identity(shared, &snapshot);
     if !shared.store.has_text_dir() && all(&reader)?.is_empty() {
@@ -334,6 +375,11 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
         Err(TextFault::Defect(defect)) => {
             shared.text.news.lock().put_aside = Some(chain(&defect));
             shared.store.set_text_aside()?;
+            let is_damage = matches!(defect, TextDefect::Open(_) | TextDefect::Text(_) | TextDefect::Damaged(_));
+            if !is_damage {
+                // There is nothing in it to look into, and erased words must not outlive it.
+                shared.store.remove_text_aside()?;
+            }
             (TextIndex::open(&shared.store.text_dir()?, identity)?, all(&reader)?)
         }
         Err(other) => return Err(other),
@@ -343,6 +389,8 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
             index.commit(snapshot.opstamp())?;
         }
         publish(shared, Arc::clone(index.view()));
+        // The new one stands: what a damaged one held of erased words goes.
+        shared.store.remove_text_aside()?;
     }
     Ok(Some(index))
 }

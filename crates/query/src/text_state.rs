@@ -66,6 +66,13 @@ impl TextState {
         Self::of(Indexed::Opening)
     }
 
+    /// The state in which the index is being opened once more or made anew. What a scope knew of the old one is not used
+    /// for the new one.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        Self { number: self.number + 1, ..Self::opening() }
+    }
+
     fn of(view: Indexed) -> Self {
         Self { view, waiting: Behind::nothing(), taken: Behind::nothing(), masked: TicketSet::empty(), number: 0 }
     }

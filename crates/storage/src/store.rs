@@ -278,8 +278,8 @@ impl Store {
         self.dir.join(TEXT_DIR).is_dir()
     }
 
-    /// Puts the text index aside, for somebody to look at, in place of the one that was put aside before. Nobody may have
-    /// it open.
+    /// Puts the text index aside, so that another can be made, in place of the one that was put aside before. Nobody may
+    /// have it open.
     ///
     /// # Errors
     /// [`crate::FileError`].
@@ -289,6 +289,19 @@ impl Store {
             disk::remove_tree(&aside)?;
         }
         if path.is_dir() { disk::rename_in(&self.dir, &path, &aside) } else { Ok(()) }
+    }
+
+    /// Removes the text index that was put aside, if there is one.
+    ///
+    /// # Errors
+    /// [`crate::FileError`].
+    pub fn remove_text_aside(&self) -> Result<(), crate::FileError> {
+        let aside = self.dir.join(TEXT_ASIDE_DIR);
+        if !aside.is_dir() {
+            return Ok(());
+        }
+        disk::remove_tree(&aside)?;
+        disk::sync_dir(&self.dir)
     }
 
     /// The meta rows as the last commit left them.

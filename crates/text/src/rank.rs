@@ -375,8 +375,9 @@ impl TextView {
             let spread = spread(segment, &driving)?;
             let bound = |top: &Top<'_>| match top.least() {
                 // Ties must be offered, hence the slack below the bound itself.
-                Some(least) => ((least - rest) / spread * SLACK).max(0.0),
-                None => f32::MIN,
+                Some(least) if least > rest => (least - rest) / spread * SLACK,
+                // A score of 0 can be on the page too.
+                Some(_) | None => f32::MIN,
             };
             weight.for_each_pruning(bound(&top), segment.reader(), &mut |doc, _| {
                 offered += 1;

@@ -3,8 +3,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ticketscope_demo::{ANA, HelpDesk};
+use ticketscope_demo::{HelpDesk, cast};
 use ticketscope_engine::{Engine, Tenant, storage::TenantId};
+use ticketscope_query::Snapshot;
 
 use super::TENANT;
 use crate::{
@@ -29,11 +30,17 @@ pub(super) fn ready(engine: &Engine, tickets: u32, out: &mut Output) -> Result<A
     if engine.has_tenant(&id) {
         let tenant = engine.tenant(&id)?;
         let snapshot = tenant.snapshot();
-        let is_whole = snapshot.index().universe().len() == tickets && snapshot.directory().principal(ANA).is_some();
-        if is_whole && tenant.wait_for_text(snapshot.opstamp(), PATIENCE) {
+        if !is_demo(&snapshot) {
+            let message = "there is a tenant `demo` that this demo did not make";
+            return Err(Failure::new(Exit::Usage, "not_the_demo", message)
+                .hint("name another data directory with --data, or delete that tenant if nobody needs it"));
+        }
+        let held = snapshot.index().universe().len();
+        if held == tickets && tenant.wait_for_text(snapshot.opstamp(), PATIENCE) {
             out.say(format!("The help desk of {} is there from before.", counted(tickets.into(), "ticket")))?;
             return Ok(tenant);
         }
+        out.say(format!("There is a demo of {} from before: it is made anew.", counted(held.into(), "ticket")))?;
         drop((tenant, snapshot));
         engine.delete_tenant(&id)?;
     }
@@ -58,4 +65,15 @@ pub(super) fn ready(engine: &Engine, tickets: u32, out: &mut Output) -> Result<A
         began.elapsed().as_secs_f64(),
     ))?;
     Ok(tenant)
+}
+
+/// Whether the tenant is one that the demo made: every one of the cast is there, by name, role and e-mail address.
+fn is_demo(snapshot: &Snapshot) -> bool {
+    cast().iter().all(|member| {
+        snapshot.directory().principal(member.id).is_some_and(|fact| {
+            fact.role.as_deref() == Some(member.role)
+                && fact.name.as_deref() == Some(member.name)
+                && fact.email.as_deref() == Some(&*member.email())
+        })
+    })
 }

@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     output::{Align, Output, Sheet, grouped},
     snippet,
+    suggest::kind,
 };
 
 /// Times that a question is asked before one is timed: the tour is about questions, not about warming up.
@@ -29,6 +30,8 @@ const ROWS: u32 = 3;
 
 pub(super) fn run(tenant: &Tenant, out: &mut Output) -> Result<(), Failure> {
     let mut tour = Tour { tenant, stop: 0, stops: Vec::new() };
+    // Somebody may have tried out the change that the tour shows.
+    tenant.submit(vec![membership(true)])?;
     tour.people(out)?;
     tour.same_question(out)?;
     tour.languages(out)?;
@@ -40,6 +43,12 @@ pub(super) fn run(tenant: &Tenant, out: &mut Output) -> Result<(), Failure> {
         out.json(&json!({ "stops": tour.stops }))?;
     }
     Ok(out.flush()?)
+}
+
+/// Bruno's membership in a group that is not his, or its end.
+fn membership(gone: bool) -> Change {
+    let (principal, value) = (BRUNO.into(), CORMORANT.group.into());
+    Change { gone, ..Change::state(Fact::Rel(RelFact { principal, rel: "groups".into(), value, level: None })) }
 }
 
 struct Tour<'a> {
@@ -167,7 +176,10 @@ impl Tour<'_> {
         for prefix in ["sand", "inv"] {
             for principal in [BRUNO, ERIN] {
                 let found = suggest(&snapshot, snapshot.access(principal)?, prefix, None, 5)?;
-                let list: Vec<String> = found.iter().map(|found| format!("{} ({})", found.text, found.count)).collect();
+                let list: Vec<String> = found
+                    .iter()
+                    .map(|found| format!("{} ({}, {})", found.text, kind(&snapshot, found.kind), found.count))
+                    .collect();
                 let shown = if list.is_empty() { "nothing".to_owned() } else { list.join(", ") };
                 out.say(format!("   `{prefix}` for {principal}: {shown}"))?;
                 rows.push(json!({ "prefix": prefix, "as": principal, "suggestions": list }));
@@ -202,21 +214,12 @@ impl Tour<'_> {
     fn membership(&mut self, out: &mut Output) -> Result<(), Failure> {
         self.heading(out, "A change of permissions is in force when it is acknowledged")?;
         let word = CORMORANT.word;
-        let member = |gone| Change {
-            gone,
-            ..Change::state(Fact::Rel(RelFact {
-                principal: BRUNO.into(),
-                rel: "groups".into(),
-                value: CORMORANT.group.into(),
-                level: None,
-            }))
-        };
         let everything = "";
         let mut numbers = vec![(self.count(BRUNO, everything)?, self.count(BRUNO, word)?)];
         let mut took = Vec::new();
         for gone in [false, true] {
             let began = Instant::now();
-            self.tenant.submit(vec![member(gone)])?;
+            self.tenant.submit(vec![membership(gone)])?;
             took.push(began.elapsed().as_secs_f64() * 1e6);
             numbers.push((self.count(BRUNO, everything)?, self.count(BRUNO, word)?));
         }

@@ -151,3 +151,13 @@ fn languages_are_declared_at_import_and_unknown_ones_refused() {
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("`tlh` is no language") && refused.err.contains("en, es, fr"), "{}", refused.err);
 }
+
+#[test]
+fn a_query_of_punctuation_alone_is_refused() {
+    let desk = Desk::with_lines(DESK);
+    for query in ["???", "\"--\"", "...", "(("] {
+        let error = desk.json_error(&["count", "--tenant", "desk", "--as", "ana", "--", query], 2);
+        assert_eq!(error["type"], "bad_query", "{query}");
+    }
+    assert_eq!(desk.count("ana", "status:open !!"), 1);
+}

@@ -225,6 +225,9 @@ pub enum QueryErrorKind {
         /// What was written.
         text: Arc<str>,
     },
+    /// Words without a letter or a digit, and nothing else.
+    #[error("nothing to search for: no word here holds a letter or a digit")]
+    NoWords,
     /// `sort:asc` with `order_by:relevance`.
     #[error("relevance has one direction, best first: leave out `sort:asc`")]
     WorstFirst,

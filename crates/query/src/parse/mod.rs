@@ -137,7 +137,13 @@ pub fn parse(text: &str, context: &Context<'_>) -> Result<Query, QueryError> {
     while let Some(term) = lexer.next_term()? {
         parser.term(term)?;
     }
-    Ok(parser.finish())
+    let dropped = parser.dropped;
+    let query = parser.finish();
+    match dropped {
+        // Of a query that is nothing but punctuation every ticket is no answer.
+        Some(span) if query == Query::default() => Err(QueryErrorKind::NoWords.at(span)),
+        _ => Ok(query),
+    }
 }
 
 /// Reads an order given beside the query: `KEY` or `KEY:asc` or `KEY:desc`; without a direction the largest come
@@ -203,6 +209,8 @@ struct Parser<'c> {
     direction: Option<Direction>,
     /// The last free word, if it is a key.
     after_key: Option<Arc<str>>,
+    /// The first word or phrase that held no letter or digit.
+    dropped: Option<Span>,
 }
 
 impl<'c> Parser<'c> {
@@ -216,6 +224,7 @@ impl<'c> Parser<'c> {
             order_by: None,
             direction: None,
             after_key: None,
+            dropped: None,
         }
     }
 
@@ -265,7 +274,11 @@ impl<'c> Parser<'c> {
         }
         if !has_text(word) {
             // Punctuation means nothing, but what would exclude everything is not to be taken for nothing.
-            return if negated && word.contains('*') { Err(QueryErrorKind::Wildcard.at(span)) } else { Ok(()) };
+            if negated && word.contains('*') {
+                return Err(QueryErrorKind::Wildcard.at(span));
+            }
+            self.dropped.get_or_insert(span);
+            return Ok(());
         }
         let pattern = self.word_pattern(word, span)?;
         self.after_key = if self.is_exact_key(word) { Some(shown(word)) } else { None };
@@ -278,7 +291,10 @@ impl<'c> Parser<'c> {
                 self.after_key = None;
                 self.add_words(negated, WordScope::Anywhere, phrase, span)
             }
-            None => Ok(()),
+            None => {
+                self.dropped.get_or_insert(span);
+                Ok(())
+            }
         }
     }
 

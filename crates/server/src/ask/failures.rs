@@ -12,8 +12,7 @@ impl From<QueryError> for Failure {
 }
 
 /// What a query looks like, for whoever wrote one that is none.
-const QUERY_HINT: &str =
-    "a query is fields and values, like status:open priority>=high -tags:spam; values with blanks stand in quotes";
+const QUERY_HINT: &str = "a query is words, and fields with values, like refund status:open -tags:spam; phrases and values with blanks stand in quotes";
 
 impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
