@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use jiff::tz::TimeZone;
@@ -23,6 +23,9 @@ use crate::{
 
 /// How long a question waits for text to be indexed: what an import of millions of tickets may leave to do.
 const TEXT_PATIENCE: Duration = Duration::from_mins(30);
+
+/// How often it looks whether the index has failed.
+const TEXT_LOOK: Duration = Duration::from_secs(2);
 
 /// What is asked, ready to be answered.
 #[derive(Debug)]
@@ -88,10 +91,16 @@ impl Question {
 
 /// Waits until the text of everything acknowledged can be found.
 pub(crate) fn wait_for_text(tenant: &Tenant) -> Result<(), Failure> {
-    if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_PATIENCE) {
-        return Ok(());
-    }
-    let text = tenant.stats()?.text;
+    let until = Instant::now() + TEXT_PATIENCE;
+    let text = loop {
+        if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_LOOK) {
+            return Ok(());
+        }
+        let text = tenant.stats()?.text;
+        if text.failure.is_some() || Instant::now() >= until {
+            break text;
+        }
+    };
     let message = match text.failure {
         Some(failure) => format!("the text of this tenant cannot be indexed: {failure}"),
         None => format!("the text of this tenant is still being indexed: {} tickets to go", text.pending),

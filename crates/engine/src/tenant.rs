@@ -421,11 +421,9 @@ impl Tenant {
             if is_indexed {
                 return true;
             }
-            if !self.shared.text.is_running() {
-                if self.is_poisoned() || self.shared.text.news().failure.is_some() {
-                    return false;
-                }
-                // The thread was lost.
+            let has_given_up = self.is_poisoned() || self.shared.text.news().failure.is_some();
+            if !has_given_up {
+                // The thread may have been lost. One that gave up is started by the next change of text.
                 self.shared.text.start(&self.shared);
             }
             self.shared.text.hurry();

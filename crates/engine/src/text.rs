@@ -185,7 +185,7 @@ impl TextWorker {
         news.position
     }
 
-    pub(crate) fn is_running(&self) -> bool {
+    fn is_running(&self) -> bool {
         self.thread.lock().is_alive()
     }
 

@@ -277,7 +277,10 @@ impl<'c> Parser<'c> {
             if negated && word.contains('*') {
                 return Err(QueryErrorKind::Wildcard.at(span));
             }
-            self.dropped.get_or_insert(span);
+            // `*` is any word, and any ticket will do.
+            if !word.contains('*') {
+                self.dropped.get_or_insert(span);
+            }
             return Ok(());
         }
         let pattern = self.word_pattern(word, span)?;
@@ -286,16 +289,14 @@ impl<'c> Parser<'c> {
     }
 
     fn free_phrase(&mut self, negated: bool, text: &str, span: Span) -> Result<(), QueryError> {
-        match self.phrase(text, span)? {
-            Some(phrase) => {
-                self.after_key = None;
-                self.add_words(negated, WordScope::Anywhere, phrase, span)
-            }
-            None => {
+        let Some(phrase) = self.phrase(text, span)? else {
+            if !text.trim().is_empty() {
                 self.dropped.get_or_insert(span);
-                Ok(())
             }
-        }
+            return Ok(());
+        };
+        self.after_key = None;
+        self.add_words(negated, WordScope::Anywhere, phrase, span)
     }
 
     /// An unquoted word that holds letters or digits.

@@ -76,9 +76,17 @@ fn later(from: &str) -> Interval {
 
 #[test]
 fn nothing_asks_for_everything() {
-    for text in ["", " ", "\u{0}\t\n", "\u{202e}\u{200f}", "*", "( ) - , ... !", "\"\"", "type:ticket"] {
+    for text in ["", " ", "\u{0}\t\n", "\u{202e}\u{200f}", "*", "\"\"", "type:ticket"] {
         assert_eq!(read(text), Query::everything(), "{text:?}");
     }
+}
+
+#[test]
+fn punctuation_alone_is_refused_and_beside_something_else_ignored() {
+    for text in ["( ) - , ... !", "???", "\"--\"", "-..."] {
+        assert_eq!(refused(text).kind, QueryErrorKind::NoWords, "{text:?}");
+    }
+    assert_eq!(read("status:open ... !"), read("status:open"));
 }
 
 #[test]
