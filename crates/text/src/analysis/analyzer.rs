@@ -65,7 +65,7 @@ impl Analyzer {
     /// The distinct stems of one word of a query in all of the tenant's languages, in ascending order of bytes.
     ///
     /// Empty if `word` has no letter or digit. None if it is several words to analysis (`foo-bar`, two CJK characters): it
-    /// means the phrase of its [`query_words`](super::query_words) then.
+    /// means the phrase of its [`query_words`](super::query_words()) then.
     pub fn query_stems(&mut self, word: &str) -> Option<Vec<String>> {
         let mut words = 0;
         let mut stems = Vec::new();
