@@ -91,3 +91,21 @@ fn a_tenant_that_is_closed_while_text_comes_in_indexes_all_of_it() {
     assert!(told(&tenant, "ann", "printer").starts_with("60 "));
     assert_eq!(tenant.stats().unwrap().text.put_aside, None);
 }
+
+#[test]
+fn nothing_stays_of_an_index_in_other_languages() {
+    let directory = directory();
+    let engine = Engine::open(directory.path()).unwrap();
+    let tenant = engine.create_tenant(&TenantId::parse("desk").unwrap()).unwrap();
+    tenant.submit(vec![ticket(1, &[]), text(1, "c1", TextClass::Public, "printer")]).unwrap();
+    let indexed = || {
+        assert!(tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE), "{:?}", tenant.stats().unwrap().text);
+    };
+    indexed();
+    tenant.submit(vec![languages(&["de"])]).unwrap();
+    indexed();
+    assert!(tenant.stats().unwrap().text.put_aside.is_some(), "the index was made anew");
+    let files: Vec<_> = std::fs::read_dir(directory.path().join("tenants").join("desk")).unwrap().collect();
+    let is_aside = |name: &str| name.contains("aside");
+    assert!(!files.iter().any(|file| is_aside(file.as_ref().unwrap().file_name().to_str().unwrap())), "{files:?}");
+}

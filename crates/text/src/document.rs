@@ -137,6 +137,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_private_parts_are_custom_fields() {
+        let part = |class| TextPart {
+            part: "field:diagnosis".into(),
+            class,
+            lang: None,
+            body: "worn pads".into(),
+            author: None,
+            at: None,
+        };
+        let mut analyzer = Analyzer::new(analysis::Languages::default());
+        for class in TextClass::ALL {
+            let document = Document::analyse(&mut analyzer, 7, &[part(class)]).unwrap();
+            let (stems, surfaces) = &document.words[place(TextField::Custom)];
+            assert_eq!(stems.is_empty(), class != TextClass::Private, "{class}");
+            assert_eq!(surfaces.is_empty(), stems.is_empty(), "{class}");
+        }
+    }
+
+    #[test]
     fn bounds_survive_packing() {
         for described in [0, 1, 77, MAX_POSITION] {
             for commented in [0, 2, MAX_POSITION] {
