@@ -9,11 +9,15 @@ mod fact;
 mod history;
 mod query;
 mod scene;
+mod shrink;
 mod text;
 mod words;
+mod worlds;
 
 pub use history::{History, shuffled_with_repeats};
 pub use scene::Scene;
+pub use shrink::smallest;
+pub use worlds::Worlds;
 
 use fastrand::Rng;
 

@@ -198,7 +198,7 @@ impl Scene {
     }
 }
 
-fn text_part(rng: &mut Rng) -> TextPart {
+pub(super) fn text_part(rng: &mut Rng) -> TextPart {
     let part = *pick(rng, PARTS);
     let class = match part {
         "subject" if chance(rng, 90) => TextClass::Subject,

@@ -1,6 +1,6 @@
 //! The other world of a principal: one that never held what they may not see.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use ticketscope_model::{
     Change, Fact, FieldPatch, RawValue, TextClass, TextPart, TicketKey, TicketPatch, Timestamp, Value, fields,
@@ -29,6 +29,14 @@ impl World {
             changes
         })
         .collect()
+    }
+
+    /// A ticket with all its text as changes that make another one of the same content, [`Change`] by change; nothing if
+    /// there is no such ticket.
+    pub fn copy(&self, from: &TicketKey, to: &TicketKey) -> Option<Vec<Change>> {
+        let row = self.ticket(from)?;
+        let parts = row.parts.values().map(|part| text_change(to, part));
+        Some(iter::once(self.ticket_change(to, row)).chain(parts).collect())
     }
 
     fn ticket_change(&self, key: &TicketKey, row: &Row) -> Change {
