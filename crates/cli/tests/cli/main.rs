@@ -12,4 +12,5 @@ mod readme;
 mod searching;
 mod serving;
 mod storing;
+mod two_worlds;
 mod verifying;
