@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use ticketscope_engine::View;
 use ticketscope_model::{FieldId, TextClass, TicketKey, fields};
 use ticketscope_query::{
-    CursorError, ExplainedLeaf, Hit, ListPlan, Listing, Page, Snapshot, Snippet, Snippets, Start,
+    ExplainedLeaf, Hit, ListPlan, Listing, Page, Snapshot, Snippet, Snippets, Start,
     ast::{Sort, SortKey},
     cursor_clock, explain, list,
 };
@@ -27,7 +27,7 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
     let snapshot = tenant.snapshot();
     let now = match &args.page_after {
         Some(cursor) => {
-            cursor_clock(cursor).ok_or(CursorError).map_err(|error| Failure::of(Exit::Usage, "bad_cursor", &error))?
+            cursor_clock(&snapshot, cursor).map_err(|error| Failure::of(Exit::Usage, "bad_cursor", &error))?
         }
         None => moment(args.ask.now),
     };
@@ -57,6 +57,9 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
         let hits: Vec<Value> = listing.hits.iter().zip(&texts).map(|(hit, text)| row(snapshot, hit, text)).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut answer = json!({ "total": listing.total, "hits": hits, "next": listing.next, "took_us": took });
+        if listing.scope_changed {
+            answer["scope_changed"] = json!(true);
+        }
         if args.explain {
             answer["plan"] = explained(snapshot, &question, &page)?;
         }
@@ -69,6 +72,9 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
     let order = question.query.sort();
     out.sheet(&table(snapshot, &listing, &texts, order))?;
     out.line(format!("{} of {}", grouped(listing.hits.len() as u64), counted(listing.total.into(), "ticket")))?;
+    if listing.scope_changed {
+        out.line("what you may see has changed since the page before; for the whole list begin anew")?;
+    }
     if let Some(next) = &listing.next {
         out.line(format!("next page: --page-after {next}"))?;
     }

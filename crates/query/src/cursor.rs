@@ -8,6 +8,8 @@ use crate::sort::SortValue;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) now: Timestamp,
+    /// What the asker might see when the page was cut, as a number: see [`crate::Access::epoch`].
+    pub(crate) epoch: u64,
     pub(crate) value: SortValue,
     pub(crate) key: TicketKey,
 }
@@ -17,15 +19,18 @@ pub(crate) struct Cursor {
 #[error("the cursor is not one of this query; ask for the first page again")]
 pub struct CursorError;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Bytes of the keyed hash that a cursor carries.
 const TAG: usize = 16;
 
 impl Cursor {
-    /// The cursor as text, bound to `question` (who asks what, in which order) and authenticated by `secret`.
+    /// The cursor as text, bound to `question` (who asks what, in which order), authenticated and hidden by `secret`: a
+    /// keyed hash of question and content, and the content under a key stream drawn from that hash (a synthetic
+    /// initialisation vector, as in RFC 5297), so that equal cursors alone are equal.
     pub(crate) fn seal(&self, secret: &[u8; 32], question: &str) -> String {
         let mut body = vec![VERSION];
         body.extend_from_slice(&self.now.0.to_le_bytes());
+        body.extend_from_slice(&self.epoch.to_le_bytes());
         match &self.value {
             SortValue::Nothing => body.push(0),
             SortValue::Number(number) => {
@@ -40,9 +45,9 @@ impl Cursor {
         }
         body.extend_from_slice(self.key.to_string().as_bytes());
         let tag = tag(secret, question, &body);
-        body.extend_from_slice(&tag);
+        hide(secret, tag, &mut body);
         let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-        body.into_iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        tag.into_iter().chain(body).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// Reads a cursor back.
@@ -50,24 +55,39 @@ impl Cursor {
     /// # Errors
     /// [`CursorError`] for anything but a cursor that [`Self::seal`] made with the same secret and question.
     pub(crate) fn open(text: &str, secret: &[u8; 32], question: &str) -> Result<Self, CursorError> {
-        if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        let (found, body) = shown(text, secret)?;
+        let expected = tag(secret, question, &body);
+        if !constant_time_eq(&found, &expected) {
             return Err(CursorError);
         }
-        let bytes = text.as_bytes().chunks_exact(2).map(|pair| Some(hex(pair[0])? << 4 | hex(pair[1])?));
-        let bytes: Vec<u8> = bytes.collect::<Option<_>>().ok_or(CursorError)?;
-        let (body, tail) = bytes.split_last_chunk::<TAG>().ok_or(CursorError)?;
-        // `Hash` compares in constant time.
-        let expected = tag(secret, question, body);
-        if !constant_time_eq(tail, &expected) {
-            return Err(CursorError);
-        }
-        parse(body).ok_or(CursorError)
+        parse(&body).ok_or(CursorError)
     }
+
+    /// The moment that a cursor keeps. It is known to be of this tenant's making only once [`Self::open`] takes it: the
+    /// question that it is bound to is read as of this moment.
+    pub(crate) fn clock(text: &str, secret: &[u8; 32]) -> Result<Timestamp, CursorError> {
+        let (_, body) = shown(text, secret)?;
+        parse(&body).map(|cursor| cursor.now).ok_or(CursorError)
+    }
+}
+
+/// Tag and content of a cursor's text, whoever made it.
+fn shown(text: &str, secret: &[u8; 32]) -> Result<([u8; TAG], Vec<u8>), CursorError> {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return Err(CursorError);
+    }
+    let bytes = text.as_bytes().chunks_exact(2).map(|pair| Some(hex(pair[0])? << 4 | hex(pair[1])?));
+    let bytes: Vec<u8> = bytes.collect::<Option<_>>().ok_or(CursorError)?;
+    let (tag, hidden) = bytes.split_first_chunk::<TAG>().ok_or(CursorError)?;
+    let mut body = hidden.to_vec();
+    hide(secret, *tag, &mut body);
+    Ok((*tag, body))
 }
 
 fn parse(body: &[u8]) -> Option<Cursor> {
     let (&[version], rest) = body.split_first_chunk()?;
     let (now, rest) = rest.split_first_chunk()?;
+    let (epoch, rest) = rest.split_first_chunk()?;
     let (&[kind], rest) = rest.split_first_chunk()?;
     let (value, key) = match kind {
         0 => (SortValue::Nothing, rest),
@@ -83,17 +103,26 @@ fn parse(body: &[u8]) -> Option<Cursor> {
         _ => return None,
     };
     let key = TicketKey::parse(str::from_utf8(key).ok()?).ok()?;
-    (version == VERSION).then_some(Cursor { now: Timestamp(i64::from_le_bytes(*now)), value, key })
+    let (now, epoch) = (Timestamp(i64::from_le_bytes(*now)), u64::from_le_bytes(*epoch));
+    (version == VERSION).then_some(Cursor { now, epoch, value, key })
 }
 
 fn tag(secret: &[u8; 32], question: &str, body: &[u8]) -> [u8; TAG] {
     let mut hasher = blake3::Hasher::new_keyed(secret);
+    hasher.update(b"tag");
     hasher.update(&(question.len() as u64).to_le_bytes());
     hasher.update(question.as_bytes());
     hasher.update(body);
     let mut tag = [0; TAG];
     hasher.finalize_xof().fill(&mut tag);
     tag
+}
+
+/// Puts the key stream of `tag` over `body`, or takes it off again.
+fn hide(secret: &[u8; 32], tag: [u8; TAG], body: &mut [u8]) {
+    let mut stream = vec![0; body.len()];
+    blake3::Hasher::new_keyed(secret).update(b"stream").update(&tag).finalize_xof().fill(&mut stream);
+    body.iter_mut().zip(stream).for_each(|(byte, key)| *byte ^= key);
 }
 
 fn constant_time_eq(a: &[u8; TAG], b: &[u8; TAG]) -> bool {
@@ -115,9 +144,14 @@ mod tests {
     fn cursors() -> Vec<Cursor> {
         let now = Timestamp(1_767_600_000_000);
         vec![
-            Cursor { now, value: SortValue::Nothing, key: TicketKey::Int(-3) },
-            Cursor { now, value: SortValue::Number(i64::MIN), key: TicketKey::Int(i64::MAX) },
-            Cursor { now, value: SortValue::Text("h\u{f6}ch".into()), key: TicketKey::parse("HR-1").unwrap() },
+            Cursor { now, epoch: 77, value: SortValue::Nothing, key: TicketKey::Int(-3) },
+            Cursor { now, epoch: 77, value: SortValue::Number(i64::MIN), key: TicketKey::Int(i64::MAX) },
+            Cursor {
+                now,
+                epoch: 77,
+                value: SortValue::Text("h\u{f6}ch".into()),
+                key: TicketKey::parse("HR-1").unwrap(),
+            },
         ]
     }
 
@@ -126,6 +160,20 @@ mod tests {
         for cursor in cursors() {
             let text = cursor.seal(&[7; 32], "me asks");
             assert_eq!(Cursor::open(&text, &[7; 32], "me asks"), Ok(cursor));
+        }
+    }
+
+    #[test]
+    fn a_cursor_shows_its_moment_to_its_tenant_and_nothing_to_others() {
+        for cursor in cursors() {
+            let text = cursor.seal(&[7; 32], "me asks");
+            assert_eq!(Cursor::clock(&text, &[7; 32]), Ok(cursor.now));
+            assert_ne!(Cursor::clock(&text, &[8; 32]), Ok(cursor.now));
+            let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+            assert!(!text.contains(&digits(cursor.key.to_string().as_bytes())));
+            assert!(!text.contains(&digits(&cursor.now.0.to_le_bytes())));
+            assert_eq!(text, cursor.seal(&[7; 32], "me asks"));
+            assert_ne!(text[32..], cursor.seal(&[7; 32], "you ask")[32..]);
         }
     }
 

@@ -19,6 +19,9 @@ pub(crate) struct Search {
     pub(crate) total: u32,
     pub(crate) hits: Vec<Hit>,
     pub(crate) next: Option<String>,
+    /// The asker may see other tickets or texts than when the page before was cut.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) scope_changed: bool,
     pub(crate) took_us: u64,
 }
 

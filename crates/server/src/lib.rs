@@ -49,6 +49,9 @@
 //! is in them, and a hidden ticket is answered exactly as one that does not exist. With words they are functions of the
 //! texts that the asker may read: scores, snippets and suggestions too. `took_us` is the one exception.
 //!
+//! A cursor (`next`, to be sent as `page_after`) is opaque, and good for one tenant, asker, query and order. A page is always
+//! cut in the scope of now; if that is another one than the page before was cut in, the answer says `"scope_changed": true`.
+//!
 //! # Changes
 //!
 //! `POST /v1/tenants/{tenant}/changes` takes scope-jsonl lines as one batch, all or nothing unless `on_refusal=skip`. The

@@ -43,6 +43,45 @@ fn cursors_lead_to_each_ticket_once() {
 }
 
 #[test]
+fn a_cursor_from_before_a_revocation_goes_on_with_what_is_left_and_says_so() {
+    let desk = Desk::with_lines(
+        &["a", "b", "a", "b", "a", "b"]
+            .iter()
+            .enumerate()
+            .map(|(id, group)| {
+                format!(
+                    "{{\"k\":\"ticket\",\"id\":{id},\"group\":\"{group}\",\"updated_at\":\"2026-01-0{}\"}}\n",
+                    9 - id
+                )
+            })
+            .chain([
+                "{\"k\":\"role\",\"id\":\"r\",\"view\":\"group in my.groups\"}\n".to_owned(),
+                "{\"k\":\"principal\",\"id\":\"ann\",\"role\":\"r\"}\n".to_owned(),
+                "{\"k\":\"rel\",\"principal\":\"ann\",\"rel\":\"groups\",\"value\":\"a\"}\n".to_owned(),
+                "{\"k\":\"rel\",\"principal\":\"ann\",\"rel\":\"groups\",\"value\":\"b\"}\n".to_owned(),
+            ])
+            .collect::<String>(),
+    );
+    let page =
+        |after: &[&str]| desk.json(&[&["search", "--tenant", "desk", "--as", "ann", "--limit", "2"], after].concat());
+    let ids = |page: &Value| {
+        page["hits"].as_array().expect("hits").iter().filter_map(|hit| hit["id"].as_u64()).collect::<Vec<_>>()
+    };
+    let first = page(&[]);
+    assert_eq!((ids(&first), &first["scope_changed"]), (vec![0, 1], &Value::Null));
+    let cursor = first["next"].as_str().expect("a cursor").to_owned();
+    let second = page(&["--page-after", &cursor]);
+    assert_eq!((ids(&second), &second["scope_changed"]), (vec![2, 3], &Value::Null));
+    let gone = "{\"k\":\"rel\",\"principal\":\"ann\",\"rel\":\"groups\",\"value\":\"b\",\"gone\":true}\n";
+    desk.import(gone, &[]).expect(0);
+    let second = page(&["--page-after", &cursor]);
+    assert_eq!(
+        (ids(&second), &second["total"], &second["scope_changed"]),
+        (vec![2, 4], &Value::from(3), &Value::from(true))
+    );
+}
+
+#[test]
 fn a_rank_begins_where_the_pages_before_it_end() {
     let desk = Desk::with_lines(&many_tickets(50, 0));
     let all = pages(&desk, "10", &["--as-admin"]);

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use ticketscope_model::{FieldDef, FieldId, TextClass, TextPart, TicketKey, TicketOrd, Timestamp, nearest};
 use ticketscope_query::{
-    self as query, Access, CursorError, FieldValue, Page, Query, Snapshot, Snippets, Start,
+    self as query, Access, FieldValue, Page, Query, Snapshot, Snippets, Start,
     ast::Sort,
     cursor_clock,
     parse::{Context, parse},
@@ -64,7 +64,7 @@ impl Reader {
         };
         let now = match &params.page_after {
             // Ages keep counting from the moment of the first page.
-            Some(cursor) => cursor_clock(cursor).ok_or(query::AnswerError::Cursor(CursorError))?,
+            Some(cursor) => cursor_clock(self.snapshot(), cursor).map_err(query::AnswerError::Cursor)?,
             None => params.now.map_or(now, |now| now.0),
         };
         let access = self.access(asker)?;
@@ -81,7 +81,13 @@ impl Reader {
             let Ticket { id, fields } = self.row(hit, &parts);
             Ok(Hit { id, score: hit.score, fields, snippet })
         });
-        Ok(Search { total: listing.total, hits: hits.collect::<Result<_, Failure>>()?, next: listing.next, took_us })
+        Ok(Search {
+            total: listing.total,
+            hits: hits.collect::<Result<_, Failure>>()?,
+            next: listing.next,
+            scope_changed: listing.scope_changed,
+            took_us,
+        })
     }
 
     pub(crate) fn facets(&self, asker: &Asker, params: &FacetsParams, now: Timestamp) -> Result<Facets, Failure> {
