@@ -5,6 +5,7 @@ mod demo;
 mod desk;
 mod explaining;
 mod help;
+mod hiding;
 mod importing;
 mod killed;
 mod paging;
