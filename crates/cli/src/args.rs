@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use ticketscope_audit::Hash;
 use ticketscope_engine::storage::TenantId;
 use ticketscope_import::Format;
 use ticketscope_model::{TicketKey, Timestamp};
@@ -81,6 +82,16 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Ask random questions and compare every answer with a slow, simple oracle on the same data
     Verify(VerifyArgs),
+    /// Read and check the log of what admins asked and changed, on this command line and by the server
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// Plant hidden tickets with unique words, which the server finds in any answer that leaks them
+    Canary {
+        #[command(subcommand)]
+        command: CanaryCommand,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -375,6 +386,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with_all = ["token_keys", "token_issuer", "token_audience"])]
     pub(crate) dev: bool,
 
+    /// Record one of so many questions of principals in the audit log, without their words; 0 for none. What admins ask
+    /// is always recorded
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) audit_sample: u32,
+
     /// Public keys that agent tokens may be signed with: a JSON file
     #[arg(long, value_name = "FILE", env = "TICKETSCOPE_TOKEN_KEYS", requires_all = ["token_issuer", "token_audience"])]
     pub(crate) token_keys: Option<PathBuf>,
@@ -406,6 +422,66 @@ pub(crate) enum KeyCommand {
     Revoke {
         /// Its id, as `key list` shows it
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Show the newest records, oldest first; with --json one a line
+    Show(AuditShowArgs),
+    /// Check that no record was altered, removed, added or moved; exit code 4 if one was
+    #[command(
+        after_help = "Whoever may write the data directory can write a whole new log. Keep the head that this prints \
+                            elsewhere, and give it back with --head later: then everything up to it is proved."
+    )]
+    Verify {
+        /// The head that was printed at some time before: it must still be in the log
+        #[arg(long, value_name = "HASH")]
+        head: Option<Hash>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditShowArgs {
+    /// Only of this tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: Option<TenantId>,
+
+    /// Only of this action, like search, why, changes, stats
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: Option<String>,
+
+    /// Only from this moment on
+    #[arg(long, value_name = "TIMESTAMP", value_parser = timestamp)]
+    pub(crate) since: Option<Timestamp>,
+
+    /// Records at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CanaryCommand {
+    /// Plant canaries and say who sees them; exit code 1 if somebody does whose scope is restricted
+    Plant {
+        /// The tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: TenantId,
+        /// How many, 1 to 1000
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+    },
+    /// List the canaries that are planted
+    List {
+        /// Only of this tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: Option<TenantId>,
+    },
+    /// Remove every canary of a tenant
+    Remove {
+        /// The tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: TenantId,
     },
 }
 

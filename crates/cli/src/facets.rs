@@ -1,12 +1,14 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use ticketscope_audit::Action;
 use ticketscope_model::{FieldDef, FieldId};
 use ticketscope_query::{Facet, Snapshot, facets};
 
 use crate::{
     args::FacetsArgs,
     ask::{Question, moment},
+    audit::record_question,
     exit::Exit,
     failure::Failure,
     open,
@@ -18,6 +20,7 @@ const DEFAULT_FIELDS: [&str; 4] = ["status", "priority", "group", "assignee"];
 
 pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
+    record_question(data, Action::Facets, &args.ask)?;
     let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
     let snapshot = question.snapshot(&tenant)?;
     let fields = fields(&snapshot, &args.field)?;

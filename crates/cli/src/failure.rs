@@ -6,6 +6,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use ticketscope_audit::{AppendError, OpenError as AuditOpenError, VerifyError as AuditVerifyError};
+use ticketscope_canary::RegistryError;
 use ticketscope_engine::{
     CheckpointError, RecoverError, SubmitError, TenantError, TenantOpenError, WriteError,
     storage::{
@@ -145,6 +147,45 @@ impl From<UnknownPrincipal> for Failure {
 impl From<KeysError> for Failure {
     fn from(error: KeysError) -> Self {
         Self::of(Exit::Data, "keys", &error)
+    }
+}
+
+/// What to do about an audit log that is not what was written.
+const AUDIT_HINT: &str = "`ticketscope audit verify` says what is wrong; to go on without mending it, move the directory \
+                          `audit` away: a new log begins";
+
+impl From<AuditOpenError> for Failure {
+    fn from(error: AuditOpenError) -> Self {
+        let failure = Self::of(Exit::Data, "audit", &error);
+        match error {
+            AuditOpenError::File(_) => failure,
+            AuditOpenError::Damaged(_) => failure.hint(AUDIT_HINT),
+        }
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        Self::of(Exit::Data, "audit", &error).hint("what cannot be recorded is not done")
+    }
+}
+
+impl From<AuditVerifyError> for Failure {
+    fn from(error: AuditVerifyError) -> Self {
+        let kind = if matches!(error, AuditVerifyError::File(_)) { "file" } else { "audit_damaged" };
+        Self::of(Exit::Data, kind, &error)
+    }
+}
+
+impl From<ticketscope_audit::FileError> for Failure {
+    fn from(error: ticketscope_audit::FileError) -> Self {
+        Self::of(Exit::Data, "file", &error)
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::of(Exit::Data, "canaries", &error)
     }
 }
 

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use serde_json::json;
+use ticketscope_audit::Action;
 use ticketscope_server::{KeyInfo, Keys};
 
 use crate::{
     args::KeyCommand,
+    audit::{self, Trail},
     exit::Exit,
     failure::Failure,
     output::{Align, Output, Sheet},
@@ -23,7 +25,10 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
     let keys = Keys::open(data.join(KEYS_FILE))?;
     match command {
         KeyCommand::Create { class, tenant } => {
-            let key = keys.create(*class, tenant.clone())?;
+            let made = audit::entry(Action::KeyCreate).about("class", class.name());
+            let trail = Trail::begin(data, tenant.iter().fold(made, |entry, tenant| entry.of_tenant(tenant.as_str())))?;
+            let created = keys.create(*class, tenant.clone()).map_err(Failure::from);
+            let key = trail.end(created, |entry, key| entry.about("key", key.id.as_str()))?;
             if out.wants_json() {
                 out.json(&json!({ "id": key.id, "key": key.text, "class": class.name(), "tenant": tenant.as_ref().map(ToString::to_string) }))?;
             } else {
@@ -46,7 +51,10 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
             }
         }
         KeyCommand::Revoke { id } => {
-            if !keys.revoke(id)? {
+            let trail = Trail::begin(data, audit::entry(Action::KeyRevoke).about("key", id.as_str()))?;
+            let was_there = trail
+                .end(keys.revoke(id).map_err(Failure::from), |entry, was_there| entry.about("was_there", *was_there))?;
+            if !was_there {
                 let failure = Failure::new(Exit::Missing, "no_such_key", format!("there is no key `{id}`"));
                 return Err(failure.hint("`ticketscope key list` lists the keys"));
             }

@@ -10,6 +10,8 @@
 
 mod args;
 mod ask;
+mod audit;
+mod canary;
 mod count;
 mod demo;
 mod exit;
@@ -126,6 +128,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Stats(args) => stats::run(data, args, &mut out),
         Command::Tenant { command } => tenant::run(data, command, &mut out),
         Command::Verify(args) => verify::run(data, args, &mut out),
+        Command::Audit { command } => audit::run(data, command, &mut out),
+        Command::Canary { command } => canary::run(data, command, &mut out),
     }?;
     out.flush()?;
     Ok(exit)

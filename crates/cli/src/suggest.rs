@@ -1,11 +1,13 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use ticketscope_audit::Action;
 use ticketscope_query::{Snapshot, Suggestion, SuggestionKind, suggest};
 
 use crate::{
     args::SuggestArgs,
     ask::{access_of, wait_for_text},
+    audit::{asked_as, entry, record},
     exit::Exit,
     facets,
     failure::Failure,
@@ -15,6 +17,8 @@ use crate::{
 
 pub(crate) fn run(data: &Path, args: &SuggestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
+    let asked = asked_as(entry(Action::Suggest), &args.asker, &args.tenant);
+    record(data, asked.about("prefix", args.prefix.as_str()))?;
     if args.field.is_none() {
         wait_for_text(&tenant)?;
     }

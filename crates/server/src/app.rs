@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) room: Room,
     /// For reads that wait for a position or for words: they use no processor, and must not keep others from one.
     waits: Pool,
+    /// For records that wait for the disk: many at once, since they share one sync.
+    pub(crate) records: Pool,
     /// For batches that wait for their words. Not the one above: an index made anew takes minutes.
     pub(crate) batch_waits: Pool,
 }
@@ -61,6 +63,7 @@ impl App {
             batches: pool(limits.batch_threads, limits.batch_queue),
             room: Room::new(limits.bodies_bytes),
             waits: pool(limits.question_queue, limits.question_queue),
+            records: pool(limits.batch_threads, limits.question_queue),
             batch_waits: pool(limits.batch_threads, limits.batch_queue),
             config,
         })

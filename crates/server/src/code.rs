@@ -76,6 +76,7 @@ pub(crate) enum Code {
     TextNotReady,
     Timeout,
     NotReady,
+    AuditUnavailable,
     Storage,
     Internal,
 }
@@ -133,6 +134,7 @@ impl Code {
         Self::TextNotReady,
         Self::Timeout,
         Self::NotReady,
+        Self::AuditUnavailable,
         Self::Storage,
         Self::Internal,
     ];
@@ -267,6 +269,10 @@ impl Code {
                 "The request took too long. A batch may have been applied: send it again with the same idempotency key.",
             ),
             Self::NotReady => busy("not_ready", "The server cannot answer questions now."),
+            Self::AuditUnavailable => busy(
+                "audit_unavailable",
+                "What was asked has to be recorded in the audit log, and cannot be. Nothing was done.",
+            ),
             Self::Storage => internal(
                 "storage",
                 "The tenant's data cannot be read or written. Whether a batch took effect shows when it is sent again.",

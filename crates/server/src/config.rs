@@ -1,10 +1,13 @@
 use std::{
     fmt,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use ticketscope_audit::AuditLog;
+use ticketscope_canary::Canaries;
 use ticketscope_model::Timestamp;
 
 use crate::auth::Access;
@@ -22,12 +25,27 @@ pub struct Config {
     pub clock: Clock,
     /// Who is told of faults.
     pub faults: FaultLog,
+    /// Where what admins do is recorded; without one, nothing is.
+    pub audit: Option<Arc<AuditLog>>,
+    /// One of how many questions in a principal's scope is recorded, too, by chance; none if not said.
+    pub audit_sample: Option<NonZeroU32>,
+    /// What no answer to a principal may hold.
+    pub canaries: Option<Arc<Canaries>>,
 }
 
 impl Config {
-    /// The default limits, the system's clock, and nobody who is told of faults.
+    /// The default limits, the system's clock, nobody who is told of faults, no audit log and no canaries.
     pub fn new(listen: SocketAddr, access: Access) -> Self {
-        Self { listen, access, limits: Limits::default(), clock: Clock::system(), faults: FaultLog::silent() }
+        Self {
+            listen,
+            access,
+            limits: Limits::default(),
+            clock: Clock::system(),
+            faults: FaultLog::silent(),
+            audit: None,
+            audit_sample: None,
+            canaries: None,
+        }
     }
 }
 

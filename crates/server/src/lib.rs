@@ -52,6 +52,21 @@
 //! A cursor (`next`, to be sent as `page_after`) is opaque, and good for one tenant, asker, query and order. A page is always
 //! cut in the scope of now; if that is another one than the page before was cut in, the answer says `"scope_changed": true`.
 //!
+//! # What is recorded
+//!
+//! With [`Config::audit`] every question of an admin is in the audit log before it is answered: unrestricted ones, those as a
+//! principal (view-as), `why`, `who`, `explain`, scopes, stats and the list of tenants; so are tenants made and deleted, batches
+//! that change permissions (numbers by kind of line, no contents) and credentials of the wrong class. What cannot be recorded is
+//! refused with `503 audit_unavailable`. Questions of search keys and agents are not recorded, or by [`Config::audit_sample`] a
+//! sample, without their text and without waiting for it. No record holds a credential or the text of a ticket.
+//!
+//! # Canaries
+//!
+//! With [`Config::canaries`] every answer, headers and errors included, is searched for the words of planted tickets before it
+//! leaves. One that holds such a word, to somebody whom the point check of the rules (not the bitmaps that made the answer) does
+//! not let see it, is withheld: `500 internal`, a fault, a metric and a record. What the asker typed may come back in a `4xx`, or
+//! in the rejected lines of a batch.
+//!
 //! # Changes
 //!
 //! `POST /v1/tenants/{tenant}/changes` takes scope-jsonl lines as one batch, all or nothing unless `on_refusal=skip`. The
@@ -95,12 +110,14 @@
 mod answer;
 mod app;
 mod ask;
+mod audit;
 mod auth;
 mod body;
 mod code;
 mod config;
 mod edge;
 mod failure;
+mod guard;
 mod hex;
 mod idempotency;
 mod metrics;
@@ -112,6 +129,7 @@ mod server;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use auth::{
     Access, IssueError, KeyClass, KeyFileError, KeyInfo, Keys, KeysError, MAX_TOKEN_LIFETIME, NewKey, TokenKeyPair,

@@ -309,6 +309,16 @@ pub(crate) fn are_in_body(method: &Method, uri: &Uri, headers: &HeaderMap) -> Re
     }
 }
 
+/// The parameters in the query string as they are written; none of one that cannot be read.
+pub(crate) fn written_in_uri(uri: &Uri) -> Map<String, Value> {
+    pairs(uri.query().unwrap_or_default()).unwrap_or_default()
+}
+
+/// The parameters in a JSON body as they are written; none of one that cannot be read.
+pub(crate) fn written_in_body(body: &[u8]) -> Map<String, Value> {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
 fn pairs(query: &str) -> Result<Map<String, Value>, Failure> {
     let wrong = |message: String| Failure::new(Code::BadParameter, message);
     let mut map = Map::new();

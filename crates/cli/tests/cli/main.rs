@@ -1,6 +1,8 @@
 //! The binary as its users meet it: commands, output, exit codes.
 
 mod asking;
+mod auditing;
+mod canaries;
 mod demo;
 mod desk;
 mod explaining;

@@ -7,17 +7,20 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
 };
+use serde_json::Map;
 use ticketscope_engine::storage::TenantId;
 
-use super::call::{AdminQuestion, enter};
+use super::call::{AdminQuestion, enter, known};
 use crate::{
     answer::{Deleted, Made, ScopeShown, Stats, Tenants, Who, Why},
     app::App,
     ask,
     auth::Caller,
     code::Code,
+    config::Fault,
     failure::Failure,
     params::{NoParams, WhoParams, WhyParams, of_uri},
+    trace::Trace,
 };
 
 /// Principals of a page if no number is asked for, and at most.
@@ -59,9 +62,10 @@ pub(super) async fn stats(
 
 /// The tenants that the key is good for.
 pub(super) async fn tenants(State(app): State<Arc<App>>, request: Request) -> Result<Json<Tenants>, Failure> {
-    let caller = app.config.access.caller(request.headers(), app.config.clock.now())?;
+    let caller = known(request.headers(), request.extensions(), &app)?;
     caller.may_administer()?;
     let NoParams {} = of_uri(request.uri())?;
+    app.record(&*Trace::of(request.extensions())?, Map::new()).await?;
     let engine = Arc::clone(&app.engine);
     let all = app.questions.run(move || ask::tenants(&engine)).await?;
     let own = all.into_iter().filter(|id| caller.tenant.as_ref().is_none_or(|own| own == id));
@@ -76,8 +80,11 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
         entered => entered?,
     };
     let NoParams {} = of_uri(&parts.uri)?;
+    let recorded = app.record(&*Trace::of(&parts.extensions)?, Map::new()).await?;
     let (engine, id) = (Arc::clone(&app.engine), tenant.clone());
-    let created = app.batches.run(move || ask::create(&engine, &id)).await?;
+    let created = app.batches.run(move || ask::create(&engine, &id)).await;
+    app.settle(recorded, &created).await;
+    let created = created?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(Made { tenant: tenant.to_string(), created })))
 }
@@ -96,13 +103,19 @@ pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Res
     let (mut parts, _) = request.into_parts();
     let (_, tenant, _) = enter(&mut parts, &app, Caller::may_administer).await?;
     let NoParams {} = of_uri(&parts.uri)?;
+    let recorded = app.record(&*Trace::of(&parts.extensions)?, Map::new()).await?;
     let (engine, id) = (Arc::clone(&app.engine), tenant.clone());
-    let idempotency = app.idempotency.clone();
+    let (idempotency, canaries) = (app.idempotency.clone(), app.config.canaries.clone());
     let delete = move || {
         ask::delete(&engine, &id)?;
         idempotency.forget_tenant(&id);
-        Ok(())
+        Ok(canaries.map_or(Ok(()), |canaries| canaries.forget(id.as_str())))
     };
-    app.batches.run(delete).await?;
+    let deleted = app.batches.run(delete).await;
+    app.settle(recorded, &deleted).await;
+    if let Err(error) = deleted? {
+        // The tickets are gone with the tenant: words that nobody finds harm nobody.
+        app.config.faults.tell(&Fault { code: "canaries", request_id: None, cause: error.to_string() });
+    }
     Ok(Json(Deleted { deleted: tenant.to_string() }))
 }

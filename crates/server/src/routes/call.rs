@@ -7,9 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, HeaderMap, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Opstamp;
 
@@ -22,6 +23,7 @@ use crate::{
     failure::Failure,
     params::{self, Scoped, Wait},
     position,
+    trace::Trace,
 };
 
 /// A question in somebody's scope.
@@ -48,44 +50,76 @@ pub(super) struct AdminQuestion<P> {
     pub(super) path: HashMap<String, String>,
 }
 
-impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for Question<P> {
+impl<P: DeserializeOwned + Scoped + Send> FromRequest<Arc<App>> for Question<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        ask::<P>(request, app, Caller::may_ask).await?.scoped()
+        ask::<P>(request, app, Caller::may_ask).await?.scoped(app).await
     }
 }
 
-impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
+impl<P: DeserializeOwned + Scoped + Send> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        ask::<P>(request, app, Caller::may_administer).await?.scoped().map(Self)
+        let asked = ask::<P>(request, app, Caller::may_administer).await?;
+        let trace = Arc::clone(&asked.trace);
+        let question = asked.scoped(app).await?;
+        // Estimates and postings are of the whole tenant, whoever is asked as.
+        trace.is_for(&Asker::Admin);
+        Ok(Self(question))
     }
 }
 
-impl<P: DeserializeOwned> FromRequest<Arc<App>> for AdminQuestion<P> {
+impl<P: DeserializeOwned + Send> FromRequest<Arc<App>> for AdminQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        let Asked { tenant, path, position, params, .. } = ask::<P>(request, app, Caller::may_administer).await?;
+        let asked = ask::<P>(request, app, Caller::may_administer).await?;
+        asked.trace.is_for(&Asker::Admin);
+        app.record(&asked.trace, asked.resource()).await?;
+        let Asked { tenant, path, position, params, .. } = asked;
         Ok(Self { tenant, params, showing: Showing { position, text: false }, path })
     }
 }
 
 struct Asked<P> {
+    trace: Arc<Trace>,
     caller: Caller,
     tenant: TenantId,
     path: HashMap<String, String>,
     headers: HeaderMap,
     position: Option<Opstamp>,
     params: P,
+    /// As they were written.
+    written: Map<String, Value>,
+}
+
+impl<P> Asked<P> {
+    /// What a record says the question was.
+    fn resource(&self) -> Map<String, Value> {
+        let of_path = self.path.iter().filter(|(name, _)| *name != "tenant");
+        let of_path = of_path.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        self.written.clone().into_iter().chain(of_path).collect()
+    }
 }
 
 impl<P: Scoped> Asked<P> {
-    fn scoped(self) -> Result<Question<P>, Failure> {
-        let Self { caller, tenant, path, headers, position, params } = self;
-        let asker = caller.asker(&headers, params.named(), params.as_admin())?;
+    async fn scoped(self, app: &Arc<App>) -> Result<Question<P>, Failure> {
+        let asker = self.caller.asker(&self.headers, self.params.named(), self.params.as_admin())?;
+        self.trace.is_for(&asker);
+        match &asker {
+            Asker::Principal(id) if !self.caller.is_admin() => app.sample(&self.trace, id),
+            Asker::Principal(id) => {
+                let mut resource = self.resource();
+                resource.insert("as".to_owned(), Value::from(id.as_str()));
+                app.record(&self.trace, resource).await?;
+            }
+            Asker::Admin => {
+                app.record(&self.trace, self.resource()).await?;
+            }
+        }
+        let Self { tenant, path, position, params, .. } = self;
         let text = params.wait() == Some(Wait::Text);
         if text && position.is_none() {
             // Of everything that happened in the tenant the asker may not even know whether there is anything.
@@ -103,14 +137,27 @@ async fn ask<P: DeserializeOwned>(
 ) -> Result<Asked<P>, Failure> {
     let (mut parts, body) = request.into_parts();
     let (caller, tenant, path) = enter(&mut parts, app, may).await?;
+    let trace = Trace::of(&parts.extensions)?;
     let position = app.positions.asked(&parts.headers, &tenant, caller.is_admin())?;
-    let params = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
+    let (params, written) = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
         let limits = &app.config.limits;
-        params::of_body(&body::read(body, limits.question_bytes, limits.body_pause).await?)?
+        let body = body::read(body, limits.question_bytes, limits.body_pause).await?;
+        trace.has_body(&body);
+        (params::of_body(&body)?, params::written_in_body(&body))
     } else {
-        params::of_uri(&parts.uri)?
+        (params::of_uri(&parts.uri)?, params::written_in_uri(&parts.uri))
     };
-    Ok(Asked { caller, tenant, path, headers: parts.headers, position, params })
+    Ok(Asked { trace, caller, tenant, path, headers: parts.headers, position, params, written })
+}
+
+/// Who asks.
+///
+/// # Errors
+/// [`Code::Unauthenticated`].
+pub(super) fn known(headers: &HeaderMap, extensions: &Extensions, app: &App) -> Result<Caller, Failure> {
+    let caller = app.config.access.caller(headers, app.config.clock.now())?;
+    Trace::of(extensions)?.is_by(&app.config.access, &caller, headers);
+    Ok(caller)
 }
 
 /// Who asks, and the tenant that the path names, if they may do that there.
@@ -122,10 +169,11 @@ pub(super) async fn enter(
     app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<(Caller, TenantId, HashMap<String, String>), Failure> {
-    let caller = app.config.access.caller(&parts.headers, app.config.clock.now())?;
+    let caller = known(&parts.headers, &parts.extensions, app)?;
     may(&caller)?;
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await;
     let Path(path) = path.or(Err(Failure::of(Code::NoSuchTenant)))?;
     let tenant = caller.tenant(path.get("tenant").map_or("", String::as_str))?;
+    Trace::of(&parts.extensions)?.is_in(&tenant);
     Ok((caller, tenant, path))
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderMap, HeaderName, header},
+    extract::{Request, State},
+    http::{HeaderName, header},
 };
 use serde::Serialize;
 
+use super::call::known;
 use crate::{app::App, ask, code::Code, failure::Failure};
 
 #[derive(Debug, Serialize)]
@@ -43,9 +44,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, 
 /// Numbers of all tenants together: not for whoever may see only a part of one.
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<([(HeaderName, &'static str); 1], String), Failure> {
-    app.config.access.caller(&headers, app.config.clock.now())?.may_observe()?;
+    known(request.headers(), request.extensions(), &app)?.may_observe()?;
     let text = app.metrics.text().map_err(|error| Failure::hidden(Code::Internal, &error))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

@@ -21,8 +21,13 @@ use crate::{app::App, code::Code, edge::edge, failure::Failure, pool::panic_text
 /// The route of batches, which have a deadline of their own.
 pub(crate) const CHANGES: &str = "/v1/tenants/{tenant}/changes";
 
-/// Every route of a server.
+/// A server without its sockets.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    inside_the_edge(routes(), app)
+}
+
+/// Every route.
+fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/tenants", get(admin::tenants))
         .route("/v1/tenants/{tenant}", put(admin::create).delete(admin::delete))
@@ -43,6 +48,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/health/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/version", get(health::version))
+}
+
+/// What happens to every request before and after its route.
+pub(crate) fn inside_the_edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
         .fallback(|| async { Failure::of(Code::NoSuchRoute) })
         .layer(CatchPanicLayer::custom(|payload: Box<dyn std::any::Any + Send>| {
             Failure::of(Code::Internal).caused_by(panic_text(&*payload)).into_response()

@@ -1,6 +1,8 @@
 //! The router asked as a client asks it, on a small help desk of two tenants.
 
 mod answers;
+mod audited;
+mod canaries;
 mod changing;
 mod entering;
 mod hidden;
@@ -82,6 +84,11 @@ impl Desk {
     }
 
     fn with_limits(limits: Limits) -> Self {
+        Self::configured(|_, config| Config { limits, ..config })
+    }
+
+    /// As `configure` makes it, given the data directory.
+    fn configured(configure: impl FnOnce(&std::path::Path, Config) -> Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let engine = Arc::new(Engine::open(dir.path()).unwrap());
         let keys = Arc::new(Keys::open(dir.path().join("keys.json")).unwrap());
@@ -90,7 +97,8 @@ impl Desk {
         let verification = VerificationKeys::parse(&list).unwrap();
         let tokens = TokenPolicy { issuer: ISSUER.into(), audience: AUDIENCE.into(), keys: verification };
         let access = Access::Checked { keys: Arc::clone(&keys), tokens: Some(Arc::new(tokens)) };
-        Self::over(dir, engine, keys, pair, Config { limits, ..config(access) })
+        let config = configure(dir.path(), config(access));
+        Self::over(dir, engine, keys, pair, config)
     }
 
     /// In development mode.
