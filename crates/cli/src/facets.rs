@@ -27,9 +27,16 @@ pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Ex
     let (total, facets) = facets(&snapshot, &question.access, &question.query, &fields, args.top)
         .map_err(|error| question.failed(error))?;
     if out.wants_json() {
+        let cut = facets.iter().filter(|facet| facet.more > 0);
+        let more: Map<String, Value> =
+            cut.map(|facet| (name(&snapshot, facet.field).to_owned(), facet.more.into())).collect();
         let facets: Map<String, Value> =
             facets.iter().map(|facet| (name(&snapshot, facet.field).to_owned(), rows(facet))).collect();
-        out.json(&json!({ "total": total, "facets": facets }))?;
+        let mut answer = json!({ "total": total, "facets": facets });
+        if !more.is_empty() {
+            answer["more"] = Value::Object(more);
+        }
+        out.json(&answer)?;
         return Ok(Exit::Done);
     }
     out.line(counted(total.into(), "ticket"))?;
@@ -40,6 +47,9 @@ pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Ex
             sheet.row([row.value.clone().unwrap_or_else(|| "(none)".to_owned()), grouped(row.count.into())]);
         }
         out.sheet(&sheet)?;
+        if facet.more > 0 {
+            out.line(format!("and {} (--top for more)", counted(facet.more.into(), "less frequent value")))?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -138,6 +138,9 @@ pub(crate) struct Facets {
     /// In the order asked for.
     #[serde(serialize_with = "as_map")]
     pub(crate) facets: Vec<(String, Vec<FacetRow>)>,
+    /// How many further values a field has that are left out, of fields where some are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) more: BTreeMap<String, u32>,
 }
 
 #[derive(Debug, Serialize)]

@@ -80,8 +80,10 @@ fn begins(text: &str, prefix: &str) -> bool {
 
 fn named(id: &str, prefix: &str) -> bool {
     let person = PEOPLE.iter().find(|(known, ..)| *known == id);
-    let aliases = person.map_or([None, None], |(_, name, email)| [*name, *email]);
-    begins(id, prefix) || aliases.into_iter().flatten().any(|text| begins(text, prefix))
+    let (name, email) = person.map_or((None, None), |(_, name, email)| (*name, *email));
+    begins(id, prefix)
+        || name.is_some_and(|name| begins(name, prefix))
+        || email.is_some_and(|email| fold(email) == fold(prefix.trim()))
 }
 
 /// Every suggestion there is, by looking at every visible ticket and every part that may be read of it.
@@ -227,7 +229,7 @@ fn notes_count_only_on_tickets_that_are_seen_whatever_an_access_says() {
         parts: vec![part("n", TextClass::Private, None, "secret")],
     };
     let scene = Scene::new(schema(), &[hidden]);
-    let access = Access { private: crate::scope::Scope::admin(), ..scene.anna() };
+    let access = Access { private: scope::Scope::admin(), ..scene.anna() };
     assert_eq!(suggest(&scene.snapshot, access, "secret", None, 10).unwrap(), []);
 }
 

@@ -100,11 +100,13 @@ impl Reader {
         let fields = self.facet_fields(&params.field)?;
         let query = self.query(asker, &params.query, params.now.map_or(now, |now| now.0))?;
         let (total, facets) = query::facets(self.snapshot(), access, &query, &fields, top as usize)?;
+        let cut = facets.iter().filter(|facet| facet.more > 0);
+        let more = cut.map(|facet| (self.name(facet.field).to_owned(), facet.more)).collect();
         let facets = facets.into_iter().map(|facet| {
             let rows = facet.rows.into_iter().map(|row| FacetRow { value: row.value, count: row.count });
             (self.name(facet.field).to_owned(), rows.collect())
         });
-        Ok(Facets { total, facets: facets.collect() })
+        Ok(Facets { total, facets: facets.collect(), more })
     }
 
     /// One visible ticket.
