@@ -4,6 +4,7 @@ mod answers;
 mod changing;
 mod entering;
 mod hidden;
+mod limits;
 mod operating;
 mod refusing;
 mod serving;
