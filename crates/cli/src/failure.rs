@@ -197,6 +197,7 @@ impl From<AnswerError> for Failure {
             AnswerError::TextOpening => (Exit::Data, "text_not_ready"),
             AnswerError::Text { .. } => (Exit::Data, "text"),
             AnswerError::PageSize(_) | AnswerError::SuggestionLimit(_) => (Exit::Usage, "page_size"),
+            AnswerError::PrefixTooLong(_) => (Exit::Usage, "prefix"),
             AnswerError::Cursor(_) => (Exit::Usage, "bad_cursor"),
             AnswerError::NoFacets(_) => (Exit::Usage, "no_facets"),
             // Nobody who asks chooses the plan.

@@ -17,7 +17,7 @@ use crate::{
     plan::{ListPlan, choose},
     relevance::{self, Scored},
     sort::{SortValue, Sorter},
-    suggest::MAX_SUGGESTIONS,
+    suggest::{MAX_PREFIX_BYTES, MAX_SUGGESTIONS},
     words::{AskedClause, Readable, numbers},
 };
 
@@ -63,6 +63,9 @@ pub enum AnswerError {
     /// No suggestions, or too many of them, are asked for.
     #[error("ask for 1 to {MAX_SUGGESTIONS} suggestions, not {0}")]
     SuggestionLimit(usize),
+    /// Suggestions are asked for with a beginning longer than [`MAX_PREFIX_BYTES`].
+    #[error("the beginning of a word or value may have at most {MAX_PREFIX_BYTES} bytes, this one has {0}")]
+    PrefixTooLong(usize),
 }
 
 impl From<TextError> for AnswerError {

@@ -49,7 +49,7 @@ pub use plan::ListPlan;
 pub use snapshot::{Snapshot, index_of};
 pub use snippet::{Snippet, Snippets};
 pub use sort::SortValue;
-pub use suggest::{MAX_SUGGESTIONS, Suggestion, SuggestionKind, suggest};
+pub use suggest::{MAX_PREFIX_BYTES, MAX_SUGGESTIONS, Suggestion, SuggestionKind, suggest};
 pub use text_state::{TextChanges, TextState};
 #[doc(no_inline)]
 pub use ticketscope_scope as scope;

@@ -21,6 +21,9 @@ use crate::{Access, AnswerError, CachedScope, Snapshot, words::Readable};
 /// Suggestions at most.
 pub const MAX_SUGGESTIONS: usize = 100;
 
+/// The longest beginning, in bytes: as long as a query may be.
+pub const MAX_PREFIX_BYTES: usize = 2048;
+
 /// Fields that hardly two tickets share a value of: nobody looks for a value of theirs by its beginning without saying so.
 const NEAR_UNIQUE: [FieldId; 4] = [fields::MERGED_INTO, fields::PARENT, fields::PROBLEM, fields::EXTERNAL_ID];
 
@@ -62,7 +65,7 @@ pub enum SuggestionKind {
 /// word of `prefix`.
 ///
 /// # Errors
-/// [`AnswerError::SuggestionLimit`]; [`AnswerError::NoFacets`] for a field without values to suggest;
+/// [`AnswerError::SuggestionLimit`]; [`AnswerError::PrefixTooLong`]; [`AnswerError::NoFacets`] for a field without values to suggest;
 /// [`AnswerError::TextOpening`] where words are asked for and the text is not open yet; [`AnswerError::Text`].
 ///
 /// # Complexity
@@ -76,6 +79,9 @@ pub fn suggest(
 ) -> Result<Vec<Suggestion>, AnswerError> {
     if limit == 0 || limit > MAX_SUGGESTIONS {
         return Err(AnswerError::SuggestionLimit(limit));
+    }
+    if prefix.len() > MAX_PREFIX_BYTES {
+        return Err(AnswerError::PrefixTooLong(prefix.len()));
     }
     let access = access.into();
     let visible = snapshot.visible(&access.view);

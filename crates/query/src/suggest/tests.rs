@@ -246,6 +246,14 @@ fn the_limit_is_bounded_on_both_sides() {
 }
 
 #[test]
+fn a_beginning_is_as_long_as_the_limit_says_and_no_longer() {
+    let scene = Scene::new(schema(), &[]);
+    let ask = |bytes: usize| suggest(&scene.snapshot, scene.anna(), &"a".repeat(bytes), None, 10);
+    assert_eq!(ask(MAX_PREFIX_BYTES), Ok(vec![]));
+    assert_eq!(ask(MAX_PREFIX_BYTES + 1), Err(AnswerError::PrefixTooLong(MAX_PREFIX_BYTES + 1)));
+}
+
+#[test]
 fn fields_without_values_have_no_suggestions() {
     let scene = Scene::new(schema(), &[]);
     let ask = |field| suggest(&scene.snapshot, scene.anna(), "a", Some(field), 10);

@@ -16,7 +16,8 @@ impl Reader {
     ///
     /// # Errors
     /// [`crate::code::Code::UnknownPrincipal`], [`crate::code::Code::UnknownField`], [`crate::code::Code::NoFacets`],
-    /// [`crate::code::Code::PageSize`], [`crate::code::Code::TextNotReady`].
+    /// [`crate::code::Code::PageSize`], [`crate::code::Code::BadParameter`] for a beginning too long,
+    /// [`crate::code::Code::TextNotReady`].
     pub(crate) fn suggest(&self, asker: &Asker, params: &SuggestParams) -> Result<Suggestions, Failure> {
         let access = self.access(asker)?;
         let field = params.field.as_deref().map(|name| self.field(name)).transpose()?;

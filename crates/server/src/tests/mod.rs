@@ -6,6 +6,7 @@ mod canaries;
 mod changing;
 mod entering;
 mod hidden;
+mod limits;
 mod operating;
 mod refusing;
 mod serving;
