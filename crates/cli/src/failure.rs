@@ -15,7 +15,7 @@ use ticketscope_engine::{
 };
 use ticketscope_model::Span;
 use ticketscope_query::{AnswerError, scope::UnknownPrincipal};
-use ticketscope_server::KeysError;
+use ticketscope_server::{KeysError, VerificationKeysError};
 
 use crate::{exit::Exit, output::clean};
 
@@ -145,6 +145,18 @@ impl From<UnknownPrincipal> for Failure {
 impl From<KeysError> for Failure {
     fn from(error: KeysError) -> Self {
         Self::of(Exit::Data, "keys", &error)
+    }
+}
+
+impl From<VerificationKeysError> for Failure {
+    fn from(error: VerificationKeysError) -> Self {
+        let (exit, kind) = match &error {
+            VerificationKeysError::UnknownKid(_) => (Exit::Missing, "no_such_key"),
+            VerificationKeysError::NotPromotable { .. } => (Exit::Usage, "not_promotable"),
+            VerificationKeysError::EmptyKid | VerificationKeysError::DuplicateKid(_) => (Exit::Usage, "bad_kid"),
+            _ => (Exit::Data, "token_keys"),
+        };
+        Self::of(exit, kind, &error)
     }
 }
 

@@ -1,4 +1,5 @@
 use model::{TicketKey, Timestamp};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use ticketscope_model as model;
 
@@ -56,9 +57,8 @@ impl Cursor {
         let bytes = text.as_bytes().chunks_exact(2).map(|pair| Some(hex(pair[0])? << 4 | hex(pair[1])?));
         let bytes: Vec<u8> = bytes.collect::<Option<_>>().ok_or(CursorError)?;
         let (body, tail) = bytes.split_last_chunk::<TAG>().ok_or(CursorError)?;
-        // `Hash` compares in constant time.
         let expected = tag(secret, question, body);
-        if !constant_time_eq(tail, &expected) {
+        if !bool::from(tail.ct_eq(&expected)) {
             return Err(CursorError);
         }
         parse(body).ok_or(CursorError)
@@ -94,10 +94,6 @@ fn tag(secret: &[u8; 32], question: &str, body: &[u8]) -> [u8; TAG] {
     let mut tag = [0; TAG];
     hasher.finalize_xof().fill(&mut tag);
     tag
-}
-
-fn constant_time_eq(a: &[u8; TAG], b: &[u8; TAG]) -> bool {
-    a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 fn hex(digit: u8) -> Option<u8> {

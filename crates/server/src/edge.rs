@@ -16,14 +16,16 @@ use crate::{
     code::{Code, Kind},
     failure::Failure,
     metrics::{Counting, NO_ROUTE},
+    pace::Arrival,
     routes::CHANGES,
 };
 
 /// The header that names a request in its answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response<Body> {
     let began = Instant::now();
+    request.extensions_mut().insert(Arrival::now());
     let _in_flight = Counting::new(&app.metrics.in_flight);
     let request_id = new_request_id();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -44,7 +46,7 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, request: Request, next: Ne
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     app.metrics.answered(&route, response.status(), began.elapsed());
     response

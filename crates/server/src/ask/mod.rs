@@ -4,6 +4,7 @@
 mod changes;
 mod explain;
 mod failures;
+mod fields;
 mod people;
 mod read;
 mod stats;

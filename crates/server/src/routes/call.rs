@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, request::Parts},
 };
 use serde::de::DeserializeOwned;
 use ticketscope_engine::storage::TenantId;
@@ -19,9 +19,11 @@ use crate::{
     auth::{Asker, Caller},
     body,
     code::Code,
+    cost::Costed,
     failure::Failure,
     params::{self, Scoped, Wait},
     position,
+    reply::Asking,
 };
 
 /// A question in somebody's scope.
@@ -31,6 +33,7 @@ pub(super) struct Question<P> {
     pub(super) asker: Asker,
     pub(super) params: P,
     pub(super) showing: Showing,
+    pub(super) asking: Asking,
     /// The parameters that stand in the path.
     pub(super) path: HashMap<String, String>,
 }
@@ -48,23 +51,23 @@ pub(super) struct AdminQuestion<P> {
     pub(super) path: HashMap<String, String>,
 }
 
-impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for Question<P> {
+impl<P: DeserializeOwned + Scoped + Costed> FromRequest<Arc<App>> for Question<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        ask::<P>(request, app, Caller::may_ask).await?.scoped()
+        ask::<P>(request, app, Caller::may_ask).await?.scoped(app)
     }
 }
 
-impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
+impl<P: DeserializeOwned + Scoped + Costed> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        ask::<P>(request, app, Caller::may_administer).await?.scoped().map(Self)
+        ask::<P>(request, app, Caller::may_administer).await?.scoped(app).map(Self)
     }
 }
 
-impl<P: DeserializeOwned> FromRequest<Arc<App>> for AdminQuestion<P> {
+impl<P: DeserializeOwned + Costed> FromRequest<Arc<App>> for AdminQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
@@ -77,40 +80,50 @@ struct Asked<P> {
     caller: Caller,
     tenant: TenantId,
     path: HashMap<String, String>,
-    headers: HeaderMap,
+    parts: Parts,
     position: Option<Opstamp>,
     params: P,
 }
 
-impl<P: Scoped> Asked<P> {
-    fn scoped(self) -> Result<Question<P>, Failure> {
-        let Self { caller, tenant, path, headers, position, params } = self;
-        let asker = caller.asker(&headers, params.named(), params.as_admin())?;
+impl<P: Scoped + Costed> Asked<P> {
+    fn scoped(self, app: &App) -> Result<Question<P>, Failure> {
+        let Self { caller, tenant, path, parts, position, params } = self;
+        let asker = caller.asker(&parts.headers, params.named(), params.as_admin())?;
         let text = params.wait() == Some(Wait::Text);
         if text && position.is_none() {
             // Of everything that happened in the tenant the asker may not even know whether there is anything.
             let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
             return Err(Failure::new(Code::BadParameter, message));
         }
-        Ok(Question { tenant, asker, params, showing: Showing { position, text }, path })
+        let asking = Asking::new(app, &parts, &tenant, &asker, &params);
+        Ok(Question { tenant, asker, params, showing: Showing { position, text }, asking, path })
     }
 }
 
-async fn ask<P: DeserializeOwned>(
+async fn ask<P: DeserializeOwned + Costed>(
     request: Request,
     app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<Asked<P>, Failure> {
     let (mut parts, body) = request.into_parts();
-    let (caller, tenant, path) = enter(&mut parts, app, may).await?;
+    let (caller, tenant, path) = enter(&mut parts, may).await?;
     let position = app.positions.asked(&parts.headers, &tenant, caller.is_admin())?;
-    let params = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
+    let params: P = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
         let limits = &app.config.limits;
         params::of_body(&body::read(body, limits.question_bytes, limits.body_pause).await?)?
     } else {
         params::of_uri(&parts.uri)?
     };
-    Ok(Asked { caller, tenant, path, headers: parts.headers, position, params })
+    app.costs.charge(&caller, params.cost())?;
+    Ok(Asked { caller, tenant, path, parts, position, params })
+}
+
+/// Whom the gate let in.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] if there was no gate.
+pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
+    extensions.get().cloned().ok_or_else(|| Failure::of(Code::Unauthenticated))
 }
 
 /// Who asks, and the tenant that the path names, if they may do that there.
@@ -119,10 +132,9 @@ async fn ask<P: DeserializeOwned>(
 /// [`Code::Unauthenticated`], [`Code::WrongClass`], [`Code::NoSuchTenant`], in this order.
 pub(super) async fn enter(
     parts: &mut Parts,
-    app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<(Caller, TenantId, HashMap<String, String>), Failure> {
-    let caller = app.config.access.caller(&parts.headers, app.config.clock.now())?;
+    let caller = caller(&parts.extensions)?;
     may(&caller)?;
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await;
     let Path(path) = path.or(Err(Failure::of(Code::NoSuchTenant)))?;
