@@ -15,8 +15,8 @@ use ticketscope_engine::{Engine, Tenant, storage::TenantId};
 use ticketscope_import::write_change;
 use ticketscope_model::{Change, Timestamp};
 use ticketscope_server::{
-    Access, Clock, Config, Fault, FaultLog, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy, TokenRequest,
-    VerificationKeys, issue_token,
+    Access, Budgets, Clock, Config, Fault, FaultLog, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy,
+    TokenRequest, VerificationKeys, issue_token,
 };
 use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle};
 
@@ -83,11 +83,14 @@ impl Served {
             queue_wait: PATIENT,
             position_wait: PATIENT,
             text_wait: PATIENT,
+            // Time is measured elsewhere.
+            pace: Duration::ZERO,
             ..Limits::default()
         };
         let config = Config {
             limits,
             clock: Clock::new(|| NOW),
+            budgets: Budgets::UNLIMITED,
             faults: FaultLog::new(move |fault| told.lock().push(fault.clone())),
             ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), access)
         };

@@ -81,6 +81,14 @@ pub enum Action {
     KeyCreate,
     /// A key is taken back.
     KeyRevoke,
+    /// A key gets a new secret.
+    KeyRotate,
+    /// A key that signs tokens is made, promoted or revoked.
+    SigningKey,
+    /// Tokens that were issued until now are refused.
+    SignOut,
+    /// The fields of visible tickets are listed.
+    Fields,
     /// Canary tickets are planted.
     CanaryPlant,
     /// Canary tickets are removed.

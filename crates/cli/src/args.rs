@@ -53,6 +53,8 @@ pub(crate) enum Command {
     /// Count the visible tickets that match by the values of their fields
     #[command(after_help = QUERY_HELP)]
     Facets(FacetsArgs),
+    /// List the fields of the visible tickets
+    Fields(FieldsArgs),
     /// Complete a prefix from the words, tags, people and values of the visible tickets
     Suggest(SuggestArgs),
     /// Say why a principal sees a ticket or does not; exit code 1 if not
@@ -73,11 +75,15 @@ pub(crate) enum Command {
     },
     /// Serve the data directory over HTTP
     Serve(ServeArgs),
-    /// Create, list and revoke the keys with which programs use the server
+    /// Create, list, rotate and revoke the keys with which programs use the server
     Key {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Create, list, promote and revoke the keys that agent tokens are signed with
+    SigningKey(SigningKeyArgs),
+    /// Take back the agent tokens that were issued until now; a running server refuses them within a second
+    SignOut(SignOutArgs),
     /// Make a help desk to try things out on, take a tour through it, and serve it
     Demo(DemoArgs),
     /// Ask random questions and compare every answer with a slow, simple oracle on the same data
@@ -418,10 +424,23 @@ pub(crate) enum KeyCommand {
     },
     /// List the keys, without their secrets
     List,
+    /// Give a key a new secret and print it, once; the old one stays good for a while
+    Rotate {
+        /// Its id, as `key list` shows it
+        id: String,
+
+        /// How long the old secret stays good, 0 to 168 hours
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=168))]
+        overlap_hours: u32,
+    },
     /// Take a key out of force
     Revoke {
         /// Its id, as `key list` shows it
         id: String,
+
+        /// Only the secret that it had before it was rotated
+        #[arg(long)]
+        previous: bool,
     },
 }
 
@@ -483,6 +502,70 @@ pub(crate) enum CanaryCommand {
         #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
         tenant: TenantId,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A new key is on standby: give the private key to whoever issues tokens, then promote it, and let them sign \
+                        with it. The key that was current is previous from then on: its tokens are good until the last of them \
+                        has died, 15 minutes at most. A running server sees every change within a second."
+)]
+pub(crate) struct SigningKeyArgs {
+    /// The JSON file of public keys that the server is given with --token-keys
+    #[arg(long, value_name = "FILE", env = "TICKETSCOPE_TOKEN_KEYS")]
+    pub(crate) token_keys: PathBuf,
+
+    #[command(subcommand)]
+    pub(crate) command: SigningKeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SigningKeyCommand {
+    /// Make a standby key and print its private half, once
+    Create {
+        /// Its name in the headers of tokens
+        kid: String,
+
+        /// The one tenant whose tokens it may sign, instead of all
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: Option<TenantId>,
+    },
+    /// List the keys
+    List,
+    /// Make a standby key current, or a previous one again; the current one is previous from now on
+    Promote {
+        /// Its name
+        kid: String,
+    },
+    /// Take a key out of force at once, with every token that it signed
+    Revoke {
+        /// Its name
+        kid: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignOutArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// Everybody of the tenant
+    #[arg(long, conflicts_with = "principal", required_unless_present = "principal")]
+    pub(crate) everybody: bool,
+
+    /// Who
+    pub(crate) principal: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FieldsArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    #[command(flatten)]
+    pub(crate) asker: AskerArgs,
 }
 
 #[derive(Debug, Args)]

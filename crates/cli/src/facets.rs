@@ -3,7 +3,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use ticketscope_audit::Action;
 use ticketscope_model::{FieldDef, FieldId};
-use ticketscope_query::{Facet, Snapshot, facets};
+use ticketscope_query::{Access, Facet, Snapshot, facets, nearest_field};
 
 use crate::{
     args::FacetsArgs,
@@ -23,7 +23,7 @@ pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Ex
     record_question(data, Action::Facets, &args.ask)?;
     let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
     let snapshot = question.snapshot(&tenant)?;
-    let fields = fields(&snapshot, &args.field)?;
+    let fields = fields(&snapshot, &question.access, &args.field)?;
     let (total, facets) = facets(&snapshot, &question.access, &question.query, &fields, args.top)
         .map_err(|error| question.failed(error))?;
     if out.wants_json() {
@@ -55,12 +55,12 @@ pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Ex
 }
 
 /// The fields called `names`, each once, or the default ones.
-fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure> {
+fn fields(snapshot: &Snapshot, access: &Access, names: &[String]) -> Result<Vec<FieldId>, Failure> {
     let names: Vec<&str> =
         if names.is_empty() { DEFAULT_FIELDS.to_vec() } else { names.iter().map(String::as_str).collect() };
     let mut fields = Vec::with_capacity(names.len());
     for name in names {
-        let id = field(snapshot, name)?;
+        let id = field(snapshot, access, name)?;
         if !fields.contains(&id) {
             fields.push(id);
         }
@@ -69,11 +69,10 @@ fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure
 }
 
 /// The field called `name`.
-pub(crate) fn field(snapshot: &Snapshot, name: &str) -> Result<FieldId, Failure> {
-    let schema = snapshot.schema();
-    let field = schema.field(name).ok_or_else(|| {
+pub(crate) fn field(snapshot: &Snapshot, access: &Access, name: &str) -> Result<FieldId, Failure> {
+    let field = snapshot.schema().field(name).ok_or_else(|| {
         let failure = Failure::new(Exit::Usage, "unknown_field", format!("unknown field `{name}`"));
-        match ticketscope_model::nearest(name, schema.fields().iter().map(|field| &*field.name)) {
+        match nearest_field(snapshot, access, name) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
             None => failure,
         }

@@ -17,7 +17,7 @@ use ticketscope_engine::{
 };
 use ticketscope_model::Span;
 use ticketscope_query::{AnswerError, scope::UnknownPrincipal};
-use ticketscope_server::KeysError;
+use ticketscope_server::{KeysError, VerificationKeysError};
 
 use crate::{exit::Exit, output::clean};
 
@@ -186,6 +186,18 @@ impl From<ticketscope_audit::FileError> for Failure {
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
         Self::of(Exit::Data, "canaries", &error)
+    }
+}
+
+impl From<VerificationKeysError> for Failure {
+    fn from(error: VerificationKeysError) -> Self {
+        let (exit, kind) = match &error {
+            VerificationKeysError::UnknownKid(_) => (Exit::Missing, "no_such_key"),
+            VerificationKeysError::NotPromotable { .. } => (Exit::Usage, "not_promotable"),
+            VerificationKeysError::EmptyKid | VerificationKeysError::DuplicateKid(_) => (Exit::Usage, "bad_kid"),
+            _ => (Exit::Data, "token_keys"),
+        };
+        Self::of(exit, kind, &error)
     }
 }
 

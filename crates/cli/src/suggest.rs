@@ -24,7 +24,7 @@ pub(crate) fn run(data: &Path, args: &SuggestArgs, out: &mut Output) -> Result<E
     }
     let snapshot = tenant.snapshot();
     let (access, _) = access_of(&snapshot, &args.asker)?;
-    let field = args.field.as_ref().map(|name| facets::field(&snapshot, name)).transpose()?;
+    let field = args.field.as_ref().map(|name| facets::field(&snapshot, &access, name)).transpose()?;
     let found = suggest(&snapshot, access, &args.prefix, field, args.limit as usize)?;
     if out.wants_json() {
         let rows: Value = found.iter().map(|found| row(&snapshot, found)).collect();

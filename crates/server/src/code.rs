@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Conflict,
     /// The same request may succeed later.
     Busy,
+    /// The asker asked for more than is granted.
+    RateLimit,
     /// The server or its disk is at fault.
     Internal,
 }
@@ -25,6 +27,7 @@ impl Kind {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Busy => "busy",
+            Self::RateLimit => "rate_limit",
             Self::Internal => "internal",
         }
     }
@@ -71,6 +74,7 @@ pub(crate) enum Code {
     TenantInUse,
     IdempotencyMismatch,
     IdempotencyInProgress,
+    OverBudget,
     Busy,
     PositionNotReached,
     TextNotReady,
@@ -129,6 +133,7 @@ impl Code {
         Self::TenantInUse,
         Self::IdempotencyMismatch,
         Self::IdempotencyInProgress,
+        Self::OverBudget,
         Self::Busy,
         Self::PositionNotReached,
         Self::TextNotReady,
@@ -255,6 +260,13 @@ impl Code {
             Self::IdempotencyInProgress => {
                 conflict("idempotency_in_progress", "A batch with this idempotency key is still being applied.")
             }
+            Self::OverBudget => entry(
+                "over_budget",
+                StatusCode::TOO_MANY_REQUESTS,
+                Kind::RateLimit,
+                "The key or the agent asked for more than is granted in the time. Ask again after the time in \
+                 Retry-After.",
+            ),
             Self::Busy => busy("busy", "Too much is being asked at once. Try again after the time in Retry-After."),
             Self::PositionNotReached => {
                 busy("position_not_reached", "The tenant has not come to the position that was asked for.")
@@ -304,6 +316,7 @@ mod tests {
             let expected = match kind {
                 Kind::Internal => status == 500,
                 Kind::Busy => status == 503,
+                Kind::RateLimit => status == 429,
                 Kind::Conflict => status == 409,
                 Kind::NotFound => status == 404,
                 Kind::Auth => status == 401 || status == 403,

@@ -16,6 +16,7 @@ use crate::{
     code::{Code, Kind},
     failure::Failure,
     metrics::{Counting, NO_ROUTE},
+    pace::Arrival,
     routes::CHANGES,
     trace::Trace,
 };
@@ -25,6 +26,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response<Body> {
     let began = Instant::now();
+    request.extensions_mut().insert(Arrival::now());
     let _in_flight = Counting::new(&app.metrics.in_flight);
     let request_id = new_request_id();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -52,7 +54,7 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     app.metrics.answered(&route, response.status(), began.elapsed());
     response

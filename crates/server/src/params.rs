@@ -55,6 +55,7 @@ scoped!(
     ExplainParams: |params| params.wait,
     CheckParams: |_| None,
     TicketParams: |_| None,
+    FieldsParams: |_| None,
 );
 
 /// For what a request waits beyond what it must.
@@ -160,6 +161,23 @@ pub(crate) struct TicketParams {
     #[serde(rename = "as")]
     named: Option<String>,
     as_admin: bool,
+}
+
+/// Of `/fields`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FieldsParams {
+    #[serde(rename = "as")]
+    named: Option<String>,
+    as_admin: bool,
+}
+
+/// Of `/sign-out`: either of the two.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SignOutParams {
+    pub(crate) principal: Option<String>,
+    pub(crate) everybody: bool,
 }
 
 #[derive(Debug, Deserialize)]

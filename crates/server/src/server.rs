@@ -173,17 +173,22 @@ impl Serving {
     }
 }
 
-/// Sees keys that another process made or took back.
+/// Sees keys that another process made or took back, and whom it signed out.
 async fn refresh_keys(app: Arc<App>) {
-    let Access::Checked { keys, .. } = &app.config.access else { return };
+    let Access::Checked { keys, tokens } = &app.config.access else { return };
     let mut ticks = interval(FILES_REFRESH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = None;
     loop {
         ticks.tick().await;
-        let keys = Arc::clone(keys);
-        let refreshed = tokio::task::spawn_blocking(move || keys.refresh()).await;
-        let failed = refreshed.ok().and_then(Result::err).map(|error| error.to_string());
+        let (keys, tokens) = (Arc::clone(keys), tokens.clone());
+        let refreshed = tokio::task::spawn_blocking(move || {
+            let keys = keys.refresh().err().map(|error| error.to_string());
+            let tokens = tokens.and_then(|tokens| tokens.keys.refresh().err()).map(|error| error.to_string());
+            let failed: Vec<String> = keys.into_iter().chain(tokens).collect();
+            (!failed.is_empty()).then(|| failed.join("; "))
+        });
+        let failed = refreshed.await.unwrap_or_else(|error| Some(error.to_string()));
         if let Some(cause) = failed.clone().filter(|_| failed != told) {
             app.config.faults.tell(&Fault { code: "keys", request_id: None, cause });
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use axum::http::{Extensions, HeaderMap, Method, Uri, header};
+use axum::http::{Extensions, Method, Uri};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ticketscope_audit::{Action, Actor};
@@ -51,12 +51,12 @@ impl Trace {
     }
 
     /// Who the caller is, as records call it.
-    pub(crate) fn is_by(&self, access: &Access, caller: &Caller, headers: &HeaderMap) {
+    pub(crate) fn is_by(&self, access: &Access, caller: &Caller) {
         let actor = match (access, &caller.class) {
             (Access::Dev, _) => Actor::Dev,
             (_, Class::Agent { principal }) => Actor::Agent(principal.clone()),
             (_, Class::Admin | Class::Ingest | Class::Search | Class::Metrics) => {
-                Actor::Key(key_id(headers).unwrap_or_default().to_owned())
+                Actor::Key(caller.key.as_deref().unwrap_or_default().to_owned())
             }
         };
         self.learned.lock().actor = Some(actor);
@@ -84,11 +84,6 @@ impl Trace {
     }
 }
 
-/// The id in a key that was found to be good: `ts_<class>_<id>_<secret>`.
-fn key_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.split('_').nth(2)
-}
-
 /// What a route does.
 fn action(route: &str, method: &Method) -> Option<Action> {
     if let "/v1/tenants/{tenant}" = route {
@@ -111,6 +106,8 @@ fn action(route: &str, method: &Method) -> Option<Action> {
         "/v1/tenants/{tenant}/who" => Action::Who,
         "/v1/tenants/{tenant}/scopes/{principal}" => Action::Scope,
         "/v1/tenants/{tenant}/stats" => Action::Stats,
+        "/v1/tenants/{tenant}/fields" => Action::Fields,
+        "/v1/tenants/{tenant}/sign-out" => Action::SignOut,
         "/v1/tenants/{tenant}/changes" => Action::Changes,
         "/metrics" => Action::Metrics,
         _ => return None,

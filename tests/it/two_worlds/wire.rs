@@ -28,6 +28,12 @@ pub(super) struct Answer {
     pub(super) next: Option<String>,
 }
 
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.status)?;
@@ -70,6 +76,10 @@ impl Wire {
             let answer = self.ask(&page);
             let answer = spoil(&page, answer);
             write!(told, "{answer}").expect("a string takes everything");
+            if let Some(tag) = answer.header("etag").filter(|_| question.asks_again) {
+                let again = spoil(&page, self.ask(&page.unless(tag)));
+                write!(told, "{again}").expect("a string takes everything");
+            }
             match &answer.next {
                 Some(next) => page = question.after(next),
                 None => return told,

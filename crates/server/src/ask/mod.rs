@@ -5,6 +5,7 @@ mod canary;
 mod changes;
 mod explain;
 mod failures;
+mod fields;
 mod people;
 mod read;
 mod stats;

@@ -20,7 +20,7 @@ impl Reader {
     /// [`crate::code::Code::TextNotReady`].
     pub(crate) fn suggest(&self, asker: &Asker, params: &SuggestParams) -> Result<Suggestions, Failure> {
         let access = self.access(asker)?;
-        let field = params.field.as_deref().map(|name| self.field(name)).transpose()?;
+        let field = params.field.as_deref().map(|name| self.field(asker, name)).transpose()?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT) as usize;
         let found = query::suggest(self.snapshot(), access, &params.prefix, field, limit)?;
         let suggestions = found.into_iter().map(|found| Suggestion {

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{Extensions, HeaderMap, request::Parts},
+    http::{Extensions, request::Parts},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -20,9 +20,11 @@ use crate::{
     auth::{Asker, Caller},
     body,
     code::Code,
+    cost::Costed,
     failure::Failure,
     params::{self, Scoped, Wait},
     position,
+    reply::Asking,
     trace::Trace,
 };
 
@@ -33,6 +35,7 @@ pub(super) struct Question<P> {
     pub(super) asker: Asker,
     pub(super) params: P,
     pub(super) showing: Showing,
+    pub(super) asking: Asking,
     /// The parameters that stand in the path.
     pub(super) path: HashMap<String, String>,
 }
@@ -50,7 +53,7 @@ pub(super) struct AdminQuestion<P> {
     pub(super) path: HashMap<String, String>,
 }
 
-impl<P: DeserializeOwned + Scoped + Send> FromRequest<Arc<App>> for Question<P> {
+impl<P: DeserializeOwned + Scoped + Costed + Send> FromRequest<Arc<App>> for Question<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
@@ -58,7 +61,7 @@ impl<P: DeserializeOwned + Scoped + Send> FromRequest<Arc<App>> for Question<P> 
     }
 }
 
-impl<P: DeserializeOwned + Scoped + Send> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
+impl<P: DeserializeOwned + Scoped + Costed + Send> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
@@ -71,7 +74,7 @@ impl<P: DeserializeOwned + Scoped + Send> FromRequest<Arc<App>> for AdminScopedQ
     }
 }
 
-impl<P: DeserializeOwned + Send> FromRequest<Arc<App>> for AdminQuestion<P> {
+impl<P: DeserializeOwned + Costed + Send> FromRequest<Arc<App>> for AdminQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
@@ -88,7 +91,7 @@ struct Asked<P> {
     caller: Caller,
     tenant: TenantId,
     path: HashMap<String, String>,
-    headers: HeaderMap,
+    parts: Parts,
     position: Option<Opstamp>,
     params: P,
     /// As they were written.
@@ -104,9 +107,9 @@ impl<P> Asked<P> {
     }
 }
 
-impl<P: Scoped> Asked<P> {
+impl<P: Scoped + Costed> Asked<P> {
     async fn scoped(self, app: &Arc<App>) -> Result<Question<P>, Failure> {
-        let asker = self.caller.asker(&self.headers, self.params.named(), self.params.as_admin())?;
+        let asker = self.caller.asker(&self.parts.headers, self.params.named(), self.params.as_admin())?;
         self.trace.is_for(&asker);
         match &asker {
             Asker::Principal(id) if !self.caller.is_admin() => app.sample(&self.trace, id),
@@ -119,27 +122,28 @@ impl<P: Scoped> Asked<P> {
                 app.record(&self.trace, self.resource()).await?;
             }
         }
-        let Self { tenant, path, position, params, .. } = self;
+        let Self { tenant, path, parts, position, params, .. } = self;
         let text = params.wait() == Some(Wait::Text);
         if text && position.is_none() {
             // Of everything that happened in the tenant the asker may not even know whether there is anything.
             let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
             return Err(Failure::new(Code::BadParameter, message));
         }
-        Ok(Question { tenant, asker, params, showing: Showing { position, text }, path })
+        let asking = Asking::new(app, &parts, &tenant, &asker, &params);
+        Ok(Question { tenant, asker, params, showing: Showing { position, text }, asking, path })
     }
 }
 
-async fn ask<P: DeserializeOwned>(
+async fn ask<P: DeserializeOwned + Costed>(
     request: Request,
     app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<Asked<P>, Failure> {
     let (mut parts, body) = request.into_parts();
-    let (caller, tenant, path) = enter(&mut parts, app, may).await?;
+    let (caller, tenant, path) = enter(&mut parts, may).await?;
     let trace = Trace::of(&parts.extensions)?;
     let position = app.positions.asked(&parts.headers, &tenant, caller.is_admin())?;
-    let (params, written) = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
+    let (params, written): (P, _) = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
         let limits = &app.config.limits;
         let body = body::read(body, limits.question_bytes, limits.body_pause).await?;
         trace.has_body(&body);
@@ -147,17 +151,16 @@ async fn ask<P: DeserializeOwned>(
     } else {
         (params::of_uri(&parts.uri)?, params::written_in_uri(&parts.uri))
     };
-    Ok(Asked { trace, caller, tenant, path, headers: parts.headers, position, params, written })
+    app.costs.charge(&caller, params.cost())?;
+    Ok(Asked { trace, caller, tenant, path, parts, position, params, written })
 }
 
-/// Who asks.
+/// Whom the gate let in.
 ///
 /// # Errors
-/// [`Code::Unauthenticated`].
-pub(super) fn known(headers: &HeaderMap, extensions: &Extensions, app: &App) -> Result<Caller, Failure> {
-    let caller = app.config.access.caller(headers, app.config.clock.now())?;
-    Trace::of(extensions)?.is_by(&app.config.access, &caller, headers);
-    Ok(caller)
+/// [`Code::Unauthenticated`] if there was no gate.
+pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
+    extensions.get().cloned().ok_or_else(|| Failure::of(Code::Unauthenticated))
 }
 
 /// Who asks, and the tenant that the path names, if they may do that there.
@@ -166,10 +169,9 @@ pub(super) fn known(headers: &HeaderMap, extensions: &Extensions, app: &App) -> 
 /// [`Code::Unauthenticated`], [`Code::WrongClass`], [`Code::NoSuchTenant`], in this order.
 pub(super) async fn enter(
     parts: &mut Parts,
-    app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<(Caller, TenantId, HashMap<String, String>), Failure> {
-    let caller = known(&parts.headers, &parts.extensions, app)?;
+    let caller = caller(&parts.extensions)?;
     may(&caller)?;
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await;
     let Path(path) = path.or(Err(Failure::of(Code::NoSuchTenant)))?;

@@ -22,6 +22,7 @@ use crate::{
     auth::Caller,
     body,
     code::Code,
+    cost,
     failure::Failure,
     idempotency::{Begun, check_key},
     params::{ChangesParams, Wait, of_uri},
@@ -46,7 +47,7 @@ pub(super) async fn changes(
 ) -> Result<impl IntoResponse + use<>, Failure> {
     let began = Instant::now();
     let (mut parts, body) = request.into_parts();
-    let (caller, tenant, _) = enter(&mut parts, &app, Caller::may_change).await?;
+    let (caller, tenant, _) = enter(&mut parts, Caller::may_change).await?;
     let trace = Trace::of(&parts.extensions)?;
     let ChangesParams { on_refusal, wait } = of_uri(&parts.uri)?;
     check_plain(&parts.headers)?;
@@ -54,6 +55,7 @@ pub(super) async fn changes(
     let limits = &app.config.limits;
     let room = app.room.take(&body, limits.batch_bytes)?;
     let body = (body::read(body, limits.batch_bytes, limits.body_pause).await?, room);
+    app.costs.charge(&caller, cost::of_batch(body.0.len()))?;
     let Applied { opstamp, lines, applied, rejected } = run(&app, &trace, &tenant, key, body, on_refusal).await?;
     let searchable = match wait {
         Some(Wait::Text) => {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Request, State},
-    http::{HeaderName, header},
+    extract::State,
+    http::{Extensions, HeaderName, header},
 };
 use serde::Serialize;
 
-use super::call::known;
+use super::call::caller;
 use crate::{app::App, ask, code::Code, failure::Failure};
 
 #[derive(Debug, Serialize)]
@@ -44,9 +44,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, 
 /// Numbers of all tenants together: not for whoever may see only a part of one.
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
-    request: Request,
+    extensions: Extensions,
 ) -> Result<([(HeaderName, &'static str); 1], String), Failure> {
-    known(request.headers(), request.extensions(), &app)?.may_observe()?;
+    caller(&extensions)?.may_observe()?;
     let text = app.metrics.text().map_err(|error| Failure::hidden(Code::Internal, &error))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

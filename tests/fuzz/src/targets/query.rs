@@ -96,12 +96,13 @@ pub(crate) fn cursor(bytes: &[u8]) {
     let Some(genuine) = first.next.clone() else { panic!("there is no other page of {query:?}: {first:?}") };
     let text = tampered(genuine.as_bytes(), choices);
     let Ok(text) = String::from_utf8(text) else { return };
-    let clock = cursor_clock(&text);
+    let clock = cursor_clock(&SNAPSHOT, &text);
     let answer = list(&SNAPSHOT, Access::admin(), &query, &page(Start::After(text.clone())));
     if text == genuine {
-        assert_eq!(clock, Some(NOW));
+        assert_eq!(clock, Ok(NOW));
         assert_ne!(answer.expect("a genuine cursor leads on").hits, first.hits);
     } else {
+        assert!(clock.is_err(), "{text} keeps {clock:?}");
         assert!(matches!(answer, Err(AnswerError::Cursor(_))), "{text} leads to {answer:?}");
     }
 }
