@@ -230,8 +230,9 @@ impl Client {
     }
 }
 
-/// Headers that tell the time or name the request, and the one that follows from the body.
-const UNCOMPARED: [&str; 3] = ["content-length", "date", "x-request-id"];
+/// Headers that tell the time or name the request, and those that follow from the body; a tag does so by a key of its own
+/// server, and by the request as it is written.
+const UNCOMPARED: [&str; 4] = ["content-length", "date", "etag", "x-request-id"];
 
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketscope_engine::{Engine, storage::TenantId};
 use ticketscope_server::{
-    Access, Clock, Config, Fault, FaultLog, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy, TokenRequest,
+    Access, Budgets, Clock, Config, Fault, FaultLog, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy, TokenRequest,
     VerificationKeys, issue_token,
 };
 use tokio::{
@@ -111,6 +111,7 @@ impl Loopback {
         let config = Config {
             limits,
             clock: Clock::new(|| NOW),
+            budgets: Budgets::UNLIMITED,
             faults: log,
             ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), access)
         };
