@@ -229,7 +229,7 @@ fn notes_count_only_on_tickets_that_are_seen_whatever_an_access_says() {
         parts: vec![part("n", TextClass::Private, None, "secret")],
     };
     let scene = Scene::new(schema(), &[hidden]);
-    let access = Access { private: scope::Scope::admin(), ..scene.anna() };
+    let access = Access { private: Access::admin().view, ..scene.anna() };
     assert_eq!(suggest(&scene.snapshot, access, "secret", None, 10).unwrap(), []);
 }
 
