@@ -24,13 +24,27 @@ pub(crate) struct Scored<'a> {
     hits: &'a TicketSet,
 }
 
-/// What a plan is expected to cost, in microseconds on the machine of the measurements in README.
+/// What the plans are expected to cost, in microseconds on the machine of the measurements in README.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RankCost {
     /// Of scoring every hit.
-    pub(crate) seek: f64,
+    seek: f64,
     /// Of reading the posting lists in order, where that is possible.
-    pub(crate) prune: Option<f64>,
+    prune: Option<f64>,
+    /// Of going down the impact layers.
+    layers: f64,
+}
+
+impl RankCost {
+    /// Of a plan, if it can rank these words.
+    pub(crate) fn of(&self, plan: ListPlan) -> Option<f64> {
+        match plan {
+            ListPlan::Seek => Some(self.seek),
+            ListPlan::Prune => self.prune,
+            ListPlan::Layers => Some(self.layers),
+            ListPlan::Walk | ListPlan::ScopeOrder | ListPlan::Select => None,
+        }
+    }
 }
 
 /// Microseconds to seek one hit in one posting list and score it.
@@ -42,6 +56,10 @@ const START: f64 = 40.0;
 /// Pruning reads on average so many microseconds worth of postings for each hit it keeps, over the share of postings that
 /// are hits.
 const SKIP: f64 = 6.0;
+/// Microseconds to intersect one layer of one list with the hits, in one segment.
+const LAYER: f64 = 1.0;
+/// Microseconds to look at one document of a layer.
+const LOOK: f64 = 0.003;
 
 impl<'a> Scored<'a> {
     pub(crate) fn new(
@@ -57,7 +75,7 @@ impl<'a> Scored<'a> {
     }
 
     /// What the plans are expected to cost.
-    pub(crate) fn cost(&self) -> Result<RankCost, AnswerError> {
+    pub(crate) fn cost(&self, keep: usize) -> Result<RankCost, AnswerError> {
         let hits = f64::from(self.hits.len());
         let leaves = || {
             let alternatives = self.clauses.iter().flatten();
@@ -73,22 +91,27 @@ impl<'a> Scored<'a> {
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
         let share = hits.max(1.0) / postings.max(1.0);
         let prune = can_prune.then(|| START + (postings * READ).min(SKIP * lists / share));
-        Ok(RankCost { seek, prune })
+        let depth = (keep as f64 * lists * 3.0 / share.min(1.0)).min(postings);
+        let layers = lists * LAYER * 8.0 + depth * LOOK + (depth * share).min(hits) * SEEK * lists;
+        Ok(RankCost { seek, prune, layers })
     }
 
     /// The plans that can rank these words.
     pub(crate) fn plans(&self) -> Vec<ListPlan> {
-        let plan = |plan| if plan == RankPlan::Prune { ListPlan::Prune } else { ListPlan::Seek };
+        let plan = |plan| match plan {
+            RankPlan::Seek => ListPlan::Seek,
+            RankPlan::Prune => ListPlan::Prune,
+            RankPlan::Layers => ListPlan::Layers,
+        };
         text::rank_plans(&self.clauses).into_iter().map(plan).collect()
     }
 
-    /// The cheaper plan.
-    pub(crate) fn choose(&self) -> ListPlan {
-        match self.cost() {
-            Ok(RankCost { seek, prune: Some(prune) }) if prune < seek => ListPlan::Prune,
-            // A list that cannot be read says so when it is.
-            Ok(_) | Err(_) => ListPlan::Seek,
-        }
+    /// The cheapest plan for a page that ends with rank `keep`.
+    pub(crate) fn choose(&self, keep: usize) -> ListPlan {
+        // A list that cannot be read says so when it is.
+        let Ok(cost) = self.cost(keep) else { return ListPlan::Seek };
+        let plans = self.plans().into_iter().filter_map(|plan| Some((cost.of(plan)?, plan)));
+        plans.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(ListPlan::Seek, |(_, plan)| plan)
     }
 
     /// The best hits after `rank` others or after the cursor, `want` at most.
@@ -122,7 +145,11 @@ impl<'a> Scored<'a> {
             })
         };
         let tie = |a: u32, b: u32| index.compare_keys(TicketOrd(a), TicketOrd(b));
-        let plan = if plan == ListPlan::Prune { RankPlan::Prune } else { RankPlan::Seek };
+        let plan = match plan {
+            ListPlan::Prune => RankPlan::Prune,
+            ListPlan::Layers => RankPlan::Layers,
+            _ => RankPlan::Seek,
+        };
         let ranked = Ranked {
             hits: self.hits,
             clauses: &self.clauses,
