@@ -30,7 +30,7 @@ use ticketscope_engine::{
     storage::TenantId,
 };
 use ticketscope_model::{Timestamp, fields};
-use ticketscope_server::{Access, Clock, Config, KeyClass, Keys, Limits, Server};
+use ticketscope_server::{Access, Budgets, Clock, Config, KeyClass, Keys, Limits, Server};
 
 /// The moment at which the desk is made and asked.
 const NOW: Timestamp = Timestamp(1_795_176_000_000);
@@ -152,6 +152,7 @@ fn main() {
         clock: Clock::new(|| NOW),
         // Nobody is refused: what waits is part of the measured time.
         limits: Limits { queue_wait: Duration::from_secs(10), ..Limits::default() },
+        budgets: Budgets::UNLIMITED,
         ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), Access::Checked { keys, tokens: None })
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");

@@ -1,6 +1,7 @@
 //! Tests of the whole: one binary, a module per question.
 
 mod answers;
+mod catalogue;
 mod changes;
 mod compare;
 mod concurrency;
@@ -8,6 +9,7 @@ mod corner_cases;
 mod crash;
 mod desk;
 mod format;
+mod http;
 mod large;
 mod laws;
 mod matrix;
@@ -16,6 +18,7 @@ mod pairs;
 mod plans;
 mod planted;
 mod recovery;
+mod revocation;
 mod tenants;
 mod text;
 mod text_state;

@@ -18,10 +18,18 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("query", &["model", "scope", "bitmap", "text"]),
     ("engine", &["model", "scope", "bitmap", "storage", "text", "query"]),
     ("import", &["model"]),
-    ("server", &["model", "scope", "query", "engine", "import"]),
+    ("audit", &[]),
+    ("canary", &["model"]),
+    ("server", &["model", "scope", "query", "engine", "import", "audit", "canary"]),
     ("demo", &["model"]),
     ("testkit", &["model", "text"]),
-    ("cli", &["model", "scope", "bitmap", "storage", "text", "query", "engine", "import", "server", "demo", "testkit"]),
+    (
+        "cli",
+        &[
+            "model", "scope", "bitmap", "storage", "text", "query", "engine", "import", "audit", "canary", "server",
+            "demo", "testkit",
+        ],
+    ),
 ];
 
 fn root() -> PathBuf {

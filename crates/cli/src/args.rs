@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use ticketscope_audit::Hash;
 use ticketscope_engine::storage::TenantId;
 use ticketscope_import::Format;
 use ticketscope_model::{TicketKey, Timestamp};
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     /// Count the visible tickets that match by the values of their fields
     #[command(after_help = QUERY_HELP)]
     Facets(FacetsArgs),
+    /// List the fields of the visible tickets
+    Fields(FieldsArgs),
     /// Complete a prefix from the words, tags, people and values of the visible tickets
     Suggest(SuggestArgs),
     /// Say why a principal sees a ticket or does not; exit code 1 if not
@@ -72,15 +75,29 @@ pub(crate) enum Command {
     },
     /// Serve the data directory over HTTP
     Serve(ServeArgs),
-    /// Create, list and revoke the keys with which programs use the server
+    /// Create, list, rotate and revoke the keys with which programs use the server
     Key {
         #[command(subcommand)]
         command: KeyCommand,
     },
+    /// Create, list, promote and revoke the keys that agent tokens are signed with
+    SigningKey(SigningKeyArgs),
+    /// Take back the agent tokens that were issued until now; a running server refuses them within a second
+    SignOut(SignOutArgs),
     /// Make a help desk to try things out on, take a tour through it, and serve it
     Demo(DemoArgs),
     /// Ask random questions and compare every answer with a slow, simple oracle on the same data
     Verify(VerifyArgs),
+    /// Read and check the log of what admins asked and changed, on this command line and by the server
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// Plant hidden tickets with unique words, which the server finds in any answer that leaks them
+    Canary {
+        #[command(subcommand)]
+        command: CanaryCommand,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -375,6 +392,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with_all = ["token_keys", "token_issuer", "token_audience"])]
     pub(crate) dev: bool,
 
+    /// Record one of so many questions of principals in the audit log, without their words; 0 for none. What admins ask
+    /// is always recorded
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) audit_sample: u32,
+
     /// Public keys that agent tokens may be signed with: a JSON file
     #[arg(long, value_name = "FILE", env = "TICKETSCOPE_TOKEN_KEYS", requires_all = ["token_issuer", "token_audience"])]
     pub(crate) token_keys: Option<PathBuf>,
@@ -402,11 +424,148 @@ pub(crate) enum KeyCommand {
     },
     /// List the keys, without their secrets
     List,
+    /// Give a key a new secret and print it, once; the old one stays good for a while
+    Rotate {
+        /// Its id, as `key list` shows it
+        id: String,
+
+        /// How long the old secret stays good, 0 to 168 hours
+        #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=168))]
+        overlap_hours: u32,
+    },
     /// Take a key out of force
     Revoke {
         /// Its id, as `key list` shows it
         id: String,
+
+        /// Only the secret that it had before it was rotated
+        #[arg(long)]
+        previous: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Show the newest records, oldest first; with --json one a line
+    Show(AuditShowArgs),
+    /// Check that no record was altered, removed, added or moved; exit code 4 if one was
+    #[command(
+        after_help = "Whoever may write the data directory can write a whole new log. Keep the head that this prints \
+                            elsewhere, and give it back with --head later: then everything up to it is proved."
+    )]
+    Verify {
+        /// The head that was printed at some time before: it must still be in the log
+        #[arg(long, value_name = "HASH")]
+        head: Option<Hash>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditShowArgs {
+    /// Only of this tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: Option<TenantId>,
+
+    /// Only of this action, like search, why, changes, stats
+    #[arg(long, value_name = "ACTION")]
+    pub(crate) action: Option<String>,
+
+    /// Only from this moment on
+    #[arg(long, value_name = "TIMESTAMP", value_parser = timestamp)]
+    pub(crate) since: Option<Timestamp>,
+
+    /// Records at most
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CanaryCommand {
+    /// Plant canaries and say who sees them; exit code 1 if somebody does whose scope is restricted
+    Plant {
+        /// The tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: TenantId,
+        /// How many, 1 to 1000
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        count: u32,
+    },
+    /// List the canaries that are planted
+    List {
+        /// Only of this tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: Option<TenantId>,
+    },
+    /// Remove every canary of a tenant
+    Remove {
+        /// The tenant
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: TenantId,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A new key is on standby: give the private key to whoever issues tokens, then promote it, and let them sign \
+                        with it. The key that was current is previous from then on: its tokens are good until the last of them \
+                        has died, 15 minutes at most. A running server sees every change within a second."
+)]
+pub(crate) struct SigningKeyArgs {
+    /// The JSON file of public keys that the server is given with --token-keys
+    #[arg(long, value_name = "FILE", env = "TICKETSCOPE_TOKEN_KEYS")]
+    pub(crate) token_keys: PathBuf,
+
+    #[command(subcommand)]
+    pub(crate) command: SigningKeyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SigningKeyCommand {
+    /// Make a standby key and print its private half, once
+    Create {
+        /// Its name in the headers of tokens
+        kid: String,
+
+        /// The one tenant whose tokens it may sign, instead of all
+        #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+        tenant: Option<TenantId>,
+    },
+    /// List the keys
+    List,
+    /// Make a standby key current, or a previous one again; the current one is previous from now on
+    Promote {
+        /// Its name
+        kid: String,
+    },
+    /// Take a key out of force at once, with every token that it signed
+    Revoke {
+        /// Its name
+        kid: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignOutArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// Everybody of the tenant
+    #[arg(long, conflicts_with = "principal", required_unless_present = "principal")]
+    pub(crate) everybody: bool,
+
+    /// Who
+    pub(crate) principal: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FieldsArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    #[command(flatten)]
+    pub(crate) asker: AskerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use ticketscope_model::Timestamp;
 use ticketscope_query::{
     Access, AnswerError, Query, Snapshot,
     ast::Sort,
+    fields,
     parse::{Context, QueryError, parse},
     scope::{Directory, Scope, UnknownPrincipal, VIEW},
 };
@@ -45,7 +46,8 @@ impl Question {
     pub(crate) fn read(snapshot: &Snapshot, args: &AskArgs, now: Timestamp) -> Result<Self, Failure> {
         let text = args.query.join(" ");
         let (access, asker) = access_of(snapshot, &args.asker)?;
-        let query = parse(&text, &context(snapshot, &args.asker, now)?).map_err(|error| refused(&error, &text))?;
+        let query = parsed(snapshot, &access, &text, context(snapshot, &args.asker, now)?);
+        let query = query.map_err(|error| refused(&error, &text))?;
         Ok(Self { text, query, access, asker, now })
     }
 
@@ -84,7 +86,7 @@ impl Question {
             let message = "the order is given twice: in the query and with --sort";
             return Err(Failure::new(Exit::Usage, "two_orders", message).hint("keep one of them"));
         }
-        self.query.order = Some(read_order(written, &context(snapshot, args, self.now)?)?);
+        self.query.order = Some(read_order(written, snapshot, &self.access, context(snapshot, args, self.now)?)?);
         Ok(())
     }
 }
@@ -158,12 +160,20 @@ fn context<'a>(snapshot: &'a Snapshot, args: &'a AskerArgs, now: Timestamp) -> R
     Ok(context.in_zone(zone))
 }
 
+/// Reads a query; what is wrong with it is told with the fields that the asker knows of.
+fn parsed(snapshot: &Snapshot, access: &Access, text: &str, context: Context<'_>) -> Result<Query, QueryError> {
+    match parse(text, &context) {
+        Err(_) => parse(text, &context.naming(&fields(snapshot, access))),
+        read => read,
+    }
+}
+
 fn refused(error: &QueryError, text: &str) -> Failure {
     Failure::of(Exit::Usage, "bad_query", error).marked(text, error.span)
 }
 
 /// `KEY:asc` or `KEY:desc`.
-fn read_order(written: &str, context: &Context<'_>) -> Result<Sort, Failure> {
+fn read_order(written: &str, snapshot: &Snapshot, access: &Access, context: Context<'_>) -> Result<Sort, Failure> {
     let wrong = || {
         let message = format!("`{written}` is no order: write KEY:asc or KEY:desc, like created_at:asc");
         Failure::new(Exit::Usage, "bad_order", message)
@@ -173,7 +183,7 @@ fn read_order(written: &str, context: &Context<'_>) -> Result<Sort, Failure> {
     if key.is_empty() || !key.chars().all(is_name) || !matches!(direction, "asc" | "desc") {
         return Err(wrong());
     }
-    let query = parse(&format!("order_by:{key} sort:{direction}"), context)
+    let query = parsed(snapshot, access, &format!("order_by:{key} sort:{direction}"), context)
         .map_err(|error| Failure::of(Exit::Usage, "bad_order", &error))?;
     query.order.ok_or_else(wrong)
 }

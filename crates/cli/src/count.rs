@@ -1,11 +1,13 @@
 use std::path::Path;
 
 use serde_json::json;
+use ticketscope_audit::Action;
 use ticketscope_query::count;
 
 use crate::{
     args::CountArgs,
     ask::{Question, moment},
+    audit::record_question,
     exit::Exit,
     failure::Failure,
     open,
@@ -14,6 +16,7 @@ use crate::{
 
 pub(crate) fn run(data: &Path, args: &CountArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
+    record_question(data, Action::Count, &args.ask)?;
     let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
     let snapshot = question.snapshot(&tenant)?;
     let counted = count(&snapshot, &question.access, &question.query).map_err(|error| question.failed(error))?;

@@ -1,12 +1,14 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use ticketscope_audit::Action;
 use ticketscope_model::{FieldDef, FieldId};
-use ticketscope_query::{Facet, Snapshot, facets};
+use ticketscope_query::{Access, Facet, Snapshot, facets, nearest_field};
 
 use crate::{
     args::FacetsArgs,
     ask::{Question, moment},
+    audit::record_question,
     exit::Exit,
     failure::Failure,
     open,
@@ -18,15 +20,23 @@ const DEFAULT_FIELDS: [&str; 4] = ["status", "priority", "group", "assignee"];
 
 pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
+    record_question(data, Action::Facets, &args.ask)?;
     let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
     let snapshot = question.snapshot(&tenant)?;
-    let fields = fields(&snapshot, &args.field)?;
+    let fields = fields(&snapshot, &question.access, &args.field)?;
     let (total, facets) = facets(&snapshot, &question.access, &question.query, &fields, args.top)
         .map_err(|error| question.failed(error))?;
     if out.wants_json() {
+        let cut = facets.iter().filter(|facet| facet.more > 0);
+        let more: Map<String, Value> =
+            cut.map(|facet| (name(&snapshot, facet.field).to_owned(), facet.more.into())).collect();
         let facets: Map<String, Value> =
             facets.iter().map(|facet| (name(&snapshot, facet.field).to_owned(), rows(facet))).collect();
-        out.json(&json!({ "total": total, "facets": facets }))?;
+        let mut answer = json!({ "total": total, "facets": facets });
+        if !more.is_empty() {
+            answer["more"] = Value::Object(more);
+        }
+        out.json(&answer)?;
         return Ok(Exit::Done);
     }
     out.line(counted(total.into(), "ticket"))?;
@@ -37,17 +47,20 @@ pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Ex
             sheet.row([row.value.clone().unwrap_or_else(|| "(none)".to_owned()), grouped(row.count.into())]);
         }
         out.sheet(&sheet)?;
+        if facet.more > 0 {
+            out.line(format!("and {} (--top for more)", counted(facet.more.into(), "less frequent value")))?;
+        }
     }
     Ok(Exit::Done)
 }
 
 /// The fields called `names`, each once, or the default ones.
-fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure> {
+fn fields(snapshot: &Snapshot, access: &Access, names: &[String]) -> Result<Vec<FieldId>, Failure> {
     let names: Vec<&str> =
         if names.is_empty() { DEFAULT_FIELDS.to_vec() } else { names.iter().map(String::as_str).collect() };
     let mut fields = Vec::with_capacity(names.len());
     for name in names {
-        let id = field(snapshot, name)?;
+        let id = field(snapshot, access, name)?;
         if !fields.contains(&id) {
             fields.push(id);
         }
@@ -56,11 +69,10 @@ fn fields(snapshot: &Snapshot, names: &[String]) -> Result<Vec<FieldId>, Failure
 }
 
 /// The field called `name`.
-pub(crate) fn field(snapshot: &Snapshot, name: &str) -> Result<FieldId, Failure> {
-    let schema = snapshot.schema();
-    let field = schema.field(name).ok_or_else(|| {
+pub(crate) fn field(snapshot: &Snapshot, access: &Access, name: &str) -> Result<FieldId, Failure> {
+    let field = snapshot.schema().field(name).ok_or_else(|| {
         let failure = Failure::new(Exit::Usage, "unknown_field", format!("unknown field `{name}`"));
-        match ticketscope_model::nearest(name, schema.fields().iter().map(|field| &*field.name)) {
+        match nearest_field(snapshot, access, name) {
             Some(near) => failure.hint(format!("did you mean `{near}`?")),
             None => failure,
         }

@@ -6,6 +6,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use ticketscope_audit::{AppendError, OpenError as AuditOpenError, VerifyError as AuditVerifyError};
+use ticketscope_canary::RegistryError;
 use ticketscope_engine::{
     CheckpointError, RecoverError, SubmitError, TenantError, TenantOpenError, WriteError,
     storage::{
@@ -15,7 +17,7 @@ use ticketscope_engine::{
 };
 use ticketscope_model::Span;
 use ticketscope_query::{AnswerError, scope::UnknownPrincipal};
-use ticketscope_server::KeysError;
+use ticketscope_server::{KeysError, VerificationKeysError};
 
 use crate::{exit::Exit, output::clean};
 
@@ -148,6 +150,57 @@ impl From<KeysError> for Failure {
     }
 }
 
+/// What to do about an audit log that is not what was written.
+const AUDIT_HINT: &str = "`ticketscope audit verify` says what is wrong; to go on without mending it, move the directory \
+                          `audit` away: a new log begins";
+
+impl From<AuditOpenError> for Failure {
+    fn from(error: AuditOpenError) -> Self {
+        let failure = Self::of(Exit::Data, "audit", &error);
+        match error {
+            AuditOpenError::File(_) => failure,
+            AuditOpenError::Damaged(_) => failure.hint(AUDIT_HINT),
+        }
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        Self::of(Exit::Data, "audit", &error).hint("what cannot be recorded is not done")
+    }
+}
+
+impl From<AuditVerifyError> for Failure {
+    fn from(error: AuditVerifyError) -> Self {
+        let kind = if matches!(error, AuditVerifyError::File(_)) { "file" } else { "audit_damaged" };
+        Self::of(Exit::Data, kind, &error)
+    }
+}
+
+impl From<ticketscope_audit::FileError> for Failure {
+    fn from(error: ticketscope_audit::FileError) -> Self {
+        Self::of(Exit::Data, "file", &error)
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::of(Exit::Data, "canaries", &error)
+    }
+}
+
+impl From<VerificationKeysError> for Failure {
+    fn from(error: VerificationKeysError) -> Self {
+        let (exit, kind) = match &error {
+            VerificationKeysError::UnknownKid(_) => (Exit::Missing, "no_such_key"),
+            VerificationKeysError::NotPromotable { .. } => (Exit::Usage, "not_promotable"),
+            VerificationKeysError::EmptyKid | VerificationKeysError::DuplicateKid(_) => (Exit::Usage, "bad_kid"),
+            _ => (Exit::Data, "token_keys"),
+        };
+        Self::of(exit, kind, &error)
+    }
+}
+
 impl From<AnswerError> for Failure {
     fn from(error: AnswerError) -> Self {
         let (exit, kind) = match error {
@@ -156,6 +209,7 @@ impl From<AnswerError> for Failure {
             AnswerError::TextOpening => (Exit::Data, "text_not_ready"),
             AnswerError::Text { .. } => (Exit::Data, "text"),
             AnswerError::PageSize(_) | AnswerError::SuggestionLimit(_) => (Exit::Usage, "page_size"),
+            AnswerError::PrefixTooLong(_) => (Exit::Usage, "prefix"),
             AnswerError::Cursor(_) => (Exit::Usage, "bad_cursor"),
             AnswerError::NoFacets(_) => (Exit::Usage, "no_facets"),
             // Nobody who asks chooses the plan.

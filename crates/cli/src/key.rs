@@ -1,12 +1,15 @@
 //! The keys with which programs use the server.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use ticketscope_audit::Action;
 use ticketscope_server::{KeyInfo, Keys};
 
 use crate::{
     args::KeyCommand,
+    ask::moment,
+    audit::{self, Trail},
     exit::Exit,
     failure::Failure,
     output::{Align, Output, Sheet},
@@ -14,16 +17,13 @@ use crate::{
 };
 
 pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result<Exit, Failure> {
-    // The file may change while a server runs, which looks at it every second.
-    if !data.is_dir() {
-        let message = format!("there is no data directory at {}", data.display());
-        return Err(Failure::new(Exit::Missing, "no_data_dir", message)
-            .hint("name it with --data DIR or TICKETSCOPE_DATA, or make one with `ticketscope import`"));
-    }
-    let keys = Keys::open(data.join(KEYS_FILE))?;
+    let keys = open(data)?;
     match command {
         KeyCommand::Create { class, tenant } => {
-            let key = keys.create(*class, tenant.clone())?;
+            let made = audit::entry(Action::KeyCreate).about("class", class.name());
+            let trail = Trail::begin(data, tenant.iter().fold(made, |entry, tenant| entry.of_tenant(tenant.as_str())))?;
+            let created = keys.create(*class, tenant.clone()).map_err(Failure::from);
+            let key = trail.end(created, |entry, key| entry.about("key", key.id.as_str()))?;
             if out.wants_json() {
                 out.json(&json!({ "id": key.id, "key": key.text, "class": class.name(), "tenant": tenant.as_ref().map(ToString::to_string) }))?;
             } else {
@@ -34,21 +34,56 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
         KeyCommand::List => {
             let list = keys.list();
             if out.wants_json() {
-                let row = |key: &KeyInfo| json!({ "id": key.id, "class": key.class.name(), "tenant": key.tenant.as_ref().map(ToString::to_string) });
                 out.json(&json!({ "keys": list.iter().map(row).collect::<Vec<_>>() }))?;
             } else {
-                let mut sheet = Sheet::new(["id", "class", "tenant"].map(|name| (name, Align::Left)));
+                let columns = ["id", "class", "tenant", "previous secret until"];
+                let mut sheet = Sheet::new(columns.map(|name| (name, Align::Left)));
                 for key in list {
                     let tenant = key.tenant.map_or_else(|| "(all)".to_owned(), |tenant| tenant.to_string());
-                    sheet.row([key.id, key.class.name().to_owned(), tenant]);
+                    let until = key.previous_until.map_or_else(String::new, |until| until.to_string());
+                    sheet.row([key.id, key.class.name().to_owned(), tenant, until]);
                 }
                 out.sheet(&sheet)?;
             }
         }
-        KeyCommand::Revoke { id } => {
-            if !keys.revoke(id)? {
-                let failure = Failure::new(Exit::Missing, "no_such_key", format!("there is no key `{id}`"));
-                return Err(failure.hint("`ticketscope key list` lists the keys"));
+        KeyCommand::Rotate { id, overlap_hours } => {
+            let overlap = Duration::from_hours(u64::from(*overlap_hours));
+            let about =
+                audit::entry(Action::KeyRotate).about("key", id.as_str()).about("overlap_hours", *overlap_hours);
+            let rotated = Trail::begin(data, about)?
+                .end(keys.rotate(id, overlap, moment(None)).map_err(Failure::from), |entry, key| {
+                    entry.about("was_there", key.is_some())
+                })?;
+            let key = rotated.ok_or_else(|| no_such_key(id))?;
+            if out.wants_json() {
+                out.json(&json!({ "id": key.id, "key": key.text }))?;
+            } else {
+                out.line(&key.text)?;
+                Output::warn(format!("keep this key: it is shown once; the old one is good for {overlap_hours} hours"));
+            }
+        }
+        KeyCommand::Revoke { id, previous: true } => {
+            let about = audit::entry(Action::KeyRevoke).about("key", id.as_str()).about("previous", true);
+            let was_there = Trail::begin(data, about)?
+                .end(keys.revoke_previous(id).map_err(Failure::from), |entry, was_there| {
+                    entry.about("was_there", *was_there)
+                })?;
+            if !was_there {
+                let message = format!("there is no key `{id}` with a previous secret");
+                return Err(Failure::new(Exit::Missing, "no_such_key", message).hint(LIST_HINT));
+            }
+            if out.wants_json() {
+                out.json(&json!({ "revoked_previous": id }))?;
+            } else {
+                out.line(format!("the previous secret of key `{id}` is revoked"))?;
+            }
+        }
+        KeyCommand::Revoke { id, previous: false } => {
+            let trail = Trail::begin(data, audit::entry(Action::KeyRevoke).about("key", id.as_str()))?;
+            let was_there = trail
+                .end(keys.revoke(id).map_err(Failure::from), |entry, was_there| entry.about("was_there", *was_there))?;
+            if !was_there {
+                return Err(no_such_key(id));
             }
             if out.wants_json() {
                 out.json(&json!({ "revoked": id }))?;
@@ -58,4 +93,32 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
         }
     }
     Ok(Exit::Done)
+}
+
+const LIST_HINT: &str = "`ticketscope key list` lists the keys";
+
+/// The keys of the data directory. They may change while a server runs, which looks at them every second.
+pub(crate) fn open(data: &Path) -> Result<Keys, Failure> {
+    if !data.is_dir() {
+        let message = format!("there is no data directory at {}", data.display());
+        return Err(Failure::new(Exit::Missing, "no_data_dir", message)
+            .hint("name it with --data DIR or TICKETSCOPE_DATA, or make one with `ticketscope import`"));
+    }
+    Ok(Keys::open(data.join(KEYS_FILE))?)
+}
+
+fn row(key: &KeyInfo) -> Value {
+    let mut row = json!({
+        "id": key.id,
+        "class": key.class.name(),
+        "tenant": key.tenant.as_ref().map(ToString::to_string),
+    });
+    if let Some(until) = key.previous_until {
+        row["previous_until"] = json!(until.to_string());
+    }
+    row
+}
+
+fn no_such_key(id: &str) -> Failure {
+    Failure::new(Exit::Missing, "no_such_key", format!("there is no key `{id}`")).hint(LIST_HINT)
 }

@@ -10,11 +10,14 @@
 
 mod args;
 mod ask;
+mod audit;
+mod canary;
 mod count;
 mod demo;
 mod exit;
 mod facets;
 mod failure;
+mod fields;
 mod import;
 mod key;
 mod lock_holder;
@@ -24,6 +27,8 @@ mod panics;
 mod scope;
 mod search;
 mod serve;
+mod sign_out;
+mod signing_key;
 mod snippet;
 mod stats;
 mod suggest;
@@ -116,9 +121,12 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Count(args) => count::run(data, args, &mut out),
         Command::Search(args) => search::run(data, args, &mut out),
         Command::Facets(args) => facets::run(data, args, &mut out),
+        Command::Fields(args) => fields::run(data, args, &mut out),
         Command::Suggest(args) => suggest::run(data, args, &mut out),
         Command::Serve(args) => serve::run(data, args, &mut out),
         Command::Key { command } => key::run(data, command, &mut out),
+        Command::SigningKey(args) => signing_key::run(data, args, &mut out),
+        Command::SignOut(args) => sign_out::run(data, args, &mut out),
         Command::Demo(args) => demo::run(data, args, &mut out),
         Command::Why(args) => why::run(data, args, &mut out),
         Command::Who(args) => who::run(data, args, &mut out),
@@ -126,6 +134,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Stats(args) => stats::run(data, args, &mut out),
         Command::Tenant { command } => tenant::run(data, command, &mut out),
         Command::Verify(args) => verify::run(data, args, &mut out),
+        Command::Audit { command } => audit::run(data, command, &mut out),
+        Command::Canary { command } => canary::run(data, command, &mut out),
     }?;
     out.flush()?;
     Ok(exit)

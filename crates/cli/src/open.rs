@@ -26,8 +26,14 @@ pub(crate) fn data_dir(data: &Path) -> Result<Engine, Failure> {
 
 /// Opens a data directory that is there: a command that only reads must leave a mistyped path alone.
 pub(crate) fn existing_data_dir(data: &Path) -> Result<Engine, Failure> {
+    require(data)?;
+    data_dir(data)
+}
+
+/// Whether there is a data directory, without a look at who uses it.
+pub(crate) fn require(data: &Path) -> Result<(), Failure> {
     if data.join("FORMAT").exists() || data.join("tenants").exists() {
-        return data_dir(data);
+        return Ok(());
     }
     let message = format!("there is no data directory at {}", data.display());
     Err(Failure::new(Exit::Missing, "no_data_dir", message)
@@ -36,7 +42,11 @@ pub(crate) fn existing_data_dir(data: &Path) -> Result<Engine, Failure> {
 
 /// Opens a tenant that is there.
 pub(crate) fn tenant(data: &Path, id: &TenantId) -> Result<Arc<Tenant>, Failure> {
-    let engine = existing_data_dir(data)?;
+    tenant_of(&existing_data_dir(data)?, id)
+}
+
+/// Opens a tenant that is there.
+pub(crate) fn tenant_of(engine: &Engine, id: &TenantId) -> Result<Arc<Tenant>, Failure> {
     if !engine.has_tenant(id) {
         let known = engine.tenants()?;
         let failure = Failure::new(Exit::Missing, "no_such_tenant", format!("there is no tenant `{id}`"));

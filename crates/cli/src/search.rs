@@ -1,6 +1,7 @@
 use std::{path::Path, time::Instant};
 
 use serde_json::{Map, Value, json};
+use ticketscope_audit::Action;
 use ticketscope_engine::View;
 use ticketscope_model::{FieldId, TextClass, TicketKey, fields};
 use ticketscope_query::{
@@ -12,6 +13,7 @@ use ticketscope_query::{
 use crate::{
     args::SearchArgs,
     ask::{Question, moment},
+    audit::record_question,
     exit::Exit,
     failure::Failure,
     open,
@@ -24,6 +26,7 @@ const COLUMNS: [FieldId; 5] = [fields::STATUS, fields::PRIORITY, fields::GROUP, 
 
 pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
+    record_question(data, if args.explain { Action::Explain } else { Action::Search }, &args.ask)?;
     let snapshot = tenant.snapshot();
     let now = match &args.page_after {
         Some(cursor) => {

@@ -1,11 +1,12 @@
 //! Serving the data directory over HTTP.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc};
 
+use ticketscope_canary::Canaries;
 use ticketscope_engine::Engine;
 use ticketscope_server::{Access, Config, Fault, FaultLog, Keys, ServeError, TokenPolicy, VerificationKeys, serve};
 
-use crate::{args::ServeArgs, demo, exit::Exit, failure::Failure, open, output::Output};
+use crate::{args::ServeArgs, audit, canary, demo, exit::Exit, failure::Failure, open, output::Output};
 
 /// The file of keys inside the data directory.
 pub(crate) const KEYS_FILE: &str = "keys.json";
@@ -25,7 +26,9 @@ pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exi
         Access::Checked { keys: Arc::new(keys), tokens: tokens(args)?.map(Arc::new) }
     };
     let dev = args.dev;
-    start(engine, config(args.listen, access), |address| {
+    let mut config = config(data, args.listen, access)?;
+    config.audit_sample = NonZeroU32::new(args.audit_sample);
+    start(engine, config, |address| {
         if dev {
             out.note(format!(
                 "serving {} on http://{address} to everybody on this machine, without keys",
@@ -38,8 +41,8 @@ pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exi
 }
 
 /// Serves the demo, and says what to try.
-pub(crate) fn demo(engine: Engine, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
-    start(engine, config(listen, Access::Dev), |address| out.note(invitation(address)))
+pub(crate) fn demo(data: &Path, engine: Engine, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
+    start(engine, config(data, listen, Access::Dev)?, |address| out.note(invitation(address)))
 }
 
 fn start(engine: Engine, config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Exit, Failure> {
@@ -51,13 +54,15 @@ fn start(engine: Engine, config: Config, ready: impl FnOnce(SocketAddr)) -> Resu
     }
 }
 
-fn config(listen: SocketAddr, access: Access) -> Config {
+fn config(data: &Path, listen: SocketAddr, access: Access) -> Result<Config, Failure> {
     let mut config = Config::new(listen, access);
     config.faults = FaultLog::new(|Fault { code, request_id, cause }| {
         let request = request_id.as_deref().map_or_else(String::new, |id| format!(" in request {id}"));
         Output::warn(format!("{code}{request}: {cause}"));
     });
-    config
+    config.audit = Some(Arc::new(audit::open(data)?));
+    config.canaries = Some(Arc::new(Canaries::open(canary::file(data))?));
+    Ok(config)
 }
 
 fn tokens(args: &ServeArgs) -> Result<Option<TokenPolicy>, Failure> {

@@ -1,11 +1,13 @@
 use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
+use ticketscope_audit::Action;
 use ticketscope_engine::{Stats, Tenant};
 use ticketscope_query::Snapshot;
 
 use crate::{
     args::StatsArgs,
+    audit::{entry, record},
     exit::Exit,
     failure::Failure,
     open,
@@ -29,6 +31,7 @@ struct FieldStats<'s> {
 
 pub(crate) fn run(data: &Path, args: &StatsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
+    record(data, entry(Action::Stats).of_tenant(args.tenant.as_str()))?;
     // The text index is opened and checked behind the tenant; a large one may take longer and is then told as not ready.
     tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE);
     let (snapshot, stats) = (tenant.snapshot(), tenant.stats()?);

@@ -1,11 +1,13 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use ticketscope_audit::Action;
 use ticketscope_query::{Snapshot, Suggestion, SuggestionKind, suggest};
 
 use crate::{
     args::SuggestArgs,
     ask::{access_of, wait_for_text},
+    audit::{asked_as, entry, record},
     exit::Exit,
     facets,
     failure::Failure,
@@ -15,12 +17,14 @@ use crate::{
 
 pub(crate) fn run(data: &Path, args: &SuggestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
+    let asked = asked_as(entry(Action::Suggest), &args.asker, &args.tenant);
+    record(data, asked.about("prefix", args.prefix.as_str()))?;
     if args.field.is_none() {
         wait_for_text(&tenant)?;
     }
     let snapshot = tenant.snapshot();
     let (access, _) = access_of(&snapshot, &args.asker)?;
-    let field = args.field.as_ref().map(|name| facets::field(&snapshot, name)).transpose()?;
+    let field = args.field.as_ref().map(|name| facets::field(&snapshot, &access, name)).transpose()?;
     let found = suggest(&snapshot, access, &args.prefix, field, args.limit as usize)?;
     if out.wants_json() {
         let rows: Value = found.iter().map(|found| row(&snapshot, found)).collect();

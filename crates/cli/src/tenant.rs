@@ -1,20 +1,33 @@
 use std::path::Path;
 
 use serde_json::json;
+use ticketscope_audit::Action;
+use ticketscope_canary::Canaries;
 use ticketscope_engine::storage::TenantId;
 
-use crate::{args::TenantCommand, exit::Exit, failure::Failure, open, output::Output};
+use crate::{
+    args::TenantCommand,
+    audit::{Trail, entry, record},
+    canary,
+    exit::Exit,
+    failure::Failure,
+    open,
+    output::Output,
+};
 
 pub(crate) fn run(data: &Path, command: &TenantCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         TenantCommand::Create { tenant } => {
             let engine = open::data_dir(data)?;
-            engine.create_tenant(tenant)?;
-            engine.close()?;
+            let trail = Trail::begin(data, entry(Action::TenantCreate).of_tenant(tenant.as_str()))?;
+            let created = engine.create_tenant(tenant).map(drop).map_err(Failure::from);
+            trail.end(created.and_then(|()| Ok(engine.close()?)), |entry, ()| entry)?;
             told(out, "created", tenant)
         }
         TenantCommand::List => {
-            let tenants = open::existing_data_dir(data)?.tenants()?;
+            let engine = open::existing_data_dir(data)?;
+            record(data, entry(Action::Tenants))?;
+            let tenants = engine.tenants()?;
             if out.wants_json() {
                 out.json(&json!({ "tenants": tenants.iter().map(TenantId::as_str).collect::<Vec<_>>() }))?;
             } else {
@@ -30,7 +43,10 @@ pub(crate) fn run(data: &Path, command: &TenantCommand, out: &mut Output) -> Res
                 let message = format!("this deletes tenant `{tenant}` and everything in it, for good");
                 return Err(Failure::new(Exit::Usage, "not_confirmed", message).hint("add --yes if that is meant"));
             }
-            engine.delete_tenant(tenant)?;
+            let trail = Trail::begin(data, entry(Action::TenantDelete).of_tenant(tenant.as_str()))?;
+            trail.end(engine.delete_tenant(tenant).map_err(Failure::from), |entry, ()| entry)?;
+            // Its canaries went with it.
+            Canaries::open(canary::file(data))?.forget(tenant.as_str())?;
             told(out, "deleted", tenant)
         }
     }

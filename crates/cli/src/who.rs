@@ -1,10 +1,12 @@
 use std::path::Path;
 
 use serde_json::json;
+use ticketscope_audit::Action;
 use ticketscope_query::{Viewers, who};
 
 use crate::{
     args::WhoArgs,
+    audit::{entry, record},
     exit::Exit,
     failure::Failure,
     open,
@@ -13,6 +15,7 @@ use crate::{
 
 pub(crate) fn run(data: &Path, args: &WhoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, &args.tenant)?.snapshot();
+    record(data, entry(Action::Who).of_tenant(args.tenant.as_str()).about("ticket", args.ticket.to_string()))?;
     let viewers = who(&snapshot, &args.ticket, args.after.as_deref(), args.limit as usize);
     let exit = if viewers.is_some() { Exit::Done } else { Exit::No };
     let Viewers { count, principals, more } =

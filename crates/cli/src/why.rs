@@ -1,15 +1,26 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use ticketscope_audit::Action;
 use ticketscope_query::{
     scope::{Reason, VIEW},
     why,
 };
 
-use crate::{args::WhyArgs, ask, exit::Exit, failure::Failure, open, output::Output};
+use crate::{
+    args::WhyArgs,
+    ask,
+    audit::{entry, record},
+    exit::Exit,
+    failure::Failure,
+    open,
+    output::Output,
+};
 
 pub(crate) fn run(data: &Path, args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, &args.tenant)?.snapshot();
+    let asked = entry(Action::Why).of_tenant(args.tenant.as_str());
+    record(data, asked.about("principal", args.principal.as_str()).about("ticket", args.ticket.to_string()))?;
     let reason = why(&snapshot, &args.principal, VIEW, &args.ticket)
         .map_err(|error| ask::unknown(snapshot.directory(), &args.principal, error.into()))?
         .unwrap_or_else(|| Reason { visible: false, text: "no such ticket".to_owned(), steps: Vec::new() });

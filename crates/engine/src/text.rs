@@ -375,7 +375,10 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
         Err(TextFault::Defect(defect)) => {
             shared.text.news.lock().put_aside = Some(chain(&defect));
             shared.store.set_text_aside()?;
-            let is_damage = matches!(defect, TextDefect::Open(_) | TextDefect::Text(_) | TextDefect::Damaged(_));
+            let is_damage = matches!(
+                defect,
+                TextDefect::Open(_) | TextDefect::Panic(_) | TextDefect::Text(_) | TextDefect::Damaged(_)
+            );
             if !is_damage {
                 // There is nothing in it to look into, and erased words must not outlive it.
                 shared.store.remove_text_aside()?;

@@ -60,6 +60,30 @@ pub enum Fact {
     Complete(Complete),
 }
 
+impl Fact {
+    /// What scope-jsonl calls it: the `k` of its line.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Schema(_) => "schema",
+            Self::Role(_) => "role",
+            Self::Value(value) => &value.field,
+            Self::TenantRel(_) => "tenant_rel",
+            Self::Principal(_) => "principal",
+            Self::Rel(_) => "rel",
+            Self::Member(_) => "member",
+            Self::Ticket(_) => "ticket",
+            Self::Text { .. } => "text",
+            Self::Del(_) => "del",
+            Self::Complete(_) => "complete",
+        }
+    }
+
+    /// Whether it may change what somebody sees without changing a ticket.
+    pub fn is_permission(&self) -> bool {
+        !matches!(self, Self::Ticket(_) | Self::Text { .. } | Self::Del(_))
+    }
+}
+
 /// Custom fields and relations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SchemaDecl {

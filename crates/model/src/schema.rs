@@ -324,6 +324,16 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_has_as_many_fields_as_the_limit_says_and_no_more() {
+        let mut schema = Schema::builtin();
+        for number in schema.fields().len()..MAX_FIELDS {
+            schema.declare(&decl(&format!("f{number}"), FieldKind::Keyword, false)).unwrap();
+        }
+        assert_eq!(schema.declare(&decl("one_more", FieldKind::Keyword, false)), Err(DeclareError::TooMany));
+        assert_eq!(schema.fields().len(), MAX_FIELDS);
+    }
+
+    #[test]
     fn every_field_is_found_by_name_and_number() {
         let mut schema = Schema::builtin();
         schema.declare(&decl("region", FieldKind::Tree, false)).unwrap();

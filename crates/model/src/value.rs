@@ -158,3 +158,15 @@ fn exact(number: i64) -> Result<Value, ValueError> {
         Err(ValueError::Inexact(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_as_long_as_the_limit_says_and_no_longer() {
+        let read = |bytes: usize| Value::read(FieldKind::Keyword, &RawValue::Text("x".repeat(bytes).into()));
+        assert!(read(MAX_VALUE_BYTES).is_ok());
+        assert_eq!(read(MAX_VALUE_BYTES + 1), Err(ValueError::TooLong(MAX_VALUE_BYTES + 1)));
+    }
+}

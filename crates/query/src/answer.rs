@@ -17,7 +17,7 @@ use crate::{
     plan::{ListPlan, choose},
     relevance::{self, Scored},
     sort::{SortValue, Sorter},
-    suggest::MAX_SUGGESTIONS,
+    suggest::{MAX_PREFIX_BYTES, MAX_SUGGESTIONS},
     words::{AskedClause, Readable, numbers},
 };
 
@@ -63,6 +63,9 @@ pub enum AnswerError {
     /// No suggestions, or too many of them, are asked for.
     #[error("ask for 1 to {MAX_SUGGESTIONS} suggestions, not {0}")]
     SuggestionLimit(usize),
+    /// Suggestions are asked for with a beginning longer than [`MAX_PREFIX_BYTES`].
+    #[error("the beginning of a word or value may have at most {MAX_PREFIX_BYTES} bytes, this one has {0}")]
+    PrefixTooLong(usize),
 }
 
 impl From<TextError> for AnswerError {
@@ -175,6 +178,8 @@ pub struct Facet {
     pub field: FieldId,
     /// Its rows.
     pub rows: Vec<FacetRow>,
+    /// Values that were left out, being less frequent.
+    pub more: u32,
 }
 
 /// The tickets of a query inside an access, with the scope itself.
@@ -452,16 +457,19 @@ pub fn facets(
                 Arc::new(count_values(index, *field, &hits))
             };
             let with = index.field(*field).map_or(0, |column| column.has().and_len(&hits));
-            Facet { field: *field, rows: facet_rows(index, *field, &counts, hits.len() - with, top) }
+            let (rows, more) = facet_rows(index, *field, &counts, hits.len() - with, top);
+            Facet { field: *field, rows, more }
         })
         .collect();
     Ok((hits.len(), facets))
 }
 
-fn facet_rows(index: &Index, field: FieldId, counts: &[u32], without: u32, top: usize) -> Vec<FacetRow> {
+/// The rows of a facet, and how many values are in none of them.
+fn facet_rows(index: &Index, field: FieldId, counts: &[u32], without: u32, top: usize) -> (Vec<FacetRow>, u32) {
     let value = |code: u32| index.field(field).map_or("", |column| column.value_of(code));
     let mut codes: Vec<(u32, u32)> =
         (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(code, count)| (code, *count)).collect();
+    let more = u32::try_from(codes.len().saturating_sub(top)).unwrap_or(u32::MAX);
     let compare = |a: &(u32, u32), b: &(u32, u32)| b.1.cmp(&a.1).then_with(|| value(a.0).cmp(value(b.0)));
     if top < codes.len() {
         if top > 0 {
@@ -473,5 +481,5 @@ fn facet_rows(index: &Index, field: FieldId, counts: &[u32], without: u32, top: 
     let mut rows: Vec<FacetRow> =
         codes.into_iter().map(|(code, count)| FacetRow { value: Some(value(code).to_owned()), count }).collect();
     rows.push(FacetRow { value: None, count: without });
-    rows
+    (rows, more)
 }

@@ -1,4 +1,5 @@
 use model::{TicketKey, Timestamp};
+use subtle::ConstantTimeEq;
 use thiserror::Error;
 use ticketscope_model as model;
 
@@ -24,9 +25,11 @@ const VERSION: u8 = 2;
 const TAG: usize = 16;
 
 impl Cursor {
-    /// The cursor as text, bound to `question` (who asks what, in which order), authenticated and hidden by `secret`: a
-    /// keyed hash of question and content, and the content under a key stream drawn from that hash (a synthetic
-    /// initialisation vector, as in RFC 5297), so that equal cursors alone are equal.
+    /// The cursor as text, bound to `question` (who asks what, in which order), authenticated and hidden by `secret`.
+    ///
+    /// It is `bond, seal, hidden content` in hex. The bond is a keyed hash of question and content; the seal one of bond and
+    /// content, from which the key stream over the content is drawn (a synthetic initialisation vector, as in RFC 5297), so
+    /// that equal cursors alone are equal. Whoever has the secret can check the seal before the question is known.
     pub(crate) fn seal(&self, secret: &[u8; 32], question: &str) -> String {
         let mut body = vec![VERSION];
         body.extend_from_slice(&self.now.0.to_le_bytes());
@@ -44,10 +47,11 @@ impl Cursor {
             }
         }
         body.extend_from_slice(self.key.to_string().as_bytes());
-        let tag = tag(secret, question, &body);
-        hide(secret, tag, &mut body);
+        let bond = keyed(secret, b"bond", &[question.as_bytes(), &body]);
+        let seal = keyed(secret, b"seal", &[&bond, &body]);
+        hide(secret, seal, &mut body);
         let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-        tag.into_iter().chain(body).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        bond.into_iter().chain(seal).chain(body).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// Reads a cursor back.
@@ -55,33 +59,37 @@ impl Cursor {
     /// # Errors
     /// [`CursorError`] for anything but a cursor that [`Self::seal`] made with the same secret and question.
     pub(crate) fn open(text: &str, secret: &[u8; 32], question: &str) -> Result<Self, CursorError> {
-        let (found, body) = shown(text, secret)?;
-        let expected = tag(secret, question, &body);
-        if !constant_time_eq(&found, &expected) {
+        let (bond, body) = unsealed(text, secret)?;
+        let expected = keyed(secret, b"bond", &[question.as_bytes(), &body]);
+        if !bool::from(bond.ct_eq(&expected)) {
             return Err(CursorError);
         }
         parse(&body).ok_or(CursorError)
     }
 
-    /// The moment that a cursor keeps. It is known to be of this tenant's making only once [`Self::open`] takes it: the
-    /// question that it is bound to is read as of this moment.
+    /// The moment that a cursor keeps: the question that it is bound to is read as of this moment.
+    ///
+    /// # Errors
+    /// [`CursorError`] for anything but a cursor that [`Self::seal`] made with the same secret.
     pub(crate) fn clock(text: &str, secret: &[u8; 32]) -> Result<Timestamp, CursorError> {
-        let (_, body) = shown(text, secret)?;
+        let (_, body) = unsealed(text, secret)?;
         parse(&body).map(|cursor| cursor.now).ok_or(CursorError)
     }
 }
 
-/// Tag and content of a cursor's text, whoever made it.
-fn shown(text: &str, secret: &[u8; 32]) -> Result<([u8; TAG], Vec<u8>), CursorError> {
+/// Bond and content of a cursor that was made with `secret`.
+fn unsealed(text: &str, secret: &[u8; 32]) -> Result<([u8; TAG], Vec<u8>), CursorError> {
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(CursorError);
     }
     let bytes = text.as_bytes().chunks_exact(2).map(|pair| Some(hex(pair[0])? << 4 | hex(pair[1])?));
     let bytes: Vec<u8> = bytes.collect::<Option<_>>().ok_or(CursorError)?;
-    let (tag, hidden) = bytes.split_first_chunk::<TAG>().ok_or(CursorError)?;
+    let (bond, rest) = bytes.split_first_chunk::<TAG>().ok_or(CursorError)?;
+    let (seal, hidden) = rest.split_first_chunk::<TAG>().ok_or(CursorError)?;
     let mut body = hidden.to_vec();
-    hide(secret, *tag, &mut body);
-    Ok((*tag, body))
+    hide(secret, *seal, &mut body);
+    let expected = keyed(secret, b"seal", &[bond, &body]);
+    if bool::from(seal.ct_eq(&expected)) { Ok((*bond, body)) } else { Err(CursorError) }
 }
 
 fn parse(body: &[u8]) -> Option<Cursor> {
@@ -107,26 +115,23 @@ fn parse(body: &[u8]) -> Option<Cursor> {
     (version == VERSION).then_some(Cursor { now, epoch, value, key })
 }
 
-fn tag(secret: &[u8; 32], question: &str, body: &[u8]) -> [u8; TAG] {
+/// A keyed hash of parts, each with its length before it, for one use.
+fn keyed(secret: &[u8; 32], purpose: &[u8], parts: &[&[u8]]) -> [u8; TAG] {
     let mut hasher = blake3::Hasher::new_keyed(secret);
-    hasher.update(b"tag");
-    hasher.update(&(question.len() as u64).to_le_bytes());
-    hasher.update(question.as_bytes());
-    hasher.update(body);
+    for part in [purpose].iter().chain(parts) {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
     let mut tag = [0; TAG];
     hasher.finalize_xof().fill(&mut tag);
     tag
 }
 
-/// Puts the key stream of `tag` over `body`, or takes it off again.
-fn hide(secret: &[u8; 32], tag: [u8; TAG], body: &mut [u8]) {
+/// Puts the key stream of `seal` over `body`, or takes it off again.
+fn hide(secret: &[u8; 32], seal: [u8; TAG], body: &mut [u8]) {
     let mut stream = vec![0; body.len()];
-    blake3::Hasher::new_keyed(secret).update(b"stream").update(&tag).finalize_xof().fill(&mut stream);
+    blake3::Hasher::new_keyed(secret).update(b"stream").update(&seal).finalize_xof().fill(&mut stream);
     body.iter_mut().zip(stream).for_each(|(byte, key)| *byte ^= key);
-}
-
-fn constant_time_eq(a: &[u8; TAG], b: &[u8; TAG]) -> bool {
-    a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -168,12 +173,15 @@ mod tests {
         for cursor in cursors() {
             let text = cursor.seal(&[7; 32], "me asks");
             assert_eq!(Cursor::clock(&text, &[7; 32]), Ok(cursor.now));
-            assert_ne!(Cursor::clock(&text, &[8; 32]), Ok(cursor.now));
+            assert_eq!(Cursor::clock(&text, &[8; 32]), Err(CursorError));
             let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
             assert!(!text.contains(&digits(cursor.key.to_string().as_bytes())));
             assert!(!text.contains(&digits(&cursor.now.0.to_le_bytes())));
             assert_eq!(text, cursor.seal(&[7; 32], "me asks"));
-            assert_ne!(text[32..], cursor.seal(&[7; 32], "you ask")[32..]);
+            let other = cursor.seal(&[7; 32], "you ask");
+            assert!(
+                (0..text.len()).step_by(32).all(|at| text.get(at..at + 32).is_none_or(|part| !other.contains(part)))
+            );
         }
     }
 
@@ -186,7 +194,9 @@ mod tests {
             for at in 0..text.len() {
                 let mut other = text.clone().into_bytes();
                 other[at] = if other[at] == b'0' { b'1' } else { b'0' };
-                assert!(Cursor::open(&String::from_utf8(other).unwrap(), &[7; 32], "me asks").is_err());
+                let other = String::from_utf8(other).unwrap();
+                assert!(Cursor::open(&other, &[7; 32], "me asks").is_err());
+                assert!(Cursor::clock(&other, &[7; 32]).is_err());
                 assert!(Cursor::open(&text[..at], &[7; 32], "me asks").is_err());
             }
         }

@@ -10,14 +10,19 @@ use std::{cmp::Reverse, sync::Arc};
 
 use beginning::Beginning;
 use model::{FieldDef, FieldId, FieldKind, fields};
+use scope::ScopeView;
 use text::TextField;
 use ticketscope_model as model;
+use ticketscope_scope as scope;
 use ticketscope_text as text;
 
 use crate::{Access, AnswerError, CachedScope, Snapshot, words::Readable};
 
 /// Suggestions at most.
 pub const MAX_SUGGESTIONS: usize = 100;
+
+/// The longest beginning, in bytes: as long as a query may be.
+pub const MAX_PREFIX_BYTES: usize = 2048;
 
 /// Fields that hardly two tickets share a value of: nobody looks for a value of theirs by its beginning without saying so.
 const NEAR_UNIQUE: [FieldId; 4] = [fields::MERGED_INTO, fields::PARENT, fields::PROBLEM, fields::EXTERNAL_ID];
@@ -54,13 +59,13 @@ pub enum SuggestionKind {
 /// What begins with `prefix` but for case and accents, the most frequent on visible tickets first, then by kind, then by
 /// text: at most `limit`, which is 1 to [`MAX_SUGGESTIONS`]. Nothing that is on no visible ticket is ever suggested.
 ///
-/// A value begins so if it does from its beginning on or from that of one of its words; a person also by name or e-mail
-/// address. With a `field`, only values of that field; without one, tags, values of keyword and tree fields, people in any
+/// A value begins so if it does from its beginning on or from that of one of its words; a person also by name, or by an
+/// e-mail address: by the whole of it, unless the asker sees every ticket. With a `field`, only values of that field; without one, tags, values of keyword and tree fields, people in any
 /// principal field and, unless `prefix` holds no letter or digit, words of the texts that the asker may read, by the last
 /// word of `prefix`.
 ///
 /// # Errors
-/// [`AnswerError::SuggestionLimit`]; [`AnswerError::NoFacets`] for a field without values to suggest;
+/// [`AnswerError::SuggestionLimit`]; [`AnswerError::PrefixTooLong`]; [`AnswerError::NoFacets`] for a field without values to suggest;
 /// [`AnswerError::TextOpening`] where words are asked for and the text is not open yet; [`AnswerError::Text`].
 ///
 /// # Complexity
@@ -75,9 +80,13 @@ pub fn suggest(
     if limit == 0 || limit > MAX_SUGGESTIONS {
         return Err(AnswerError::SuggestionLimit(limit));
     }
+    if prefix.len() > MAX_PREFIX_BYTES {
+        return Err(AnswerError::PrefixTooLong(prefix.len()));
+    }
     let access = access.into();
     let visible = snapshot.visible(&access.view);
-    let asked = Asked { snapshot, visible: &visible, beginning: Beginning::new(prefix), limit };
+    let is_unrestricted = access.view.view() == ScopeView::Unrestricted;
+    let asked = Asked { snapshot, visible: &visible, beginning: Beginning::new(prefix), is_unrestricted, limit };
     if let Some(id) = field {
         return match snapshot.schema().by_id(id) {
             Some(def) if def.kind.is_keyword() => Ok(asked.values(def)),
@@ -104,6 +113,8 @@ struct Asked<'a> {
     snapshot: &'a Snapshot,
     visible: &'a Arc<CachedScope>,
     beginning: Beginning<'a>,
+    /// Whether the asker sees every ticket.
+    is_unrestricted: bool,
     limit: usize,
 }
 

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::failure::Rejected;
+use crate::{
+    failure::Rejected,
+    reply::{Answer, Beside},
+};
 
 /// How many visible tickets match.
 #[derive(Debug, Serialize)]
@@ -18,10 +21,12 @@ pub(crate) struct Counted {
 pub(crate) struct Search {
     pub(crate) total: u32,
     pub(crate) hits: Vec<Hit>,
+    #[serde(skip)]
     pub(crate) next: Option<String>,
     /// The asker may see other tickets or texts than when the page before was cut.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) scope_changed: bool,
+    #[serde(skip)]
     pub(crate) took_us: u64,
 }
 
@@ -138,6 +143,9 @@ pub(crate) struct Facets {
     /// In the order asked for.
     #[serde(serialize_with = "as_map")]
     pub(crate) facets: Vec<(String, Vec<FacetRow>)>,
+    /// How many further values a field has that are left out, of fields where some are.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) more: BTreeMap<String, u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -150,10 +158,71 @@ fn as_map<S: serde::Serializer>(facets: &[(String, Vec<FacetRow>)], serializer: 
     serializer.collect_map(facets.iter().map(|(name, rows)| (name, rows)))
 }
 
+/// The fields that visible tickets hold.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fields {
+    pub(crate) fields: Vec<Field>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    /// Whether a ticket may hold several values.
+    pub(crate) many: bool,
+}
+
 /// Whether a ticket is visible.
 #[derive(Debug, Serialize)]
 pub(crate) struct Checked {
     pub(crate) visible: bool,
+}
+
+impl Answer for Counted {
+    fn found_nothing(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Answer for Search {
+    fn found_nothing(&self) -> bool {
+        self.total == 0
+    }
+
+    fn beside(&self) -> Option<Beside<'_>> {
+        Some(Beside { next: self.next.as_deref(), took_us: self.took_us })
+    }
+}
+
+impl Answer for Facets {
+    fn found_nothing(&self) -> bool {
+        self.total == 0
+    }
+}
+
+impl Answer for Suggestions {
+    fn found_nothing(&self) -> bool {
+        self.suggestions.is_empty()
+    }
+}
+
+impl Answer for Fields {
+    fn found_nothing(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
+impl Answer for Checked {
+    fn found_nothing(&self) -> bool {
+        !self.visible
+    }
+}
+
+/// One that is not found is no answer.
+impl Answer for Ticket {
+    fn found_nothing(&self) -> bool {
+        false
+    }
 }
 
 /// Why a principal sees a ticket or does not.
@@ -215,6 +284,13 @@ pub(crate) struct Made {
 #[derive(Debug, Serialize)]
 pub(crate) struct Deleted {
     pub(crate) deleted: String,
+}
+
+/// Who was signed out.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignedOut {
+    /// Nothing for everybody.
+    pub(crate) signed_out: Option<String>,
 }
 
 /// What became of a batch of changes.

@@ -8,6 +8,8 @@ use crate::{
     body::Room,
     code::Code,
     config::{Config, Fault},
+    cost::Costs,
+    etag::Tags,
     failure::Failure,
     hex,
     idempotency::Idempotency,
@@ -22,6 +24,8 @@ pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) config: Config,
     pub(crate) positions: Positions,
+    pub(crate) tags: Tags,
+    pub(crate) costs: Costs,
     pub(crate) idempotency: Idempotency,
     pub(crate) metrics: Metrics,
     pub(crate) questions: Pool,
@@ -30,6 +34,8 @@ pub(crate) struct App {
     pub(crate) room: Room,
     /// For reads that wait for a position or for words: they use no processor, and must not keep others from one.
     waits: Pool,
+    /// For records that wait for the disk: many at once, since they share one sync.
+    pub(crate) records: Pool,
     /// For batches that wait for their words. Not the one above: an index made anew takes minutes.
     pub(crate) batch_waits: Pool,
 }
@@ -55,12 +61,15 @@ impl App {
         Ok(Self {
             engine,
             positions: Positions::new(secret),
+            tags: Tags::new(secret),
+            costs: Costs::new(&config.budgets, config.clock.clone()),
             idempotency: Idempotency::new(limits.idempotency, limits.idempotency_entries),
             metrics: Metrics::new(),
             questions: pool(limits.question_threads, limits.question_queue),
             batches: pool(limits.batch_threads, limits.batch_queue),
             room: Room::new(limits.bodies_bytes),
             waits: pool(limits.question_queue, limits.question_queue),
+            records: pool(limits.batch_threads, limits.question_queue),
             batch_waits: pool(limits.batch_threads, limits.batch_queue),
             config,
         })

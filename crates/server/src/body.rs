@@ -33,10 +33,14 @@ impl Room {
     }
 }
 
+/// What a client is told whose body is not what its headers say.
+const BROKEN: &str = "the body broke off, or its chunks are malformed";
+
 /// The whole body, if it has at most `max` bytes and never pauses for longer than `pause`.
 ///
 /// # Errors
-/// [`Code::BodyTooLarge`], at once if the body announces its length; [`Code::BodyTimeout`].
+/// [`Code::BodyTooLarge`], at once if the body announces its length; [`Code::BodyTimeout`]; [`Code::BadBody`] if it cannot be
+/// read to its end.
 pub(crate) async fn read(mut body: Body, max: usize, pause: Duration) -> Result<Bytes, Failure> {
     let too_large = || Failure::new(Code::BodyTooLarge, format!("the body may have at most {max} bytes"));
     if body.size_hint().lower() > max as u64 {
@@ -44,7 +48,8 @@ pub(crate) async fn read(mut body: Body, max: usize, pause: Duration) -> Result<
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = tokio::time::timeout(pause, body.frame()).await.or(Err(Failure::of(Code::BodyTimeout)))? {
-        let frame = frame.map_err(|error| Failure::of(Code::BodyTimeout).caused_by(error.to_string()))?;
+        // How the client ends or frames its body is its own affair, and nothing to tell the operator of.
+        let frame = frame.or(Err(Failure::new(Code::BadBody, BROKEN)))?;
         let Ok(data) = frame.into_data() else { continue };
         if whole.len() + data.len() > max {
             return Err(too_large());
@@ -71,6 +76,15 @@ mod tests {
         let (_sender, body) = http_body_util::channel::Channel::<Bytes, axum::Error>::new(1);
         let failure = read(Body::new(body), 100, Duration::from_secs(10)).await.unwrap_err();
         assert_eq!(failure.code, Code::BodyTimeout);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_the_clients_affair() {
+        let (mut sender, body) = http_body_util::channel::Channel::<Bytes, axum::Error>::new(1);
+        sender.send_data(Bytes::from_static(b"{")).await.unwrap();
+        sender.abort(axum::Error::new(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
+        let failure = read(Body::new(body), 100, Duration::from_secs(10)).await.unwrap_err();
+        assert_eq!((failure.code, failure.cause), (Code::BadBody, None));
     }
 
     #[tokio::test]

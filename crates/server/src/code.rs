@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Conflict,
     /// The same request may succeed later.
     Busy,
+    /// The asker asked for more than is granted.
+    RateLimit,
     /// The server or its disk is at fault.
     Internal,
 }
@@ -25,6 +27,7 @@ impl Kind {
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Busy => "busy",
+            Self::RateLimit => "rate_limit",
             Self::Internal => "internal",
         }
     }
@@ -71,11 +74,13 @@ pub(crate) enum Code {
     TenantInUse,
     IdempotencyMismatch,
     IdempotencyInProgress,
+    OverBudget,
     Busy,
     PositionNotReached,
     TextNotReady,
     Timeout,
     NotReady,
+    AuditUnavailable,
     Storage,
     Internal,
 }
@@ -128,11 +133,13 @@ impl Code {
         Self::TenantInUse,
         Self::IdempotencyMismatch,
         Self::IdempotencyInProgress,
+        Self::OverBudget,
         Self::Busy,
         Self::PositionNotReached,
         Self::TextNotReady,
         Self::Timeout,
         Self::NotReady,
+        Self::AuditUnavailable,
         Self::Storage,
         Self::Internal,
     ];
@@ -253,6 +260,13 @@ impl Code {
             Self::IdempotencyInProgress => {
                 conflict("idempotency_in_progress", "A batch with this idempotency key is still being applied.")
             }
+            Self::OverBudget => entry(
+                "over_budget",
+                StatusCode::TOO_MANY_REQUESTS,
+                Kind::RateLimit,
+                "The key or the agent asked for more than is granted in the time. Ask again after the time in \
+                 Retry-After.",
+            ),
             Self::Busy => busy("busy", "Too much is being asked at once. Try again after the time in Retry-After."),
             Self::PositionNotReached => {
                 busy("position_not_reached", "The tenant has not come to the position that was asked for.")
@@ -267,6 +281,10 @@ impl Code {
                 "The request took too long. A batch may have been applied: send it again with the same idempotency key.",
             ),
             Self::NotReady => busy("not_ready", "The server cannot answer questions now."),
+            Self::AuditUnavailable => busy(
+                "audit_unavailable",
+                "What was asked has to be recorded in the audit log, and cannot be. Nothing was done.",
+            ),
             Self::Storage => internal(
                 "storage",
                 "The tenant's data cannot be read or written. Whether a batch took effect shows when it is sent again.",
@@ -298,6 +316,7 @@ mod tests {
             let expected = match kind {
                 Kind::Internal => status == 500,
                 Kind::Busy => status == 503,
+                Kind::RateLimit => status == 429,
                 Kind::Conflict => status == 409,
                 Kind::NotFound => status == 404,
                 Kind::Auth => status == 401 || status == 403,

@@ -1,10 +1,13 @@
 use std::{
     fmt,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use ticketscope_audit::AuditLog;
+use ticketscope_canary::Canaries;
 use ticketscope_model::Timestamp;
 
 use crate::auth::Access;
@@ -18,16 +21,34 @@ pub struct Config {
     pub access: Access,
     /// What one request, one connection and all of them may cost.
     pub limits: Limits,
+    /// What each key and each agent may ask for in the time.
+    pub budgets: Budgets,
     /// What time it is.
     pub clock: Clock,
     /// Who is told of faults.
     pub faults: FaultLog,
+    /// Where what admins do is recorded; without one, nothing is.
+    pub audit: Option<Arc<AuditLog>>,
+    /// One of how many questions in a principal's scope is recorded, too, by chance; none if not said.
+    pub audit_sample: Option<NonZeroU32>,
+    /// What no answer to a principal may hold.
+    pub canaries: Option<Arc<Canaries>>,
 }
 
 impl Config {
-    /// The default limits, the system's clock, and nobody who is told of faults.
+    /// The default limits and budgets, the system's clock, nobody who is told of faults, no audit log and no canaries.
     pub fn new(listen: SocketAddr, access: Access) -> Self {
-        Self { listen, access, limits: Limits::default(), clock: Clock::system(), faults: FaultLog::silent() }
+        Self {
+            listen,
+            access,
+            limits: Limits::default(),
+            budgets: Budgets::default(),
+            clock: Clock::system(),
+            faults: FaultLog::silent(),
+            audit: None,
+            audit_sample: None,
+            canaries: None,
+        }
     }
 }
 
@@ -78,6 +99,51 @@ pub struct Limits {
     pub idempotency: Duration,
     /// Answers kept for idempotency keys, of all tenants; the oldest goes first.
     pub idempotency_entries: usize,
+    /// The first moment after its request at which an answer that found nothing is sent; the others double. Nothing is
+    /// held back with zero.
+    pub pace: Duration,
+}
+
+/// What those who use the server may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budgets {
+    /// The holders of one key together.
+    pub key: Budget,
+    /// One agent, with whatever tokens.
+    pub agent: Budget,
+    /// Keys and agents whose spending is remembered, at least one; who asked longest ago is forgotten first, and begins
+    /// anew.
+    pub payers: usize,
+}
+
+impl Budgets {
+    /// Nothing is limited.
+    pub const UNLIMITED: Self = Self { key: Budget::UNLIMITED, agent: Budget::UNLIMITED, payers: 1 };
+}
+
+impl Default for Budgets {
+    /// For a key what several cores can do, for an agent some twenty searches a second and four hundred at once.
+    fn default() -> Self {
+        Self {
+            key: Budget { per_second: 250_000, burst: 5_000_000 },
+            agent: Budget { per_second: 1_000, burst: 20_000 },
+            payers: 100_000,
+        }
+    }
+}
+
+/// Cost units in the course of time. A unit is about a twentieth of a millisecond of a core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Units that are earned each second; with 0 nothing is limited.
+    pub per_second: u32,
+    /// Units that can be saved up, at least one.
+    pub burst: u32,
+}
+
+impl Budget {
+    /// Nothing is limited.
+    pub const UNLIMITED: Self = Self { per_second: 0, burst: 1 };
 }
 
 impl Default for Limits {
@@ -106,6 +172,7 @@ impl Default for Limits {
             stop: Duration::from_secs(30),
             idempotency: Duration::from_mins(10),
             idempotency_entries: 10_000,
+            pace: Duration::from_millis(2),
         }
     }
 }

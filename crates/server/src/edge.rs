@@ -16,21 +16,27 @@ use crate::{
     code::{Code, Kind},
     failure::Failure,
     metrics::{Counting, NO_ROUTE},
+    pace::Arrival,
     routes::CHANGES,
+    trace::Trace,
 };
 
 /// The header that names a request in its answer.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn edge(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
+pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response<Body> {
     let began = Instant::now();
+    request.extensions_mut().insert(Arrival::now());
     let _in_flight = Counting::new(&app.metrics.in_flight);
     let request_id = new_request_id();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
+    let trace = Arc::new(Trace::new(request_id.clone(), &route, request.method(), request.uri().clone()));
+    request.extensions_mut().insert(Arc::clone(&trace));
     let mut response = answer(&app, &route, request, next).await;
     if let Some(failure) = failure_of(&mut response) {
         app.report(&failure, &request_id);
+        app.note_refusal(&trace, failure.code).await;
         if failure.code.entry().kind == Kind::Busy {
             app.metrics.refused.inc();
         }
@@ -40,11 +46,15 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, request: Request, next: Ne
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
+    let mut response = match app.guarded(&trace, response).await {
+        Ok(response) => response,
+        Err(failure) => failure.render(&request_id),
+    };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     app.metrics.answered(&route, response.status(), began.elapsed());
     response

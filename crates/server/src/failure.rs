@@ -11,7 +11,7 @@ use ticketscope_model::Span;
 use crate::code::{Code, Entry, Kind};
 
 /// Seconds after which a busy server is worth asking again.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER: u32 = 1;
 
 /// Why a request has no answer. It travels to the edge as an extension of an empty response and becomes a body there,
 /// where the request's id is known.
@@ -30,6 +30,8 @@ struct Told {
     span: Option<Span>,
     hint: Option<String>,
     rejected: Option<Vec<Rejected>>,
+    /// Seconds after which the same request is worth another try.
+    retry_after: Option<u32>,
 }
 
 /// A line of a batch that was not applied.
@@ -71,7 +73,10 @@ impl Failure {
     }
 
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        let told = Told { message: message.into(), span: None, hint: None, rejected: None };
+        let is_passing =
+            code.entry().kind == Kind::Busy || matches!(code, Code::IdempotencyInProgress | Code::TenantInUse);
+        let retry_after = is_passing.then_some(RETRY_AFTER);
+        let told = Told { message: message.into(), span: None, hint: None, rejected: None, retry_after };
         Self { code, told: Box::new(told), cause: None }
     }
 
@@ -88,6 +93,11 @@ impl Failure {
 
     pub(crate) fn caused_by(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.told.retry_after = Some(seconds);
         self
     }
 
@@ -121,8 +131,8 @@ impl Failure {
         };
         let mut response = (status, axum::Json(wire)).into_response();
         let headers = response.headers_mut();
-        if kind == Kind::Busy || self.code == Code::IdempotencyInProgress || self.code == Code::TenantInUse {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if let Some(seconds) = self.told.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

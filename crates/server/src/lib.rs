@@ -11,12 +11,15 @@
 //!
 //! - A **key** (`Authorization: Bearer ts_..`) says what kind of program holds it. `admin` may do everything, `ingest`
 //!   may send changes, `search` asks questions for the principal that it names by `X-Ticketscope-As` or `as`, `metrics`
-//!   reads the metrics. A key may be good for one tenant only. There is no default principal: an admin key asks for everything only by `as_admin=true`.
+//!   reads the metrics. A key may be good for one tenant only. It can be rotated: the secret it had stays good for a while
+//!   beside the new one. There is no default principal: an admin key asks for everything only by `as_admin=true`.
 //! - An **agent token** (a JWT signed with Ed25519) says which principal of which tenant its bearer is, for at most 15 minutes. It carries
-//!   identity and nothing else: a claim that speaks of rights is not read.
+//!   identity and nothing else: a claim that speaks of rights is not read. The keys that sign tokens live in [four
+//!   states](TokenKeyState), and tokens die before their time when their principal, or everybody, is signed out.
 //! - **Development mode** needs neither, on loopback addresses and names alone.
 //!
-//! Whatever is wrong with a credential, the answer is the same `401`. A tenant that does not exist and one that a key is
+//! Which route is for whom stands in one table, from which the router is made; the files of keys are looked at again every
+//! second, and while one cannot be read nobody that depends on it is let in. Whatever is wrong with a credential, the answer is the same `401`. A tenant that does not exist and one that a key is
 //! not for are the same `404`. A principal that the tenant does not know is `403 unknown_principal`: whoever issued the
 //! token or holds the key vouches for the principal, so this tells them of their own mistake and nothing of a ticket. A
 //! principal that is suspended, or has no role, is known and gets empty answers.
@@ -32,11 +35,12 @@
 //! | `/facets` | `query` `field` (repeated, or a list) `top` `now` `wait` | admin, search, agent |
 //! | `/suggest` | `prefix` `field` `limit` `wait` | admin, search, agent |
 //! | `/check` | `ticket` | admin, search, agent |
-//! | `/tickets/{id}` | (GET) | admin, search, agent |
+//! | `/tickets/{id}`, `/fields` | (GET) | admin, search, agent |
 //! | `/explain` | `query` `limit` `rank` `sort` `now` `wait` | admin |
 //! | `/why` | `principal` `ticket` | admin |
 //! | `/who` | `ticket` `limit` `page_after` | admin |
 //! | `/scopes/{principal}`, `/stats` | (GET) | admin |
+//! | `/sign-out` | (POST) `principal` or `everybody` | admin |
 //! | `/changes` | (POST) the lines; `on_refusal` `wait` in the query string | admin, ingest |
 //! | the tenant itself | PUT makes it, DELETE deletes it | admin |
 //!
@@ -47,10 +51,39 @@
 //!
 //! Answers to anybody but an admin are functions of the visible tickets: no plan, no opstamp and no number of the tenant
 //! is in them, and a hidden ticket is answered exactly as one that does not exist. With words they are functions of the
-//! texts that the asker may read: scores, snippets and suggestions too. `took_us` is the one exception.
+//! texts that the asker may read: scores, snippets and suggestions too. `took_us` is the one exception. An error names a
+//! field of the tenant's own only to whoever sees a ticket that holds it.
+//!
+//! Nor may the time tell: an answer that found nothing, and one to a query that excludes something, is sent at the next of a
+//! few moments after its request arrived ([`Limits::pace`]), so that looking at what is hidden and finding that there is
+//! nothing take equally long.
+//!
+//! Answers to questions by GET have an `ETag`, a keyed hash of asker, tenant, question and answer. `If-None-Match` is
+//! compared after the question was answered anew, so `304` confirms nothing that is not visible now. A cursor is good for
+//! its asker, tenant, query and order; a position for every reader of its tenant.
+//!
+//! # What it may cost
+//!
+//! Each key, and each agent with a token, has a [`Budget`] of cost units, charged by what a request says and never by what it
+//! finds. What goes beyond is refused with `429 over_budget` and `Retry-After`.
 //!
 //! A cursor (`next`, to be sent as `page_after`) is opaque, and good for one tenant, asker, query and order. A page is always
 //! cut in the scope of now; if that is another one than the page before was cut in, the answer says `"scope_changed": true`.
+//!
+//! # What is recorded
+//!
+//! With [`Config::audit`] every question of an admin is in the audit log before it is answered: unrestricted ones, those as a
+//! principal (view-as), `why`, `who`, `explain`, scopes, stats and the list of tenants; so are tenants made and deleted, batches
+//! that change permissions (numbers by kind of line, no contents) and credentials of the wrong class. What cannot be recorded is
+//! refused with `503 audit_unavailable`. Questions of search keys and agents are not recorded, or by [`Config::audit_sample`] a
+//! sample, without their text and without waiting for it. No record holds a credential or the text of a ticket.
+//!
+//! # Canaries
+//!
+//! With [`Config::canaries`] every answer, headers and errors included, is searched for the words of planted tickets before it
+//! leaves. One that holds such a word, to somebody whom the point check of the rules (not the bitmaps that made the answer) does
+//! not let see it, is withheld: `500 internal`, a fault, a metric and a record. What the asker typed may come back in a `4xx`, or
+//! in the rejected lines of a batch.
 //!
 //! # Changes
 //!
@@ -95,27 +128,35 @@
 mod answer;
 mod app;
 mod ask;
+mod audit;
 mod auth;
 mod body;
 mod code;
 mod config;
+mod cost;
 mod edge;
+mod etag;
 mod failure;
+mod guard;
 mod hex;
 mod idempotency;
 mod metrics;
+mod pace;
 mod params;
 mod pool;
 mod position;
+mod reply;
 mod routes;
 mod server;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use auth::{
-    Access, IssueError, KeyClass, KeyFileError, KeyInfo, Keys, KeysError, MAX_TOKEN_LIFETIME, NewKey, TokenKeyPair,
-    TokenPolicy, TokenRequest, UnknownClass, VerificationKeys, VerificationKeysError, issue_token,
+    Access, IssueError, KeyClass, KeyFileError, KeyInfo, Keys, KeysError, MAX_KEY_OVERLAP, MAX_TOKEN_LIFETIME, NewKey,
+    TokenKeyInfo, TokenKeyPair, TokenKeyState, TokenPolicy, TokenRequest, UnknownClass, VerificationKeys,
+    VerificationKeysError, issue_token,
 };
-pub use config::{Clock, Config, Fault, FaultLog, Limits};
+pub use config::{Budget, Budgets, Clock, Config, Fault, FaultLog, Limits};
 pub use server::{BindError, ServeError, Server, serve};

@@ -49,6 +49,8 @@ pub(crate) struct Metrics {
     pub(crate) refused: Counter,
     /// Changes that took effect.
     pub(crate) changes: Counter,
+    /// Answers withheld because a canary was in them.
+    pub(crate) canary_alarms: Counter,
     /// Connections open.
     pub(crate) connections: Gauge,
 }
@@ -65,7 +67,7 @@ impl Metrics {
         let requests = Family::default();
         let latency = Family::new_with_constructor(Buckets);
         let (in_flight, connections) = (Gauge::default(), Gauge::default());
-        let (refused, changes) = (Counter::default(), Counter::default());
+        let (refused, changes, canary_alarms) = (Counter::default(), Counter::default(), Counter::default());
         registry.register("http_requests", "Requests answered, by route and class of status", requests.clone());
         let about = "Time from the headers of a request to its answer, by route";
         registry.register_with_unit("http_request_duration", about, Unit::Seconds, latency.clone());
@@ -73,7 +75,9 @@ impl Metrics {
         registry.register("http_requests_refused", "Requests refused because too much was asked", refused.clone());
         registry.register("http_connections_open", "Connections open", connections.clone());
         registry.register("changes_applied", "Changes that took effect", changes.clone());
-        Self { registry, requests, latency, in_flight, refused, changes, connections }
+        let about = "Answers withheld because a canary was in them that the asker may not see";
+        registry.register("canary_alarms", about, canary_alarms.clone());
+        Self { registry, requests, latency, in_flight, refused, changes, canary_alarms, connections }
     }
 
     /// Notes an answered request.

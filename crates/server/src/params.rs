@@ -55,6 +55,7 @@ scoped!(
     ExplainParams: |params| params.wait,
     CheckParams: |_| None,
     TicketParams: |_| None,
+    FieldsParams: |_| None,
 );
 
 /// For what a request waits beyond what it must.
@@ -160,6 +161,23 @@ pub(crate) struct TicketParams {
     #[serde(rename = "as")]
     named: Option<String>,
     as_admin: bool,
+}
+
+/// Of `/fields`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FieldsParams {
+    #[serde(rename = "as")]
+    named: Option<String>,
+    as_admin: bool,
+}
+
+/// Of `/sign-out`: either of the two.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SignOutParams {
+    pub(crate) principal: Option<String>,
+    pub(crate) everybody: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -307,6 +325,16 @@ pub(crate) fn are_in_body(method: &Method, uri: &Uri, headers: &HeaderMap) -> Re
         Some(essence) if essence.eq_ignore_ascii_case("application/json") => Ok(true),
         _ => Err(Failure::of(Code::UnsupportedMediaType)),
     }
+}
+
+/// The parameters in the query string as they are written; none of one that cannot be read.
+pub(crate) fn written_in_uri(uri: &Uri) -> Map<String, Value> {
+    pairs(uri.query().unwrap_or_default()).unwrap_or_default()
+}
+
+/// The parameters in a JSON body as they are written; none of one that cannot be read.
+pub(crate) fn written_in_body(body: &[u8]) -> Map<String, Value> {
+    serde_json::from_slice(body).unwrap_or_default()
 }
 
 fn pairs(query: &str) -> Result<Map<String, Value>, Failure> {

@@ -1,4 +1,10 @@
 //! Positions as clients hold them: proof that a batch was acknowledged, without telling how many there were.
+//!
+//! Only writers are given any, that is holders of admin and ingest keys, and what they are for is to be passed on: a backend
+//! writes with one key and reads with another, or lets the agent's browser read what was just written. So a position is
+//! bound to the tenant and not to the asker: every key and token of the tenant may read with it, and in its own scope sees
+//! no more than without. All that a position tells its holder is that some batch was acknowledged, which whoever handed it
+//! over wanted them to see; it shows no number, and two of one batch are not alike.
 
 use axum::http::HeaderMap;
 use ticketscope_engine::storage::TenantId;

@@ -28,8 +28,8 @@ use crate::{
 /// How long nothing is accepted after the system refused to: it has no room for a connection, and will have.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often the file of keys is looked at.
-const KEYS_REFRESH: Duration = Duration::from_secs(1);
+/// How often the files of keys and canaries are looked at.
+const FILES_REFRESH: Duration = Duration::from_secs(1);
 
 /// Why a server cannot begin.
 #[derive(Debug, Error)]
@@ -105,6 +105,7 @@ impl Server {
         let mut connections = JoinSet::new();
         let serving = Serving { router: router(Arc::clone(&app)), app: Arc::clone(&app), limits };
         let keys = tokio::spawn(refresh_keys(Arc::clone(&app)));
+        let canaries = tokio::spawn(refresh_canaries(Arc::clone(&app)));
         let mut shutdown = pin!(shutdown);
         loop {
             tokio::select! {
@@ -120,6 +121,7 @@ impl Server {
         }
         drop(listener);
         keys.abort();
+        canaries.abort();
         // Those that are left are cut off when the set is dropped.
         let all = async { while connections.join_next().await.is_some() {} };
         let stopped = async { tokio::join!(graceful.shutdown(), all) };
@@ -134,6 +136,7 @@ impl Server {
         connections.shutdown().await;
         app.batches.drain().await;
         app.questions.drain().await;
+        app.records.drain().await;
     }
 }
 
@@ -170,19 +173,42 @@ impl Serving {
     }
 }
 
-/// Sees keys that another process made or took back.
+/// Sees keys that another process made or took back, and whom it signed out.
 async fn refresh_keys(app: Arc<App>) {
-    let Access::Checked { keys, .. } = &app.config.access else { return };
-    let mut ticks = interval(KEYS_REFRESH);
+    let Access::Checked { keys, tokens } = &app.config.access else { return };
+    let mut ticks = interval(FILES_REFRESH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = None;
     loop {
         ticks.tick().await;
-        let keys = Arc::clone(keys);
-        let refreshed = tokio::task::spawn_blocking(move || keys.refresh()).await;
-        let failed = refreshed.ok().and_then(Result::err).map(|error| error.to_string());
+        let (keys, tokens) = (Arc::clone(keys), tokens.clone());
+        let refreshed = tokio::task::spawn_blocking(move || {
+            let keys = keys.refresh().err().map(|error| error.to_string());
+            let tokens = tokens.and_then(|tokens| tokens.keys.refresh().err()).map(|error| error.to_string());
+            let failed: Vec<String> = keys.into_iter().chain(tokens).collect();
+            (!failed.is_empty()).then(|| failed.join("; "))
+        });
+        let failed = refreshed.await.unwrap_or_else(|error| Some(error.to_string()));
         if let Some(cause) = failed.clone().filter(|_| failed != told) {
             app.config.faults.tell(&Fault { code: "keys", request_id: None, cause });
+        }
+        told = failed;
+    }
+}
+
+/// Sees canaries that were planted or removed.
+async fn refresh_canaries(app: Arc<App>) {
+    let Some(canaries) = &app.config.canaries else { return };
+    let mut ticks = interval(FILES_REFRESH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = None;
+    loop {
+        ticks.tick().await;
+        let canaries = Arc::clone(canaries);
+        let refreshed = tokio::task::spawn_blocking(move || canaries.refresh()).await;
+        let failed = refreshed.ok().and_then(Result::err).map(|error| error.to_string());
+        if let Some(cause) = failed.clone().filter(|_| failed != told) {
+            app.config.faults.tell(&Fault { code: "canaries", request_id: None, cause });
         }
         told = failed;
     }

@@ -43,6 +43,7 @@
 mod batch;
 mod compact;
 mod data_dir;
+mod database;
 mod disk;
 mod envelope;
 mod error;

@@ -15,6 +15,7 @@ use crate::{
     Batch, CommitError, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError, Reader, Row,
     Table, TenantUuid,
     data_dir::Registration,
+    database::OpenDatabase,
     disk,
     envelope::{Kind, Opener, Sealer},
     error::Failure,
@@ -56,7 +57,7 @@ pub struct Store {
     pub(crate) uuid: TenantUuid,
     pub(crate) cache_bytes: usize,
     /// Held exclusively only by what redb wants a whole database for.
-    pub(crate) database: RwLock<Database>,
+    pub(crate) database: RwLock<OpenDatabase>,
     pub(crate) writer: Mutex<Writer>,
     applied: AtomicU64,
     poisoned: Arc<AtomicBool>,
@@ -406,13 +407,13 @@ pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failure> {
 }
 
 /// Opens a database file; answers also whether redb has just checked every page of it, since it was not closed.
-pub(crate) fn open_database(path: &Path, cache_bytes: usize) -> Result<(Database, bool), Failure> {
+pub(crate) fn open_database(path: &Path, cache_bytes: usize) -> Result<(OpenDatabase, bool), Failure> {
     let checked = Arc::new(AtomicBool::new(false));
     let note = Arc::clone(&checked);
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes).set_repair_callback(move |_| note.store(true, Ordering::Relaxed));
     let database = builder.open(path)?;
-    Ok((database, checked.load(Ordering::Relaxed)))
+    Ok((OpenDatabase::new(database), checked.load(Ordering::Relaxed)))
 }
 
 fn put_log(

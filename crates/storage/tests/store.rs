@@ -576,3 +576,31 @@ fn what_was_deleted_is_gone_from_the_file_after_cutting_and_compacting() {
     drop(store);
     assert!(bench.open().unwrap().verify().unwrap().is_intact());
 }
+
+/// redb writes once more when it is closed, over pages that nobody read before.
+#[test]
+fn no_changed_byte_makes_opening_or_closing_panic() {
+    let (bench, store) = Bench::new();
+    let mut opstamp = store.applied();
+    for _ in 0..3 {
+        opstamp = opstamp.next();
+        let rows = vec![put(Table::Tickets, &[1], &[7; 100])];
+        store.commit(&Batch { log: vec![(opstamp, vec![1; 30])], rows }).unwrap();
+    }
+    store.mark_clean().unwrap();
+    drop(store);
+    let path = bench.file();
+    let whole = fs::read(&path).unwrap();
+    let used: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+    let mut refused = 0;
+    for at in used.iter().step_by(used.len() / 400 + 1) {
+        let mut changed = whole.clone();
+        changed[*at] ^= 0x90;
+        fs::write(&path, changed).unwrap();
+        match bench.open() {
+            Ok(store) => drop(store),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 0, "damage is seen");
+}

@@ -29,6 +29,9 @@ pub enum TextDefect {
     /// The index library cannot open it.
     #[error("the text index cannot be opened")]
     Open(#[source] Box<TantivyError>),
+    /// A check of the index library itself failed.
+    #[error("the text index cannot be opened: {0}")]
+    Panic(String),
     /// It cannot be read.
     #[error(transparent)]
     Text(#[from] TextError),

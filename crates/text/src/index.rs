@@ -1,4 +1,6 @@
 use std::{
+    any::Any,
+    panic::catch_unwind,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -83,6 +85,12 @@ impl TextIndex {
     /// # Errors
     /// [`TextDefect`]: the directory is to be emptied and the index made anew.
     pub fn open(path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
+        // The library panics at some files that are cut off, before it looks at their checksums.
+        let opened = catch_unwind(|| Self::open_files(path, identity));
+        opened.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
+    }
+
+    fn open_files(path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
         let directory = MmapDirectory::open(path).map_err(|error| TextDefect::Open(Box::new(error.into())))?;
         let fresh = !Index::exists(&directory).map_err(|error| TextDefect::Open(Box::new(error.into())))?;
         let (index, fields) = fields::open(directory).map_err(|error| TextDefect::Open(Box::new(error)))?;
@@ -196,6 +204,12 @@ impl TextIndex {
     }
 }
 
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a check failed without a message").to_owned()
+}
+
 /// Checks every file of an index and reads its note.
 fn check(index: &Index, identity: TextIdentity) -> Result<Opstamp, TextDefect> {
     let failed = |error| TextDefect::Open(Box::new(error));
@@ -232,5 +246,39 @@ mod tests {
             let damaged = String::from_utf8_lossy(&bytes).into_owned();
             assert_eq!(read_note(&damaged, identity), None, "{damaged}");
         }
+    }
+
+    #[test]
+    fn every_file_cut_to_any_length_is_refused_or_not_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = TextIdentity { uuid: [7; 16], languages: Languages::default() };
+        let part = TextPart {
+            part: "s".into(),
+            class: ticketscope_model::TextClass::Subject,
+            lang: None,
+            body: "an invoice".into(),
+            author: None,
+            at: None,
+        };
+        let mut index = TextIndex::open(dir.path(), identity).unwrap();
+        index.write(&[(3, vec![part])], Workload::Few).unwrap();
+        index.commit(Opstamp(1)).unwrap();
+        drop(index.rest().unwrap());
+        drop(index);
+        let mut refused = 0;
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let whole = std::fs::read(&path).unwrap();
+            for len in (0..whole.len()).take(20) {
+                std::fs::write(&path, &whole[..len]).unwrap();
+                match TextIndex::open(dir.path(), identity) {
+                    Ok(index) => assert_eq!(index.view().tickets().len(), 1, "{} cut to {len}", path.display()),
+                    Err(_) => refused += 1,
+                }
+            }
+            std::fs::write(&path, &whole).unwrap();
+        }
+        assert!(refused > 100, "only {refused} cuts are seen");
+        assert_eq!(TextIndex::open(dir.path(), identity).unwrap().view().tickets().len(), 1);
     }
 }

@@ -160,9 +160,12 @@ struct Cast<'a> {
 fn compare(cast: &Cast<'_>, asked: &mut Asked, rng: &mut Rng) -> Result<(), Box<Difference>> {
     let Cast { seed, worlds, world, principal, whole, credentials, leak } = *cast;
     let other = Stage::raise(&worlds.pruned(world, principal, rng), credentials, rng);
-    let mut wire = whole.connect(credentials);
+    let has_token = rng.bool();
+    let connect = |stage: &Stage| {
+        if has_token { stage.connect_as(principal, credentials) } else { stage.connect(credentials) }
+    };
+    let (mut wire, mut other_wire) = (connect(whole), connect(&other));
     let mut admin = whole.connect_as_admin(credentials);
-    let mut other_wire = other.connect(credentials);
     let differs = |question: &Question, told: String| {
         Err(Box::new(Difference { seed, leak, worlds: worlds.clone(), question: question.clone(), told }))
     };
@@ -187,7 +190,7 @@ fn compare(cast: &Cast<'_>, asked: &mut Asked, rng: &mut Rng) -> Result<(), Box<
         let changes = worlds.unnoticed(world, principal, rng);
         let disturbed = Stage::raise(&worlds.changes, credentials, rng);
         disturbed.change(&changes);
-        let mut wire = disturbed.connect(credentials);
+        let mut wire = connect(&disturbed);
         for (question, said) in &put {
             let now = wire.transcript(question);
             asked.questions += 1;

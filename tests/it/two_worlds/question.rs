@@ -44,6 +44,8 @@ pub(super) struct Question {
     pub(super) params: Map<String, Value>,
     posted: bool,
     headers: Vec<(&'static str, String)>,
+    /// Whether each page is asked for again, unless it is as it was.
+    pub(super) asks_again: bool,
 }
 
 impl fmt::Display for Question {
@@ -63,12 +65,21 @@ impl Question {
                 .map(|(name, value)| ((*name).to_owned(), value.clone())),
         );
         let principal = principal.to_owned();
-        Self { principal, tenant: TENANT, route: route.into(), params: map, posted: false, headers: Vec::new() }
+        Self {
+            principal,
+            tenant: TENANT,
+            route: route.into(),
+            params: map,
+            posted: false,
+            headers: Vec::new(),
+            asks_again: false,
+        }
     }
 
     /// A random one.
     pub(super) fn draw(scene: &Scene, principal: &str, rng: &mut Rng) -> Self {
         let mut question = Self::any(scene, principal, rng);
+        question.asks_again = rng.u32(..6) == 0;
         question.posted = !question.route.contains('/') && question.route != "fields" && rng.bool();
         if rng.u32(..8) == 0 {
             let language = ["en", "de-DE", "fr;q=0.8, *;q=0.1", "xx"][rng.usize(..4)];
@@ -120,7 +131,8 @@ impl Question {
                 let limit = if rng.bool() { json!(rng.u32(1..5)) } else { json!(100) };
                 Self::new(principal, "suggest", &[("prefix", json!(prefix)), ("field", field), ("limit", limit)])
             }
-            83..=88 => Self::new(principal, "check", &[("ticket", json!(key(rng)))]),
+            83 => Self::new(principal, "fields", &[]),
+            84..=88 => Self::new(principal, "check", &[("ticket", json!(key(rng)))]),
             89..=94 => Self::new(principal, format!("tickets/{}", percent(&key(rng))), &[]),
             _ => Self::refused(scene, principal, rng),
         }
@@ -151,6 +163,13 @@ impl Question {
         next.params.remove("rank");
         next.params.insert("page_after".to_owned(), json!(cursor));
         next
+    }
+
+    /// The same question, if its answer is not the one with this tag.
+    pub(super) fn unless(&self, tag: &str) -> Self {
+        let mut again = self.clone();
+        again.headers.push(("If-None-Match", tag.to_owned()));
+        again
     }
 
     /// The same question of an admin, of everything.

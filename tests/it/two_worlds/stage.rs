@@ -3,22 +3,32 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use fastrand::Rng;
+use serde_json::json;
 use tempfile::TempDir;
 use ticketscope_engine::{Engine, Tenant, storage::TenantId};
-use ticketscope_model::Change;
-use ticketscope_server::{Access, Config, KeyClass, Keys, Server};
+use ticketscope_model::{Change, Timestamp};
+use ticketscope_server::{
+    Access, Budgets, Clock, Config, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy, TokenRequest,
+    VerificationKeys, issue_token,
+};
 use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle};
 
 use super::{question::TENANT, wire::Wire};
 use crate::{answers::PATIENCE, world::directory};
 
+const ISSUER: &str = "https://login.example";
+const AUDIENCE: &str = "ticketscope";
+
 /// The keys of both worlds: what is sealed by them is then sealed alike.
 #[derive(Debug)]
 pub(super) struct Credentials {
     keys: Arc<Keys>,
+    tokens: Arc<TokenPolicy>,
+    signing: TokenKeyPair,
     search: String,
     admin: String,
 }
@@ -27,8 +37,30 @@ impl Credentials {
     pub(super) fn new() -> Self {
         let keys = Arc::new(Keys::in_memory().unwrap());
         let key = |class| format!("Bearer {}", keys.create(class, None).unwrap().text);
-        Self { search: key(KeyClass::Search), admin: key(KeyClass::Admin), keys }
+        let signing = TokenKeyPair::generate().unwrap();
+        let known = json!({"keys": [{"kid": "k1", "public_key": signing.public_pem}]}).to_string();
+        let known = VerificationKeys::parse(&known).unwrap();
+        let tokens = TokenPolicy { issuer: ISSUER.into(), audience: AUDIENCE.into(), keys: known };
+        Self { search: key(KeyClass::Search), admin: key(KeyClass::Admin), keys, tokens: Arc::new(tokens), signing }
     }
+
+    /// The header of a principal's own token.
+    fn token(&self, principal: &str) -> String {
+        let request = TokenRequest {
+            issuer: ISSUER,
+            audience: AUDIENCE,
+            tenant: &id(),
+            principal,
+            issued: now(),
+            lifetime: Duration::from_mins(15),
+        };
+        format!("Bearer {}", issue_token(&self.signing.private_pem, "k1", &request).unwrap())
+    }
+}
+
+/// What time it is in every world.
+fn now() -> Timestamp {
+    Timestamp::parse("2026-03-31T12:00:00Z").unwrap()
 }
 
 /// A tenant, made by changes and served.
@@ -75,8 +107,15 @@ impl Stage {
             settle(&tenant);
         }
         let engine = Arc::new(engine);
-        let access = Access::Checked { keys: Arc::clone(&credentials.keys), tokens: None };
-        let config = Config::new("127.0.0.1:0".parse().unwrap(), access);
+        let tokens = Some(Arc::clone(&credentials.tokens));
+        let access = Access::Checked { keys: Arc::clone(&credentials.keys), tokens };
+        let config = Config {
+            clock: Clock::new(now),
+            // Time is measured elsewhere.
+            limits: Limits { pace: Duration::ZERO, ..Limits::default() },
+            budgets: Budgets::UNLIMITED,
+            ..Config::new("127.0.0.1:0".parse().unwrap(), access)
+        };
         let server = runtime().block_on(Server::bind(Arc::clone(&engine), config)).unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel();
@@ -96,6 +135,11 @@ impl Stage {
     /// A connection of a backend that asks for its users.
     pub(super) fn connect(&self, credentials: &Credentials) -> Wire {
         Wire::connect(self.address, &credentials.search)
+    }
+
+    /// A connection of a principal with a token of their own.
+    pub(super) fn connect_as(&self, principal: &str, credentials: &Credentials) -> Wire {
+        Wire::connect(self.address, &credentials.token(principal))
     }
 
     /// A connection of an admin.

@@ -28,6 +28,12 @@ pub(super) struct Answer {
     pub(super) next: Option<String>,
 }
 
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| &**value)
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.status)?;
@@ -67,9 +73,18 @@ impl Wire {
         let mut told = String::new();
         let mut page = question.clone();
         for _ in 0..PAGES {
-            let answer = self.ask(&page);
-            let answer = spoil(&page, answer);
+            let mut answer = self.ask(&page);
+            answer = spoil(&page, answer);
+            let tag = answer.header("etag").map(str::to_owned);
+            if page != *question {
+                // A tag is of the question, too, and this one holds a cursor.
+                answer.headers.retain(|(name, _)| name != "etag");
+            }
             write!(told, "{answer}").expect("a string takes everything");
+            if let Some(tag) = tag.filter(|_| question.asks_again) {
+                let again = spoil(&page, self.ask(&page.unless(&tag)));
+                write!(told, "{} {}", again.status, again.body).expect("a string takes everything");
+            }
             match &answer.next {
                 Some(next) => page = question.after(next),
                 None => return told,

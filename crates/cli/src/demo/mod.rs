@@ -5,13 +5,16 @@ mod tour;
 
 use std::path::Path;
 
-use crate::{args::DemoArgs, exit::Exit, failure::Failure, open, output::Output, serve};
+use ticketscope_audit::Action;
+
+use crate::{args::DemoArgs, audit, exit::Exit, failure::Failure, open, output::Output, serve};
 
 /// The tenant that the demo makes.
 pub(crate) const TENANT: &str = "demo";
 
 pub(crate) fn run(data: &Path, args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let engine = open::data_dir(data)?;
+    audit::record(data, audit::entry(Action::Demo).of_tenant(TENANT).about("tickets", args.tickets))?;
     let tenant = desk::ready(&engine, args.tickets, out)?;
     tour::run(&tenant, out)?;
     drop(tenant);
@@ -19,5 +22,5 @@ pub(crate) fn run(data: &Path, args: &DemoArgs, out: &mut Output) -> Result<Exit
         engine.close()?;
         return Ok(Exit::Done);
     }
-    serve::demo(engine, args.listen, out)
+    serve::demo(data, engine, args.listen, out)
 }

@@ -10,7 +10,8 @@ mod writer;
 
 use std::{path::Path, time::Instant};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use ticketscope_audit::{Action, Decision};
 use ticketscope_engine::Tenant;
 use ticketscope_model::{Change, Fact, SchemaDecl};
 
@@ -21,6 +22,7 @@ use self::{
 };
 use crate::{
     args::{ImportArgs, RUN_AGAIN},
+    audit::{Trail, entry},
     exit::Exit,
     failure::Failure,
     open,
@@ -43,6 +45,8 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     }
     let engine = open::data_dir(data)?;
     let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
+    let asked = entry(Action::Import).of_tenant(args.tenant.as_str()).about("files", args.files.len());
+    let trail = Trail::begin(data, asked)?;
     let created = !engine.has_tenant(&args.tenant);
     let tenant = engine.tenant_or_create(&args.tenant)?;
     if !args.languages.is_empty() {
@@ -53,6 +57,12 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
     let mut writer = Writer::new(&tenant, args.batch as usize, args.keep_going, rejects);
     let outcome = inputs.iter().try_for_each(|input| input.import(&tenant, args.format, &mut writer));
     let told = writer.finish();
+    let decision = if matches!(outcome, Err(Stop::Failed(_))) { Decision::Failed } else { Decision::Done };
+    let opstamp = tenant.snapshot().opstamp().0;
+    trail.settle(decision, |entry| {
+        let kinds: Map<String, Value> = told.kinds.iter().map(|(kind, count)| (kind.clone(), json!(count))).collect();
+        entry.about("applied", told.tally.applied).about("kinds", kinds).at_opstamp(opstamp)
+    });
     let seconds = began.elapsed().as_secs_f64();
     // Closing brings the text index up to date.
     let closed = engine.close();

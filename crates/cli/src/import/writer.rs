@@ -1,6 +1,6 @@
 //! Lines into batches, batches into the tenant.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
@@ -41,6 +41,7 @@ pub(super) struct Writer<'t> {
     keep_going: bool,
     rejects: Rejects,
     tally: Tally,
+    kinds: BTreeMap<String, u64>,
     stopped: Option<(String, u64)>,
     file: String,
     bar: ProgressBar,
@@ -62,6 +63,8 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) tally: Tally,
+    /// How many changes of each kind were read.
+    pub(super) kinds: BTreeMap<String, u64>,
     /// File and line of the rejected line at which the import stopped.
     pub(super) stopped: Option<(String, u64)>,
     /// Whether the rejected lines could be kept.
@@ -77,6 +80,7 @@ impl<'t> Writer<'t> {
             keep_going,
             rejects,
             tally: Tally::default(),
+            kinds: BTreeMap::new(),
             stopped: None,
             file: String::new(),
             bar: ProgressBar::hidden(),
@@ -98,6 +102,11 @@ impl<'t> Writer<'t> {
             self.tally.lines += 1;
             match line.change {
                 Ok(change) => {
+                    let kind = change.fact.kind();
+                    match self.kinds.get_mut(kind) {
+                        Some(count) => *count += 1,
+                        None => drop(self.kinds.insert(kind.to_owned(), 1)),
+                    }
                     self.pending.changes.push(change);
                     self.pending.origins.push((line.number, raw));
                 }
@@ -127,7 +136,7 @@ impl<'t> Writer<'t> {
     pub(super) fn finish(self) -> Told {
         self.bar.finish_and_clear();
         let rejects = self.rejects.finish().map_err(|error| unkept(&error));
-        Told { tally: self.tally, stopped: self.stopped, rejects }
+        Told { tally: self.tally, kinds: self.kinds, stopped: self.stopped, rejects }
     }
 
     /// Applies the batch; without `keep_going` only up to the first rejected line.

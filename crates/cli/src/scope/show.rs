@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde_json::{Map, Value, json};
+use ticketscope_audit::Action;
 use ticketscope_engine::storage::TenantId;
 use ticketscope_model::{PrincipalFact, Schema};
 use ticketscope_query::{
@@ -10,6 +11,7 @@ use ticketscope_query::{
 
 use crate::{
     ask,
+    audit::{entry, record},
     exit::Exit,
     failure::Failure,
     open,
@@ -21,6 +23,7 @@ const SHOWN: usize = 10;
 
 pub(super) fn run(data: &Path, tenant: &TenantId, principal: &str, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, tenant)?.snapshot();
+    record(data, entry(Action::Scope).of_tenant(tenant.as_str()).about("principal", principal))?;
     let directory = snapshot.directory();
     let scope = ask::scope_of_principal(&snapshot, principal)?;
     let fact = directory.principal(principal).ok_or_else(|| UnknownPrincipal(principal.into()))?;

@@ -24,6 +24,7 @@ use fastrand::Rng;
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde_json::json;
+use ticketscope_audit::Action;
 use ticketscope_bitmap::Index;
 use ticketscope_engine::{
     RecoverError,
@@ -42,6 +43,7 @@ use self::{
 use crate::{
     args::VerifyArgs,
     ask,
+    audit::{entry, record},
     exit::Exit,
     failure::Failure,
     open,
@@ -126,6 +128,7 @@ impl Findings {
 
 pub(crate) fn run(data: &Path, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
+    record(data, entry(Action::Verify).of_tenant(args.tenant.as_str()))?;
     let files = if args.full { Some(tenant.verify_files()?) } else { None };
     if let Some(damage) = files.as_ref().and_then(damage) {
         return Err(damage);

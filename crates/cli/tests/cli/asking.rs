@@ -77,7 +77,7 @@ fn facets_have_a_row_for_tickets_without_a_value() {
         json!({"total": 5, "facets": {
             "priority": [{"value": "high", "count": 1}, {"value": null, "count": 1}],
             "tags": [{"value": "legal", "count": 2}, {"value": null, "count": 1}],
-        }})
+        }, "more": {"priority": 3, "tags": 3}})
     );
     let all = desk.json(&["facets", "--tenant", "desk", "--as", "ana"]);
     assert_eq!(all["facets"].as_object().expect("facets").len(), 4);
@@ -168,4 +168,15 @@ fn tables_are_plain_when_piped_and_steer_no_terminal() {
     assert!(lines[0].trim_start().starts_with("id  status  priority  group"), "{out}");
     assert!(lines[1].trim_start().starts_with("7 ") && lines[1].ends_with("\u{fffd}[31mred\u{fffd}next"), "{out}");
     assert_eq!(lines[5], "4 of 4 tickets");
+}
+
+#[test]
+fn fields_are_those_of_the_visible_tickets() {
+    let desk = Desk::with_fixture();
+    let fields = desk.json(&["fields", "--tenant", "desk", "--as", "ana"]);
+    let rows = fields["fields"].as_array().expect("a list");
+    assert!(rows.contains(&json!({"name": "status", "kind": "keyword", "many": false})), "{fields}");
+    let all = desk.json(&["fields", "--tenant", "desk", "--as-admin"]);
+    assert!(rows.iter().all(|row| all["fields"].as_array().expect("a list").contains(row)), "{fields} {all}");
+    assert!(desk.run(&["fields", "--tenant", "desk", "--as", "ana"]).expect(0).out.contains("status"));
 }

@@ -11,6 +11,12 @@ fn every_command_has_help_on_stdout() {
         &["count"],
         &["search"],
         &["facets"],
+        &["fields"],
+        &["key", "rotate"],
+        &["key", "revoke"],
+        &["signing-key", "--token-keys", "x", "create"],
+        &["signing-key", "--token-keys", "x", "promote"],
+        &["sign-out"],
         &["why"],
         &["who"],
         &["scope"],
@@ -23,6 +29,13 @@ fn every_command_has_help_on_stdout() {
         &["tenant", "list"],
         &["tenant", "delete"],
         &["verify"],
+        &["audit"],
+        &["audit", "show"],
+        &["audit", "verify"],
+        &["canary"],
+        &["canary", "plant"],
+        &["canary", "list"],
+        &["canary", "remove"],
     ] {
         let ran = desk.run(&[command, &["--help"]].concat()).expect(0);
         assert!(ran.out.contains("Usage: ticketscope"), "{command:?}: {}", ran.out);

@@ -1,10 +1,13 @@
 //! The binary as its users meet it: commands, output, exit codes.
 
 mod asking;
+mod auditing;
+mod canaries;
 mod demo;
 mod desk;
 mod explaining;
 mod help;
+mod hiding;
 mod importing;
 mod killed;
 mod paging;

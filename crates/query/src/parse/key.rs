@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ticketscope_model::{FieldDef, FieldKind, Schema, fields};
 
+use super::Context;
 use crate::ast::WordScope;
 
 /// What a key means.
@@ -71,21 +72,26 @@ pub(super) fn is_sortable(field: &FieldDef) -> bool {
     !field.many && field.kind != FieldKind::Text
 }
 
-/// The known name nearest to `key`, if it is near enough to be a slip of the finger.
-pub(super) fn nearest(schema: &Schema, key: &str) -> Option<Arc<str>> {
-    let names = schema.fields().iter().map(|field| &*field.name);
+/// The name nearest to `key` that errors may name, if it is near enough to be a slip of the finger.
+pub(super) fn nearest(context: &Context<'_>, key: &str) -> Option<Arc<str>> {
+    let schema = context.schema;
+    let names = schema.fields().iter().filter(|field| context.names(field.id)).map(|field| &*field.name);
     let keywords = KEYWORDS.iter().map(|(name, _)| *name);
-    let short = SHORT_NAMES.iter().copied().filter(|name| schema.field(name).is_some());
+    let short =
+        SHORT_NAMES.iter().copied().filter(|name| schema.field(name).is_some_and(|field| context.names(field.id)));
     ticketscope_model::nearest(key, names.chain(keywords).chain(short)).map(Arc::from)
 }
 
 #[cfg(test)]
 mod tests {
+    use ticketscope_model::Timestamp;
+
     use super::*;
 
     #[test]
     fn a_slip_is_corrected_and_a_stranger_is_not() {
         let schema = Schema::builtin();
+        let context = Context::new(&schema, Timestamp(0));
         for (slip, meant) in [
             ("gruop", Some("group")),
             ("asignee", Some("assignee")),
@@ -96,7 +102,7 @@ mod tests {
             ("weather", None),
             ("x", None),
         ] {
-            assert_eq!(nearest(&schema, slip).as_deref(), meant, "{slip}");
+            assert_eq!(nearest(&context, slip).as_deref(), meant, "{slip}");
         }
     }
 }

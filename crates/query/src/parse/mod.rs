@@ -21,7 +21,7 @@
 use std::{collections::HashMap, ops::Bound, sync::Arc};
 
 use jiff::tz::TimeZone;
-use ticketscope_model::{FieldDef, FieldId, FieldKind, Schema, Span, TicketKey, Timestamp, fields};
+use ticketscope_model::{FIRST_CUSTOM_FIELD, FieldDef, FieldId, FieldKind, Schema, Span, TicketKey, Timestamp, fields};
 
 mod check;
 mod date;
@@ -81,12 +81,14 @@ pub struct Context<'a> {
     pub me: Option<&'a str>,
     /// How large the query may be.
     pub limits: Limits,
+    /// The fields of the tenant's own that errors may name beside the built-in ones: those that the asker knows of.
+    pub named: &'a [FieldId],
 }
 
 impl<'a> Context<'a> {
-    /// Nobody asks, in UTC, within the default limits.
+    /// Nobody asks, in UTC, within the default limits, and errors name no field but the built-in ones.
     pub fn new(schema: &'a Schema, now: Timestamp) -> Self {
-        Self { schema, now, zone: TimeZone::UTC, me: None, limits: Limits::default() }
+        Self { schema, now, zone: TimeZone::UTC, me: None, limits: Limits::default(), named: &[] }
     }
 
     /// The same for the principal `me`.
@@ -101,6 +103,18 @@ impl<'a> Context<'a> {
     pub fn in_zone(mut self, zone: TimeZone) -> Self {
         self.zone = zone;
         self
+    }
+
+    /// The same, where errors may also name these fields: [`crate::fields`] of the asker.
+    #[must_use]
+    pub fn naming(mut self, fields: &'a [FieldId]) -> Self {
+        self.named = fields;
+        self
+    }
+
+    /// Whether errors may name a field.
+    fn names(&self, field: FieldId) -> bool {
+        field.0 < FIRST_CUSTOM_FIELD || self.named.contains(&field)
     }
 
     /// The same within other limits.
@@ -156,7 +170,8 @@ pub fn parse_sort(schema: &Schema, text: &str) -> Result<Sort, QueryError> {
         Some((key, word)) => (key, direction(word, Span::new(key.len() + 1, text.len()))?),
         None => (text, Direction::Descending),
     };
-    Ok(Sort { by: sort_key(schema, key, Span::new(0, key.len()))?, direction })
+    let context = Context::new(schema, Timestamp(0));
+    Ok(Sort { by: sort_key(&context, key, Span::new(0, key.len()))?, direction })
 }
 
 fn direction(word: &str, span: Span) -> Result<Direction, QueryError> {
@@ -170,18 +185,18 @@ fn direction(word: &str, span: Span) -> Result<Direction, QueryError> {
 /// What a list is ordered by for its words to decide; a custom field of that name goes first.
 const RELEVANCE: &str = "relevance";
 
-fn sort_key(schema: &Schema, name: &str, span: Span) -> Result<SortKey, QueryError> {
-    match Key::find(schema, name) {
+fn sort_key(context: &Context<'_>, name: &str, span: Span) -> Result<SortKey, QueryError> {
+    match Key::find(context.schema, name) {
         Some(Key::Id) => Ok(SortKey::Key),
         Some(Key::Field(field)) if is_sortable(field) => Ok(SortKey::Field(field.id)),
         Some(_) => Err(QueryErrorKind::NotSortable { key: shown(name) }.at(span)),
         None if name.eq_ignore_ascii_case(RELEVANCE) => Ok(SortKey::Relevance),
-        None => Err(unknown(schema, name, span)),
+        None => Err(unknown(context, name, span)),
     }
 }
 
-fn unknown(schema: &Schema, key: &str, span: Span) -> QueryError {
-    QueryErrorKind::UnknownKey { key: shown(key), near: nearest(schema, &key.to_ascii_lowercase()) }.at(span)
+fn unknown(context: &Context<'_>, key: &str, span: Span) -> QueryError {
+    QueryErrorKind::UnknownKey { key: shown(key), near: nearest(context, &key.to_ascii_lowercase()) }.at(span)
 }
 
 fn is_principal(field: &FieldDef) -> bool {
@@ -346,7 +361,7 @@ impl<'c> Parser<'c> {
         match key {
             Key::Field(field) if operator == Operator::Is => self.field_is(field, &term),
             Key::Field(field) if is_ordered(field) => self.field_compared(field, &term),
-            _ if operator != Operator::Is => Err(not_comparable(schema, name, key_span)),
+            _ if operator != Operator::Is => Err(not_comparable(self.context, name, key_span)),
             Key::Field(field) => self.field_is(field, &term),
             Key::Words(scope) => self.scoped_words(scope, term),
             Key::Id => self.ticket_key(term),
@@ -363,7 +378,7 @@ impl<'c> Parser<'c> {
         let capitals = key.bytes().any(|c| c.is_ascii_uppercase());
         let address = *operator == Operator::Is && !value.quoted && value.text.starts_with("//");
         if !capitals && !address {
-            return Err(unknown(self.context.schema, key, *key_span));
+            return Err(unknown(self.context, key, *key_span));
         }
         if value.quoted {
             self.free_word(negated, key, *key_span)?;
@@ -533,7 +548,7 @@ impl<'c> Parser<'c> {
 
     fn order_by(&mut self, term: &PropertyTerm<'_>) -> Result<(), QueryError> {
         once(term, self.order_by.is_some())?;
-        self.order_by = Some(sort_key(self.context.schema, &term.value.text, term.value.span)?);
+        self.order_by = Some(sort_key(self.context, &term.value.text, term.value.span)?);
         self.best_first(term.value.span)
     }
 
@@ -648,8 +663,9 @@ fn no_keyword(term: &PropertyTerm<'_>) -> Result<(), QueryError> {
     }
 }
 
-fn not_comparable(schema: &Schema, name: &str, span: Span) -> QueryError {
-    let comparable = schema.fields().iter().filter(|field| is_ordered(field)).take(SHOWN_FIELDS);
+fn not_comparable(context: &Context<'_>, name: &str, span: Span) -> QueryError {
+    let fields = context.schema.fields().iter().filter(|field| context.names(field.id));
+    let comparable = fields.filter(|field| is_ordered(field)).take(SHOWN_FIELDS);
     let comparable = comparable.map(|field| Arc::clone(&field.name)).collect();
     QueryErrorKind::NotComparable { key: shown(name), comparable }.at(span)
 }

@@ -581,6 +581,9 @@ fn limits_hold_on_both_sides() {
     }
     assert_eq!(within(limits, &format!("\"{}\"", repeat(65, "a"))), Err(QueryErrorKind::TooManyWords { max: 64 }));
 
+    assert!(within(limits, "ab* -cd* \"ab\"").is_ok());
+    assert_eq!(within(limits, "a*"), Err(QueryErrorKind::ShortPrefix { min: 2 }));
+
     let wide = Limits { bytes: 1 << 20, ..limits };
     for term in ["id:1", "tags:a", "fieldvalue:a", "created>4hours"] {
         assert!(within(wide, &repeat(1024, term)).is_ok(), "{term}");

@@ -30,6 +30,11 @@ impl<'a> Beginning<'a> {
         })
     }
 
+    /// Whether `text` is what was typed.
+    pub(super) fn is_whole(&self, text: &str) -> bool {
+        fold(text) == self.folded
+    }
+
     /// The surface with which a word has to begin: the last word typed.
     pub(super) fn last_word(&self) -> Option<String> {
         query_words(self.typed).pop().map(|word| word.text)
@@ -39,6 +44,13 @@ impl<'a> Beginning<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_text_is_no_beginning_of_it() {
+        let typed = Beginning::new(" Zo\u{e9}@Ex.test ");
+        assert!(typed.is_whole("zoe@ex.test") && typed.is_whole("ZO\u{c9}@ex.test"));
+        assert!(!typed.is_whole("zoe@ex.tes") && !typed.is_whole("zoe@ex.test2") && !typed.is_whole(""));
+    }
 
     #[test]
     fn a_text_begins_from_any_of_its_words_on_whatever_the_case_and_accents() {

@@ -19,11 +19,14 @@ struct Standing {
 }
 
 impl Asked<'_> {
-    /// Whether the person of this id goes by a name or an e-mail address that begins as asked.
+    /// Whether the person of this id goes by a name that begins as asked, or by that e-mail address. No answer shows an
+    /// address, so that only who sees everything finds it by its beginning: others could spell it out letter by letter.
     pub(super) fn is_of_person(&self, id: &str) -> bool {
-        self.snapshot.directory().principal(id).is_some_and(|person| {
-            [&person.name, &person.email].into_iter().flatten().any(|text| self.beginning.is_of(text))
-        })
+        let Some(person) = self.snapshot.directory().principal(id) else { return false };
+        let by_address =
+            |text: &str| if self.is_unrestricted { self.beginning.is_of(text) } else { self.beginning.is_whole(text) };
+        person.name.as_deref().is_some_and(|name| self.beginning.is_of(name))
+            || person.email.as_deref().is_some_and(by_address)
     }
 
     /// The name of the person of this id.

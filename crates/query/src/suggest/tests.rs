@@ -80,8 +80,10 @@ fn begins(text: &str, prefix: &str) -> bool {
 
 fn named(id: &str, prefix: &str) -> bool {
     let person = PEOPLE.iter().find(|(known, ..)| *known == id);
-    let aliases = person.map_or([None, None], |(_, name, email)| [*name, *email]);
-    begins(id, prefix) || aliases.into_iter().flatten().any(|text| begins(text, prefix))
+    let (name, email) = person.map_or((None, None), |(_, name, email)| (*name, *email));
+    begins(id, prefix)
+        || name.is_some_and(|name| begins(name, prefix))
+        || email.is_some_and(|email| fold(email) == fold(prefix.trim()))
 }
 
 /// Every suggestion there is, by looking at every visible ticket and every part that may be read of it.
@@ -227,7 +229,7 @@ fn notes_count_only_on_tickets_that_are_seen_whatever_an_access_says() {
         parts: vec![part("n", TextClass::Private, None, "secret")],
     };
     let scene = Scene::new(schema(), &[hidden]);
-    let access = Access { private: crate::scope::Scope::admin(), ..scene.anna() };
+    let access = Access { private: scope::Scope::admin(), ..scene.anna() };
     assert_eq!(suggest(&scene.snapshot, access, "secret", None, 10).unwrap(), []);
 }
 
@@ -241,6 +243,14 @@ fn the_limit_is_bounded_on_both_sides() {
     for limit in [0, MAX_SUGGESTIONS + 1, usize::MAX] {
         assert_eq!(ask(limit), Err(AnswerError::SuggestionLimit(limit)));
     }
+}
+
+#[test]
+fn a_beginning_is_as_long_as_the_limit_says_and_no_longer() {
+    let scene = Scene::new(schema(), &[]);
+    let ask = |bytes: usize| suggest(&scene.snapshot, scene.anna(), &"a".repeat(bytes), None, 10);
+    assert_eq!(ask(MAX_PREFIX_BYTES), Ok(vec![]));
+    assert_eq!(ask(MAX_PREFIX_BYTES + 1), Err(AnswerError::PrefixTooLong(MAX_PREFIX_BYTES + 1)));
 }
 
 #[test]

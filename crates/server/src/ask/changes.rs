@@ -1,9 +1,10 @@
 //! Batches of changes: scope-jsonl lines to the engine, and what became of each.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use ticketscope_engine::{Ack, Engine, ImportSession, Refusal, SubmitError, storage::TenantId};
 use ticketscope_import::{Chunks, Format, Parser};
 use ticketscope_model::{Change, Opstamp};
@@ -111,6 +112,20 @@ impl Batch {
             }
         }
         Ok(batch)
+    }
+}
+
+impl Batch {
+    /// How many changes of each kind, if any of them may change what somebody sees without changing a ticket.
+    pub(crate) fn permissions(&self) -> Option<Map<String, Value>> {
+        if !self.changes.iter().any(|change| change.fact.is_permission()) {
+            return None;
+        }
+        let mut kinds = BTreeMap::<_, u64>::new();
+        for change in &self.changes {
+            *kinds.entry(change.fact.kind().to_owned()).or_default() += 1;
+        }
+        Some(kinds.into_iter().map(|(kind, count)| (kind, count.into())).collect())
     }
 }
 

@@ -22,6 +22,7 @@ impl From<AnswerError> for Failure {
             AnswerError::TextOpening => Self::of(Code::TextNotReady),
             AnswerError::Text { .. } => Self::of(Code::Storage).caused_by(message),
             AnswerError::PageSize(_) | AnswerError::SuggestionLimit(_) => Self::new(Code::PageSize, message),
+            AnswerError::PrefixTooLong(_) => Self::new(Code::BadParameter, message),
             AnswerError::Cursor(_) => Self::new(Code::BadCursor, message),
             AnswerError::NoFacets(_) => Self::new(Code::NoFacets, message),
             // Nobody who asks chooses the plan, and every tenant has a text index.

@@ -1,9 +1,11 @@
 //! Every question and change as the engine is asked it. The one place that knows the engine's and the queries' own
 //! calls; everything around it speaks in the structs of [`crate::answer`] and [`crate::params`].
 
+mod canary;
 mod changes;
 mod explain;
 mod failures;
+mod fields;
 mod people;
 mod read;
 mod stats;
@@ -17,6 +19,7 @@ use ticketscope_model::Opstamp;
 use ticketscope_query::Snapshot;
 
 pub(crate) use self::{
+    canary::may_read,
     changes::{Applied, Batch, OnRefusal, apply, wait_for_text},
     tenants::{create, delete, list as tenants},
 };

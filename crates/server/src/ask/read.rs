@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
-use ticketscope_model::{FieldDef, FieldId, TextClass, TextPart, TicketKey, TicketOrd, Timestamp, nearest};
+use ticketscope_model::{FieldDef, FieldId, TextClass, TextPart, TicketKey, TicketOrd, Timestamp};
 use ticketscope_query::{
     self as query, Access, FieldValue, Page, Query, Snapshot, Snippets, Start,
     ast::Sort,
     cursor_clock,
-    parse::{Context, parse},
+    parse::{Context, QueryError, parse},
 };
 
 use super::Reader;
@@ -97,14 +97,16 @@ impl Reader {
             return Err(Failure::new(Code::BadParameter, message));
         }
         let access = self.access(asker)?;
-        let fields = self.facet_fields(&params.field)?;
+        let fields = self.facet_fields(asker, &params.field)?;
         let query = self.query(asker, &params.query, params.now.map_or(now, |now| now.0))?;
         let (total, facets) = query::facets(self.snapshot(), access, &query, &fields, top as usize)?;
+        let cut = facets.iter().filter(|facet| facet.more > 0);
+        let more = cut.map(|facet| (self.name(facet.field).to_owned(), facet.more)).collect();
         let facets = facets.into_iter().map(|facet| {
             let rows = facet.rows.into_iter().map(|row| FacetRow { value: row.value, count: row.count });
             (self.name(facet.field).to_owned(), rows.collect())
         });
-        Ok(Facets { total, facets: facets.collect() })
+        Ok(Facets { total, facets: facets.collect(), more })
     }
 
     /// One visible ticket.
@@ -114,6 +116,15 @@ impl Reader {
     pub(crate) fn ticket(&self, asker: &Asker, key: &TicketKey) -> Result<Ticket, Failure> {
         let ord = self.find(asker, key)?.ok_or_else(|| Failure::of(Code::NoSuchTicket))?;
         Ok(self.row(&query::hit(self.snapshot(), ord.0), &self.view.parts(ord)?))
+    }
+
+    /// What is answered about an id that no ticket can have.
+    ///
+    /// # Errors
+    /// [`Code::NoSuchTicket`], as for one that does not exist.
+    pub(crate) fn no_ticket(&self, asker: &Asker) -> Result<Ticket, Failure> {
+        self.access(asker)?;
+        Err(Failure::of(Code::NoSuchTicket))
     }
 
     /// Whether a ticket exists and is visible.
@@ -130,7 +141,16 @@ impl Reader {
 
     /// The query, read as `asker` means it: `me` and the time zone are theirs.
     fn query(&self, asker: &Asker, text: &str, now: Timestamp) -> Result<Query, Failure> {
-        Ok(parse(text, &context(self.snapshot(), asker, now)?)?)
+        self.parsed(asker, text, now)?.map_err(Failure::from)
+    }
+
+    /// The query, or what is wrong with it. What is wrong is told once more with the fields that the asker knows of.
+    fn parsed(&self, asker: &Asker, text: &str, now: Timestamp) -> Result<Result<Query, QueryError>, Failure> {
+        let context = context(self.snapshot(), asker, now)?;
+        Ok(match parse(text, &context) {
+            Err(_) => parse(text, &context.naming(&query::fields(self.snapshot(), self.access(asker)?))),
+            read => read,
+        })
     }
 
     /// The query with the order that stands in it or beside it.
@@ -162,19 +182,19 @@ impl Reader {
         if key.is_empty() || !key.chars().all(is_name) || !matches!(direction, "asc" | "desc") {
             return Err(wrong());
         }
-        let context = context(self.snapshot(), asker, now)?;
-        let query = parse(&format!("order_by:{key} sort:{direction}"), &context)
+        let query = self
+            .parsed(asker, &format!("order_by:{key} sort:{direction}"), now)?
             .map_err(|error| Failure::new(Code::BadOrder, error.kind.to_string()))?;
         query.order.ok_or_else(wrong)
     }
 
     /// The fields called `names`, each once, or the default ones.
-    fn facet_fields(&self, names: &[String]) -> Result<Vec<FieldId>, Failure> {
+    fn facet_fields(&self, asker: &Asker, names: &[String]) -> Result<Vec<FieldId>, Failure> {
         let names: Vec<&str> =
             if names.is_empty() { DEFAULT_FACETS.to_vec() } else { names.iter().map(String::as_str).collect() };
         let mut fields = Vec::with_capacity(names.len());
         for name in names {
-            let field = self.field(name)?;
+            let field = self.field(asker, name)?;
             if !fields.contains(&field) {
                 fields.push(field);
             }
@@ -186,16 +206,15 @@ impl Reader {
     ///
     /// # Errors
     /// [`Code::UnknownField`], with the one that may be meant.
-    pub(super) fn field(&self, name: &str) -> Result<FieldId, Failure> {
-        let schema = self.snapshot().schema();
-        let field = schema.field(name).ok_or_else(|| {
-            let failure = Failure::of(Code::UnknownField);
-            match nearest(name, schema.fields().iter().map(|field| &*field.name)) {
-                Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                None => failure,
-            }
-        });
-        Ok(field?.id)
+    pub(super) fn field(&self, asker: &Asker, name: &str) -> Result<FieldId, Failure> {
+        if let Some(field) = self.snapshot().schema().field(name) {
+            return Ok(field.id);
+        }
+        let failure = Failure::of(Code::UnknownField);
+        Err(match query::nearest_field(self.snapshot(), self.access(asker)?, name) {
+            Some(near) => failure.hint(format!("did you mean `{near}`?")),
+            None => failure,
+        })
     }
 
     pub(super) fn name(&self, field: FieldId) -> &str {

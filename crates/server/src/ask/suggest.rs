@@ -16,10 +16,11 @@ impl Reader {
     ///
     /// # Errors
     /// [`crate::code::Code::UnknownPrincipal`], [`crate::code::Code::UnknownField`], [`crate::code::Code::NoFacets`],
-    /// [`crate::code::Code::PageSize`], [`crate::code::Code::TextNotReady`].
+    /// [`crate::code::Code::PageSize`], [`crate::code::Code::BadParameter`] for a beginning too long,
+    /// [`crate::code::Code::TextNotReady`].
     pub(crate) fn suggest(&self, asker: &Asker, params: &SuggestParams) -> Result<Suggestions, Failure> {
         let access = self.access(asker)?;
-        let field = params.field.as_deref().map(|name| self.field(name)).transpose()?;
+        let field = params.field.as_deref().map(|name| self.field(asker, name)).transpose()?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT) as usize;
         let found = query::suggest(self.snapshot(), access, &params.prefix, field, limit)?;
         let suggestions = found.into_iter().map(|found| Suggestion {

@@ -86,11 +86,28 @@ pub(super) fn read(path: &Path) -> Result<Option<(String, Stamp)>, KeyFileError>
     Ok(Some((text, stamp)))
 }
 
+/// Waits for the lock of whoever changes the file; it lasts as long as what is returned. A change made between reading the
+/// file and replacing it would be lost, and it may be a revocation.
+pub(super) fn lock(path: &Path) -> Result<File, KeyFileError> {
+    let beside = beside(path, ".lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&beside).map_err(failed("create", &beside))?;
+    file.lock().map_err(failed("lock", &beside))?;
+    Ok(file)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    PathBuf::from(beside)
+}
+
 /// Puts `text` in place of the file, durably: whoever reads sees the old one or the new one.
 pub(super) fn replace(path: &Path, text: &str) -> Result<Stamp, KeyFileError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path, ".new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -7,6 +7,8 @@
 mod dev;
 mod key_file;
 mod keys;
+mod moment;
+mod sign_out;
 mod token;
 
 use std::sync::Arc;
@@ -18,10 +20,10 @@ use ticketscope_model::Timestamp;
 pub(crate) use self::dev::check_local;
 pub use self::{
     key_file::KeyFileError,
-    keys::{KeyClass, KeyInfo, Keys, KeysError, NewKey, UnknownClass},
+    keys::{KeyClass, KeyInfo, Keys, KeysError, MAX_KEY_OVERLAP, NewKey, UnknownClass},
     token::{
-        IssueError, MAX_TOKEN_LIFETIME, TokenKeyPair, TokenPolicy, TokenRequest, VerificationKeys,
-        VerificationKeysError, issue_token,
+        IssueError, MAX_TOKEN_LIFETIME, TokenKeyInfo, TokenKeyPair, TokenKeyState, TokenPolicy, TokenRequest,
+        VerificationKeys, VerificationKeysError, issue_token,
     },
 };
 use crate::{code::Code, failure::Failure};
@@ -53,6 +55,8 @@ pub(crate) struct Caller {
     pub(crate) class: Class,
     /// The one tenant it is good for; nothing for all.
     pub(crate) tenant: Option<TenantId>,
+    /// The id of its key; nothing for a token, and where none is asked for.
+    pub(crate) key: Option<Arc<str>>,
 }
 
 /// What a caller may do.
@@ -88,15 +92,21 @@ impl Access {
     /// # Errors
     /// [`Code::Unauthenticated`], always the same whatever is wrong.
     pub(crate) fn caller(&self, headers: &HeaderMap, now: Timestamp) -> Result<Caller, Failure> {
-        let Self::Checked { keys, tokens } = self else { return Ok(Caller { class: Class::Admin, tenant: None }) };
+        let Self::Checked { keys, tokens } = self else {
+            return Ok(Caller { class: Class::Admin, tenant: None, key: None });
+        };
         let refused = || Failure::of(Code::Unauthenticated);
         let credential = bearer(headers).ok_or_else(refused)?;
         if credential.starts_with(keys::PREFIX) {
-            return keys.check(credential).ok_or_else(refused);
+            return keys.check(credential, now).ok_or_else(refused);
         }
         let policy = tokens.as_ref().ok_or_else(refused)?;
-        let identity = policy.verify(credential, now).map_err(|reason| refused().caused_by(reason.to_string()))?;
-        Ok(Caller { class: Class::Agent { principal: identity.principal }, tenant: Some(identity.tenant) })
+        let believed = policy.verify(credential, now).and_then(|identity| {
+            keys.check_signed_in(&identity)?;
+            Ok(identity)
+        });
+        let identity = believed.map_err(|reason| refused().caused_by(reason.to_string()))?;
+        Ok(Caller { class: Class::Agent { principal: identity.principal }, tenant: Some(identity.tenant), key: None })
     }
 }
 
@@ -198,11 +208,12 @@ mod tests {
     use super::*;
 
     fn caller(class: Class) -> Caller {
-        Caller { class, tenant: None }
+        Caller { class, tenant: None, key: None }
     }
 
     fn agent() -> Caller {
-        Caller { class: Class::Agent { principal: "ann".into() }, tenant: Some(TenantId::parse("acme").unwrap()) }
+        let tenant = Some(TenantId::parse("acme").unwrap());
+        Caller { class: Class::Agent { principal: "ann".into() }, tenant, key: None }
     }
 
     fn naming(principal: &str) -> HeaderMap {
@@ -252,7 +263,7 @@ mod tests {
         assert_eq!(may(&caller(Class::Search)), (true, false, false, false));
         assert_eq!(may(&caller(Class::Metrics)), (false, false, false, true));
         assert_eq!(may(&agent()), (true, false, false, false));
-        let own = Caller { class: Class::Admin, tenant: agent().tenant };
+        let own = Caller { class: Class::Admin, ..agent() };
         assert_eq!(may(&own), (true, true, true, false));
     }
 

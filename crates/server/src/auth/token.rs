@@ -4,26 +4,28 @@
 //! claim, whatever rights it speaks of, is not read: a role or a filter in a token would be in force until the token dies,
 //! where a scope looked up at each request ends with the membership.
 
-use std::{collections::HashMap, fmt, path::PathBuf, time::Duration};
+mod verification;
+
+use std::{fmt, time::Duration};
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     signature::{Ed25519KeyPair, KeyPair},
 };
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use ticketscope_engine::storage::{TenantId, TenantIdError};
+use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Timestamp;
 
-use super::key_file::{self, KeyFileError};
+pub use self::verification::{TokenKeyInfo, TokenKeyState, VerificationKeys, VerificationKeysError};
 use crate::hex;
 
 /// The longest time from `iat` to `exp`.
 pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
-/// Seconds by which the clocks of issuer and server may differ.
-const LEEWAY_S: u64 = 5;
+/// By how much the clocks of issuer and server may differ.
+pub(super) const LEEWAY: Duration = Duration::from_secs(5);
 
 /// The longest principal id or `jti`, in bytes.
 const MAX_ID_BYTES: usize = 512;
@@ -42,119 +44,13 @@ pub struct TokenPolicy {
     pub keys: VerificationKeys,
 }
 
-/// Public keys by `kid`: several, so that a new one can be known before it signs and an old one until its last token
-/// has died.
-pub struct VerificationKeys {
-    by_kid: HashMap<String, VerificationKey>,
-}
-
-struct VerificationKey {
-    key: DecodingKey,
-    /// The one tenant whose tokens it may sign; nothing for all.
-    tenant: Option<TenantId>,
-}
-
-impl fmt::Debug for VerificationKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerificationKeys").field("kids", &self.by_kid.keys()).finish_non_exhaustive()
-    }
-}
-
-/// Why a file is not one of verification keys.
-#[derive(Debug, Error)]
-pub enum VerificationKeysError {
-    /// It cannot be read.
-    #[error(transparent)]
-    File(#[from] KeyFileError),
-    /// There is none.
-    #[error("there is no file {} with verification keys", .0.display())]
-    Missing(PathBuf),
-    /// It is not of its form.
-    #[error("verification keys are {{\"keys\": [{{\"kid\", \"public_key\", \"tenant\"}}]}}: {0}")]
-    Malformed(serde_json::Error),
-    /// A key of no name.
-    #[error("a verification key has an empty kid")]
-    EmptyKid,
-    /// Two keys of one name.
-    #[error("two verification keys have the kid `{0}`")]
-    DuplicateKid(String),
-    /// Not a key.
-    #[error("the verification key `{0}` is no Ed25519 public key in PEM form")]
-    NotEd25519(String),
-    /// Not a tenant.
-    #[error("the verification key `{kid}` is for the tenant `{tenant}`, which can be none")]
-    Tenant {
-        /// The key.
-        kid: String,
-        /// What stands for its tenant.
-        tenant: String,
-        /// Why that is none.
-        source: TenantIdError,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyList {
-    keys: Vec<ListedKey>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListedKey {
-    kid: String,
-    public_key: String,
-    #[serde(default)]
-    tenant: Option<String>,
-}
-
-impl VerificationKeys {
-    /// The keys in the file at `path`, which must be its owner's alone: who can add a key can be anybody.
-    ///
-    /// # Errors
-    /// [`VerificationKeysError`].
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, VerificationKeysError> {
-        let path = path.into();
-        match key_file::read(&path)? {
-            Some((text, _)) => Self::parse(&text),
-            None => Err(VerificationKeysError::Missing(path)),
-        }
-    }
-
-    /// Keys as `{"keys": [{"kid": .., "public_key": PEM, "tenant": ..}]}`; without `tenant` a key signs for all.
-    ///
-    /// # Errors
-    /// [`VerificationKeysError`].
-    pub fn parse(json: &str) -> Result<Self, VerificationKeysError> {
-        let list: KeyList = serde_json::from_str(json).map_err(VerificationKeysError::Malformed)?;
-        let mut by_kid = HashMap::with_capacity(list.keys.len());
-        for ListedKey { kid, public_key, tenant } in list.keys {
-            if kid.is_empty() {
-                return Err(VerificationKeysError::EmptyKid);
-            }
-            let Ok(key) = DecodingKey::from_ed_pem(public_key.as_bytes()) else {
-                return Err(VerificationKeysError::NotEd25519(kid));
-            };
-            let tenant = match tenant {
-                None => None,
-                Some(tenant) => match TenantId::parse(&tenant) {
-                    Ok(tenant) => Some(tenant),
-                    Err(source) => return Err(VerificationKeysError::Tenant { kid, tenant, source }),
-                },
-            };
-            if by_kid.insert(kid.clone(), VerificationKey { key, tenant }).is_some() {
-                return Err(VerificationKeysError::DuplicateKid(kid));
-            }
-        }
-        Ok(Self { by_kid })
-    }
-}
-
 /// Who a token says its bearer is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) tenant: TenantId,
     pub(crate) principal: String,
+    /// `iat`.
+    pub(crate) issued: Timestamp,
 }
 
 /// Why a token is not believed. For the operator: the bearer gets one answer for all.
@@ -166,6 +62,12 @@ pub(crate) enum Disbelief {
     Header,
     #[error("the token names no key that is known")]
     UnknownKey,
+    #[error("the token's key is on standby and was not promoted yet")]
+    StandbyKey,
+    #[error("the token's key was retired, and its last token has died")]
+    RetiredKey,
+    #[error("the token's key is revoked")]
+    RevokedKey,
     #[error("the token's signature is wrong, or its claims are missing or mistyped")]
     Signature,
     #[error("the token is of another issuer")]
@@ -182,6 +84,8 @@ pub(crate) enum Disbelief {
     Expired,
     #[error("the token is not valid yet")]
     NotYet,
+    #[error("the token was issued before its bearer was signed out")]
+    SignedOut,
 }
 
 #[derive(Deserialize)]
@@ -219,7 +123,8 @@ impl TokenPolicy {
         if header.alg != ALGORITHM || header.crit.is_some() {
             return Err(Disbelief::Header);
         }
-        let known = header.kid.and_then(|kid| self.keys.by_kid.get(&kid)).ok_or(Disbelief::UnknownKey)?;
+        let known = header.kid.and_then(|kid| self.keys.known(&kid)).ok_or(Disbelief::UnknownKey)?;
+        known.state.check(now)?;
         let claims = decode::<Claims>(token, &known.key, &signature_only()).or(Err(Disbelief::Signature))?.claims;
         if claims.iss != self.issuer {
             return Err(Disbelief::Issuer);
@@ -236,7 +141,7 @@ impl TokenPolicy {
         if known.tenant.as_ref().is_some_and(|own| *own != tenant) {
             return Err(Disbelief::Tenant);
         }
-        Ok(Identity { tenant, principal: claims.sub })
+        Ok(Identity { tenant, principal: claims.sub, issued: at_second(claims.iat) })
     }
 }
 
@@ -256,16 +161,21 @@ fn check_times(claims: &Claims, now: Timestamp) -> Result<(), Disbelief> {
         Some(lifetime) if lifetime <= MAX_TOKEN_LIFETIME.as_secs() => {}
         _ => return Err(Disbelief::Lifetime),
     }
-    if claims.exp.saturating_add(LEEWAY_S) <= now {
+    if claims.exp.saturating_add(LEEWAY.as_secs()) <= now {
         return Err(Disbelief::Expired);
     }
-    let latest = now.saturating_add(LEEWAY_S);
+    let latest = now.saturating_add(LEEWAY.as_secs());
     if claims.nbf > latest || claims.iat > latest { Err(Disbelief::NotYet) } else { Ok(()) }
 }
 
 /// Whole seconds since 1970. Before that no token is valid.
 fn seconds(at: Timestamp) -> u64 {
     u64::try_from(at.0 / 1000).unwrap_or(0)
+}
+
+/// The moment that so many seconds after 1970 are; no token that is believed was issued beyond the range.
+fn at_second(seconds: u64) -> Timestamp {
+    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000))
 }
 
 /// What a token is to say.

@@ -7,9 +7,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{HeaderMap, request::Parts},
+    http::{Extensions, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Opstamp;
 
@@ -19,9 +20,12 @@ use crate::{
     auth::{Asker, Caller},
     body,
     code::Code,
+    cost::Costed,
     failure::Failure,
     params::{self, Scoped, Wait},
     position,
+    reply::Asking,
+    trace::Trace,
 };
 
 /// A question in somebody's scope.
@@ -31,6 +35,7 @@ pub(super) struct Question<P> {
     pub(super) asker: Asker,
     pub(super) params: P,
     pub(super) showing: Showing,
+    pub(super) asking: Asking,
     /// The parameters that stand in the path.
     pub(super) path: HashMap<String, String>,
 }
@@ -48,69 +53,114 @@ pub(super) struct AdminQuestion<P> {
     pub(super) path: HashMap<String, String>,
 }
 
-impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for Question<P> {
+impl<P: DeserializeOwned + Scoped + Costed + Send> FromRequest<Arc<App>> for Question<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        ask::<P>(request, app, Caller::may_ask).await?.scoped()
+        ask::<P>(request, app, Caller::may_ask).await?.scoped(app).await
     }
 }
 
-impl<P: DeserializeOwned + Scoped> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
+impl<P: DeserializeOwned + Scoped + Costed + Send> FromRequest<Arc<App>> for AdminScopedQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        ask::<P>(request, app, Caller::may_administer).await?.scoped().map(Self)
+        let asked = ask::<P>(request, app, Caller::may_administer).await?;
+        let trace = Arc::clone(&asked.trace);
+        let question = asked.scoped(app).await?;
+        // Estimates and postings are of the whole tenant, whoever is asked as.
+        trace.is_for(&Asker::Admin);
+        Ok(Self(question))
     }
 }
 
-impl<P: DeserializeOwned> FromRequest<Arc<App>> for AdminQuestion<P> {
+impl<P: DeserializeOwned + Costed + Send> FromRequest<Arc<App>> for AdminQuestion<P> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        let Asked { tenant, path, position, params, .. } = ask::<P>(request, app, Caller::may_administer).await?;
+        let asked = ask::<P>(request, app, Caller::may_administer).await?;
+        asked.trace.is_for(&Asker::Admin);
+        app.record(&asked.trace, asked.resource()).await?;
+        let Asked { tenant, path, position, params, .. } = asked;
         Ok(Self { tenant, params, showing: Showing { position, text: false }, path })
     }
 }
 
 struct Asked<P> {
+    trace: Arc<Trace>,
     caller: Caller,
     tenant: TenantId,
     path: HashMap<String, String>,
-    headers: HeaderMap,
+    parts: Parts,
     position: Option<Opstamp>,
     params: P,
+    /// As they were written.
+    written: Map<String, Value>,
 }
 
-impl<P: Scoped> Asked<P> {
-    fn scoped(self) -> Result<Question<P>, Failure> {
-        let Self { caller, tenant, path, headers, position, params } = self;
-        let asker = caller.asker(&headers, params.named(), params.as_admin())?;
+impl<P> Asked<P> {
+    /// What a record says the question was.
+    fn resource(&self) -> Map<String, Value> {
+        let of_path = self.path.iter().filter(|(name, _)| *name != "tenant");
+        let of_path = of_path.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        self.written.clone().into_iter().chain(of_path).collect()
+    }
+}
+
+impl<P: Scoped + Costed> Asked<P> {
+    async fn scoped(self, app: &Arc<App>) -> Result<Question<P>, Failure> {
+        let asker = self.caller.asker(&self.parts.headers, self.params.named(), self.params.as_admin())?;
+        self.trace.is_for(&asker);
+        match &asker {
+            Asker::Principal(id) if !self.caller.is_admin() => app.sample(&self.trace, id),
+            Asker::Principal(id) => {
+                let mut resource = self.resource();
+                resource.insert("as".to_owned(), Value::from(id.as_str()));
+                app.record(&self.trace, resource).await?;
+            }
+            Asker::Admin => {
+                app.record(&self.trace, self.resource()).await?;
+            }
+        }
+        let Self { tenant, path, parts, position, params, .. } = self;
         let text = params.wait() == Some(Wait::Text);
         if text && position.is_none() {
             // Of everything that happened in the tenant the asker may not even know whether there is anything.
             let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
             return Err(Failure::new(Code::BadParameter, message));
         }
-        Ok(Question { tenant, asker, params, showing: Showing { position, text }, path })
+        let asking = Asking::new(app, &parts, &tenant, &asker, &params);
+        Ok(Question { tenant, asker, params, showing: Showing { position, text }, asking, path })
     }
 }
 
-async fn ask<P: DeserializeOwned>(
+async fn ask<P: DeserializeOwned + Costed>(
     request: Request,
     app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<Asked<P>, Failure> {
     let (mut parts, body) = request.into_parts();
-    let (caller, tenant, path) = enter(&mut parts, app, may).await?;
+    let (caller, tenant, path) = enter(&mut parts, may).await?;
+    let trace = Trace::of(&parts.extensions)?;
     let position = app.positions.asked(&parts.headers, &tenant, caller.is_admin())?;
-    let params = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
+    let (params, written): (P, _) = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
         let limits = &app.config.limits;
-        params::of_body(&body::read(body, limits.question_bytes, limits.body_pause).await?)?
+        let body = body::read(body, limits.question_bytes, limits.body_pause).await?;
+        trace.has_body(&body);
+        (params::of_body(&body)?, params::written_in_body(&body))
     } else {
-        params::of_uri(&parts.uri)?
+        (params::of_uri(&parts.uri)?, params::written_in_uri(&parts.uri))
     };
-    Ok(Asked { caller, tenant, path, headers: parts.headers, position, params })
+    app.costs.charge(&caller, params.cost())?;
+    Ok(Asked { trace, caller, tenant, path, parts, position, params, written })
+}
+
+/// Whom the gate let in.
+///
+/// # Errors
+/// [`Code::Unauthenticated`] if there was no gate.
+pub(super) fn caller(extensions: &Extensions) -> Result<Caller, Failure> {
+    extensions.get().cloned().ok_or_else(|| Failure::of(Code::Unauthenticated))
 }
 
 /// Who asks, and the tenant that the path names, if they may do that there.
@@ -119,13 +169,13 @@ async fn ask<P: DeserializeOwned>(
 /// [`Code::Unauthenticated`], [`Code::WrongClass`], [`Code::NoSuchTenant`], in this order.
 pub(super) async fn enter(
     parts: &mut Parts,
-    app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
 ) -> Result<(Caller, TenantId, HashMap<String, String>), Failure> {
-    let caller = app.config.access.caller(&parts.headers, app.config.clock.now())?;
+    let caller = caller(&parts.extensions)?;
     may(&caller)?;
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, &()).await;
     let Path(path) = path.or(Err(Failure::of(Code::NoSuchTenant)))?;
     let tenant = caller.tenant(path.get("tenant").map_or("", String::as_str))?;
+    Trace::of(&parts.extensions)?.is_in(&tenant);
     Ok((caller, tenant, path))
 }

@@ -22,10 +22,12 @@ use crate::{
     auth::Caller,
     body,
     code::Code,
+    cost,
     failure::Failure,
     idempotency::{Begun, check_key},
     params::{ChangesParams, Wait, of_uri},
     position,
+    trace::Trace,
 };
 
 /// The header by which a client names a batch that it may send again.
@@ -45,14 +47,16 @@ pub(super) async fn changes(
 ) -> Result<impl IntoResponse + use<>, Failure> {
     let began = Instant::now();
     let (mut parts, body) = request.into_parts();
-    let (caller, tenant, _) = enter(&mut parts, &app, Caller::may_change).await?;
+    let (caller, tenant, _) = enter(&mut parts, Caller::may_change).await?;
+    let trace = Trace::of(&parts.extensions)?;
     let ChangesParams { on_refusal, wait } = of_uri(&parts.uri)?;
     check_plain(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
     let limits = &app.config.limits;
     let room = app.room.take(&body, limits.batch_bytes)?;
     let body = (body::read(body, limits.batch_bytes, limits.body_pause).await?, room);
-    let Applied { opstamp, lines, applied, rejected } = run(&app, &tenant, key, body, on_refusal).await?;
+    app.costs.charge(&caller, cost::of_batch(body.0.len()))?;
+    let Applied { opstamp, lines, applied, rejected } = run(&app, &trace, &tenant, key, body, on_refusal).await?;
     let searchable = match wait {
         Some(Wait::Text) => {
             let until = began + limits.batch.saturating_sub(FOR_THE_ANSWER);
@@ -70,30 +74,53 @@ pub(super) async fn changes(
 /// Applies the batch on a thread of its own, unless it was applied under its key before.
 async fn run(
     app: &Arc<App>,
+    trace: &Arc<Trace>,
     tenant: &TenantId,
     key: Option<String>,
     body: (Bytes, OwnedSemaphorePermit),
     how: OnRefusal,
 ) -> Result<Applied, Failure> {
-    let (app_there, tenant) = (Arc::clone(app), tenant.clone());
+    let (app_there, trace, tenant) = (Arc::clone(app), Arc::clone(trace), tenant.clone());
     let work = move || {
         let (app, (body, _room)) = (app_there, body);
-        let claim = match key {
-            None => None,
-            Some(key) => match app.idempotency.begin(&tenant, key, fingerprint(&body, how), Instant::now())? {
-                Begun::Before(applied) => return Ok(applied),
-                Begun::New(claim) => Some(claim),
-            },
+        let outcome = apply_once(&app, &trace, &tenant, key, &body, how);
+        let quotes_lines = match &outcome {
+            Ok(applied) => !applied.rejected.is_empty(),
+            Err(failure) => failure.code == Code::ChangesRejected,
         };
-        let batch = Batch::parse(&body, app.config.limits.batch_lines)?;
-        let applied = apply(&app.engine, &tenant, batch, how)?;
-        app.metrics.changes.inc_by(applied.applied);
-        if let Some(claim) = claim {
-            claim.finish(applied.clone(), Instant::now());
+        if let Some(canaries) = app.config.canaries.as_ref().filter(|_| quotes_lines) {
+            trace.has_sent(canaries.guard().find(&[&body]));
         }
-        Ok(applied)
+        outcome
     };
     app.batches.run(work).await
+}
+
+fn apply_once(
+    app: &App,
+    trace: &Trace,
+    tenant: &TenantId,
+    key: Option<String>,
+    body: &Bytes,
+    how: OnRefusal,
+) -> Result<Applied, Failure> {
+    let claim = match key {
+        None => None,
+        Some(key) => match app.idempotency.begin(tenant, key, fingerprint(body, how), Instant::now())? {
+            Begun::Before(applied) => return Ok(applied),
+            Begun::New(claim) => Some(claim),
+        },
+    };
+    let batch = Batch::parse(body, app.config.limits.batch_lines)?;
+    let recorded = app.record_permissions(trace, &batch)?;
+    let applied = apply(&app.engine, tenant, batch, how);
+    app.settle_permissions(trace, recorded, applied.as_ref().map(|applied| applied.opstamp.0).ok());
+    let applied = applied?;
+    app.metrics.changes.inc_by(applied.applied);
+    if let Some(claim) = claim {
+        claim.finish(applied.clone(), Instant::now());
+    }
+    Ok(applied)
 }
 
 /// Whether the words of a batch that took effect are found before `until`. Nothing that goes wrong with the wait takes

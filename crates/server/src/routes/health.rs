@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderName, header},
+    http::{Extensions, HeaderName, header},
 };
 use serde::Serialize;
 
+use super::call::caller;
 use crate::{app::App, ask, code::Code, failure::Failure};
 
 #[derive(Debug, Serialize)]
@@ -43,9 +44,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, 
 /// Numbers of all tenants together: not for whoever may see only a part of one.
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    extensions: Extensions,
 ) -> Result<([(HeaderName, &'static str); 1], String), Failure> {
-    app.config.access.caller(&headers, app.config.clock.now())?.may_observe()?;
+    caller(&extensions)?.may_observe()?;
     let text = app.metrics.text().map_err(|error| Failure::hidden(Code::Internal, &error))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

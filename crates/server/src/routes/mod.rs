@@ -10,43 +10,135 @@ mod questions;
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
-    response::IntoResponse,
-    routing::{get, post, put},
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{app::App, code::Code, edge::edge, failure::Failure, pool::panic_text};
+use crate::{app::App, auth::Caller, code::Code, edge::edge, failure::Failure, pool::panic_text, trace::Trace};
 
 /// The route of batches, which have a deadline of their own.
 pub(crate) const CHANGES: &str = "/v1/tenants/{tenant}/changes";
 
-/// Every route of a server.
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum May {
+    /// Everybody, without any key.
+    Anybody,
+    /// Whoever may know what happens in all tenants.
+    Observe,
+    /// Admins.
+    Administer,
+    /// Whoever may change a tenant.
+    Change,
+    /// Whoever may ask in a scope.
+    Ask,
+}
+
+/// A path that the server answers.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    pub(crate) methods: &'static [MethodFilter],
+    pub(crate) may: May,
+    handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
+}
+
+const GET: &[MethodFilter] = &[MethodFilter::GET];
+const POST: &[MethodFilter] = &[MethodFilter::POST];
+const BOTH: &[MethodFilter] = &[MethodFilter::GET, MethodFilter::POST];
+
+const fn route(
+    path: &'static str,
+    methods: &'static [MethodFilter],
+    may: May,
+    handler: fn(MethodFilter) -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route { path, methods, may, handler }
+}
+
+/// Every route of a server. There is no other way to have one, and none is entered but by whom it names.
+pub(crate) const ROUTES: [Route; 22] = [
+    route("/v1/tenants", GET, May::Administer, |by| on(by, admin::tenants)),
+    route("/v1/tenants/{tenant}", &[MethodFilter::PUT], May::Administer, |by| on(by, admin::create)),
+    route("/v1/tenants/{tenant}", &[MethodFilter::DELETE], May::Administer, |by| on(by, admin::delete)),
+    route("/v1/tenants/{tenant}/search", BOTH, May::Ask, |by| on(by, questions::search)),
+    route("/v1/tenants/{tenant}/count", BOTH, May::Ask, |by| on(by, questions::count)),
+    route("/v1/tenants/{tenant}/facets", BOTH, May::Ask, |by| on(by, questions::facets)),
+    route("/v1/tenants/{tenant}/suggest", BOTH, May::Ask, |by| on(by, questions::suggest)),
+    route("/v1/tenants/{tenant}/check", BOTH, May::Ask, |by| on(by, questions::check)),
+    route("/v1/tenants/{tenant}/fields", GET, May::Ask, |by| on(by, questions::fields)),
+    route("/v1/tenants/{tenant}/tickets/{id}", GET, May::Ask, |by| on(by, questions::ticket)),
+    route("/v1/tenants/{tenant}/explain", BOTH, May::Administer, |by| on(by, questions::explain)),
+    route("/v1/tenants/{tenant}/why", BOTH, May::Administer, |by| on(by, admin::why)),
+    route("/v1/tenants/{tenant}/who", BOTH, May::Administer, |by| on(by, admin::who)),
+    route("/v1/tenants/{tenant}/scopes/{principal}", GET, May::Administer, |by| on(by, admin::scope)),
+    route("/v1/tenants/{tenant}/stats", GET, May::Administer, |by| on(by, admin::stats)),
+    route("/v1/tenants/{tenant}/sign-out", POST, May::Administer, |by| on(by, admin::sign_out)),
+    route(CHANGES, POST, May::Change, |by| on(by, changes::changes)),
+    route("/v1/errors", GET, May::Anybody, |by| on(by, errors::errors)),
+    route("/health/livez", GET, May::Anybody, |by| on(by, health::livez)),
+    route("/health/readyz", GET, May::Anybody, |by| on(by, health::readyz)),
+    route("/metrics", GET, May::Observe, |by| on(by, health::metrics)),
+    route("/version", GET, May::Anybody, |by| on(by, health::version)),
+];
+
+impl May {
+    /// # Errors
+    /// [`Code::WrongClass`].
+    fn check(self, caller: &Caller) -> Result<(), Failure> {
+        match self {
+            Self::Anybody => Ok(()),
+            Self::Observe => caller.may_observe(),
+            Self::Administer => caller.may_administer(),
+            Self::Change => caller.may_change(),
+            Self::Ask => caller.may_ask(),
+        }
+    }
+}
+
+/// A server without its sockets.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/v1/tenants", get(admin::tenants))
-        .route("/v1/tenants/{tenant}", put(admin::create).delete(admin::delete))
-        .route("/v1/tenants/{tenant}/search", get(questions::search).post(questions::search))
-        .route("/v1/tenants/{tenant}/count", get(questions::count).post(questions::count))
-        .route("/v1/tenants/{tenant}/facets", get(questions::facets).post(questions::facets))
-        .route("/v1/tenants/{tenant}/suggest", get(questions::suggest).post(questions::suggest))
-        .route("/v1/tenants/{tenant}/explain", get(questions::explain).post(questions::explain))
-        .route("/v1/tenants/{tenant}/check", get(questions::check).post(questions::check))
-        .route("/v1/tenants/{tenant}/tickets/{id}", get(questions::ticket))
-        .route("/v1/tenants/{tenant}/why", get(admin::why).post(admin::why))
-        .route("/v1/tenants/{tenant}/who", get(admin::who).post(admin::who))
-        .route("/v1/tenants/{tenant}/scopes/{principal}", get(admin::scope))
-        .route("/v1/tenants/{tenant}/stats", get(admin::stats))
-        .route(CHANGES, post(changes::changes))
-        .route("/v1/errors", get(errors::errors))
-        .route("/health/livez", get(health::livez))
-        .route("/health/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
-        .route("/version", get(health::version))
+    inside_the_edge(gated(&app), app)
+}
+
+/// Every route behind its gate.
+fn gated(app: &Arc<App>) -> Router<Arc<App>> {
+    let mut router = Router::new();
+    for Route { path, methods, may, handler } in ROUTES {
+        if let Some(methods) = methods.iter().copied().reduce(MethodFilter::or) {
+            let gate = middleware::from_fn_with_state((Arc::clone(app), may), gate);
+            router = router.route(path, handler(methods).route_layer(gate));
+        }
+    }
+    router
+}
+
+/// What happens to every request before and after its route.
+pub(crate) fn inside_the_edge(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
+    routes
         .fallback(|| async { Failure::of(Code::NoSuchRoute) })
         .layer(CatchPanicLayer::custom(|payload: Box<dyn std::any::Any + Send>| {
             Failure::of(Code::Internal).caused_by(panic_text(&*payload)).into_response()
         }))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), edge))
         .with_state(app)
+}
+
+/// Lets in whom the table names; the others learn nothing of the route but that.
+async fn gate(
+    State((app, may)): State<(Arc<App>, May)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if may != May::Anybody {
+        let caller = app.config.access.caller(request.headers(), app.config.clock.now())?;
+        Trace::of(request.extensions())?.is_by(&app.config.access, &caller);
+        may.check(&caller)?;
+        request.extensions_mut().insert(caller);
+    }
+    Ok(next.run(request).await)
 }

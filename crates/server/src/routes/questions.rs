@@ -2,51 +2,56 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Json, body::Body, extract::State, http::Response};
 use ticketscope_model::TicketKey;
 
 use super::call::{AdminScopedQuestion, Question};
 use crate::{
-    answer::{Checked, Counted, Explained, Facets, Search, Suggestions, Ticket},
+    answer::Explained,
     app::App,
-    code::Code,
     failure::Failure,
-    params::{CheckParams, CountParams, ExplainParams, FacetsParams, SearchParams, SuggestParams, TicketParams},
+    params::{
+        CheckParams, CountParams, ExplainParams, FacetsParams, FieldsParams, SearchParams, SuggestParams, TicketParams,
+    },
 };
 
 pub(super) async fn search(
     State(app): State<Arc<App>>,
     question: Question<SearchParams>,
-) -> Result<Json<Search>, Failure> {
+) -> Result<Response<Body>, Failure> {
     let now = app.config.clock.now();
-    let Question { tenant, asker, params, showing, .. } = question;
-    app.read(tenant, showing, move |reader| reader.search(&asker, &params, now)).await.map(Json)
+    let Question { tenant, asker, params, showing, asking, .. } = question;
+    let found = app.read(tenant, showing, move |reader| reader.search(&asker, &params, now)).await;
+    app.reply(asking, found).await
 }
 
 pub(super) async fn count(
     State(app): State<Arc<App>>,
     question: Question<CountParams>,
-) -> Result<Json<Counted>, Failure> {
+) -> Result<Response<Body>, Failure> {
     let now = app.config.clock.now();
-    let Question { tenant, asker, params, showing, .. } = question;
-    app.read(tenant, showing, move |reader| reader.count(&asker, &params, now)).await.map(Json)
+    let Question { tenant, asker, params, showing, asking, .. } = question;
+    let found = app.read(tenant, showing, move |reader| reader.count(&asker, &params, now)).await;
+    app.reply(asking, found).await
 }
 
 pub(super) async fn facets(
     State(app): State<Arc<App>>,
     question: Question<FacetsParams>,
-) -> Result<Json<Facets>, Failure> {
+) -> Result<Response<Body>, Failure> {
     let now = app.config.clock.now();
-    let Question { tenant, asker, params, showing, .. } = question;
-    app.read(tenant, showing, move |reader| reader.facets(&asker, &params, now)).await.map(Json)
+    let Question { tenant, asker, params, showing, asking, .. } = question;
+    let found = app.read(tenant, showing, move |reader| reader.facets(&asker, &params, now)).await;
+    app.reply(asking, found).await
 }
 
 pub(super) async fn suggest(
     State(app): State<Arc<App>>,
     question: Question<SuggestParams>,
-) -> Result<Json<Suggestions>, Failure> {
-    let Question { tenant, asker, params, showing, .. } = question;
-    app.read(tenant, showing, move |reader| reader.suggest(&asker, &params)).await.map(Json)
+) -> Result<Response<Body>, Failure> {
+    let Question { tenant, asker, params, showing, asking, .. } = question;
+    let found = app.read(tenant, showing, move |reader| reader.suggest(&asker, &params)).await;
+    app.reply(asking, found).await
 }
 
 pub(super) async fn explain(
@@ -61,18 +66,32 @@ pub(super) async fn explain(
 pub(super) async fn check(
     State(app): State<Arc<App>>,
     question: Question<CheckParams>,
-) -> Result<Json<Checked>, Failure> {
-    let Question { tenant, asker, params, showing, .. } = question;
-    app.read(tenant, showing, move |reader| reader.check(&asker, &params.ticket.0)).await.map(Json)
+) -> Result<Response<Body>, Failure> {
+    let Question { tenant, asker, params, showing, asking, .. } = question;
+    let found = app.read(tenant, showing, move |reader| reader.check(&asker, &params.ticket.0)).await;
+    app.reply(asking, found).await
 }
 
 /// One ticket. An id that no ticket can have is that of a ticket that does not exist.
 pub(super) async fn ticket(
     State(app): State<Arc<App>>,
     question: Question<TicketParams>,
-) -> Result<Json<Ticket>, Failure> {
-    let Question { tenant, asker, showing, path, .. } = question;
+) -> Result<Response<Body>, Failure> {
+    let Question { tenant, asker, showing, asking, path, .. } = question;
     let key = path.get("id").and_then(|id| TicketKey::parse(id).ok());
-    let key = key.ok_or_else(|| Failure::of(Code::NoSuchTicket))?;
-    app.read(tenant, showing, move |reader| reader.ticket(&asker, &key)).await.map(Json)
+    let found = app.read(tenant, showing, move |reader| match &key {
+        Some(key) => reader.ticket(&asker, key),
+        None => reader.no_ticket(&asker),
+    });
+    let found = found.await;
+    app.reply(asking, found).await
+}
+
+pub(super) async fn fields(
+    State(app): State<Arc<App>>,
+    question: Question<FieldsParams>,
+) -> Result<Response<Body>, Failure> {
+    let Question { tenant, asker, showing, asking, .. } = question;
+    let found = app.read(tenant, showing, move |reader| reader.fields(&asker)).await;
+    app.reply(asking, found).await
 }

@@ -7,6 +7,13 @@ use super::*;
 /// Ids of tickets that ann may not see: of others, deleted, of nobody, and such as no ticket can have.
 const UNSEEN: [&str; 5] = ["3", "4", "5", "999", "A-8"];
 
+/// An answer without its tag, which names the question.
+fn untagged(reply: &Reply) -> (StatusCode, Vec<(String, String)>, String) {
+    let (status, mut headers, text) = reply.without_request();
+    headers.retain(|(name, _)| name != "etag");
+    (status, headers, text)
+}
+
 #[tokio::test]
 async fn a_hidden_ticket_is_answered_byte_for_byte_like_an_absent_one() {
     let desk = Desk::new();
@@ -20,7 +27,7 @@ async fn a_hidden_ticket_is_answered_byte_for_byte_like_an_absent_one() {
             let hidden = desk.get(credential, &format!("/v1/tenants/acme/tickets/{id}?{asked}")).await;
             assert_eq!(hidden.without_request(), absent.without_request(), "{id}");
             let hidden = desk.get(credential, &format!("/v1/tenants/acme/check?ticket={id}&{asked}")).await;
-            assert_eq!(hidden.without_request(), checked.without_request(), "{id}");
+            assert_eq!(untagged(&hidden), untagged(&checked), "{id}");
         }
     }
     let too_long = format!("/v1/tenants/acme/tickets/{}", "x".repeat(600));
@@ -48,6 +55,10 @@ async fn no_answer_to_an_agent_changes_with_the_hidden_tickets() {
         "facets?field=tags&field=status&field=group",
         "check?ticket=3",
         "check?ticket=100",
+        "fields",
+        "suggest?prefix=sec&field=tags",
+        "suggest?prefix=sup&field=group",
+        "suggest?field=assignee&prefix=",
         "tickets/1",
         "tickets/3",
         "search?query=%22unclosed",

@@ -1,20 +1,32 @@
 //! The router asked as a client asks it, on a small help desk of two tenants.
 
 mod answers;
+mod audited;
+mod callers;
+mod canaries;
 mod changing;
+mod costs;
+mod cursors;
 mod entering;
 mod hidden;
+mod hostile;
+mod limits;
 mod operating;
+mod pacing;
 mod refusing;
+mod rotating;
+mod schema;
 mod serving;
+mod tags;
 mod words;
 
-use std::{sync::Arc, time::Duration};
+use std::{os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode},
+    routing::MethodFilter,
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -24,11 +36,11 @@ use ticketscope_model::Timestamp;
 use tower::ServiceExt;
 
 use crate::{
-    Access, Clock, Config, KeyClass, Keys, Limits, TokenKeyPair, TokenPolicy, TokenRequest, VerificationKeys,
+    Access, Budgets, Clock, Config, KeyClass, Keys, Limits, TokenKeyPair, TokenPolicy, TokenRequest, VerificationKeys,
     app::App,
     ask::{Batch, OnRefusal, apply},
     issue_token,
-    routes::router,
+    routes::{Route, router},
 };
 
 const ISSUER: &str = "https://desk.example";
@@ -82,15 +94,30 @@ impl Desk {
     }
 
     fn with_limits(limits: Limits) -> Self {
+        Self::configured(|_, config| Config { limits, ..config })
+    }
+
+    fn with(limits: Limits, clock: Clock) -> Self {
+        Self::configured(|_, config| Config { limits, clock, ..config })
+    }
+
+    /// As `configure` makes it, given the data directory.
+    fn configured(configure: impl FnOnce(&std::path::Path, Config) -> Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let engine = Arc::new(Engine::open(dir.path()).unwrap());
-        let keys = Arc::new(Keys::open(dir.path().join("keys.json")).unwrap());
+        let path = dir.path().join("keys.json");
+        // One secret for all, so that equal answers have equal tags.
+        let stored = format!("{{\"version\":1,\"secret\":\"{}\",\"keys\":{{}}}}", "5e".repeat(32));
+        std::fs::write(&path, stored).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let keys = Arc::new(Keys::open(path).unwrap());
         let pair = TokenKeyPair::generate().unwrap();
         let list = json!({"keys": [{"kid": "k1", "public_key": pair.public_pem}]}).to_string();
         let verification = VerificationKeys::parse(&list).unwrap();
         let tokens = TokenPolicy { issuer: ISSUER.into(), audience: AUDIENCE.into(), keys: verification };
         let access = Access::Checked { keys: Arc::clone(&keys), tokens: Some(Arc::new(tokens)) };
-        Self::over(dir, engine, keys, pair, Config { limits, ..config(access) })
+        let config = configure(dir.path(), config(access));
+        Self::over(dir, engine, keys, pair, config)
     }
 
     /// In development mode.
@@ -123,13 +150,17 @@ impl Desk {
 
     /// A token of a principal of a tenant.
     fn token(&self, tenant: &str, principal: &str) -> String {
+        self.token_issued(tenant, principal, NOW)
+    }
+
+    fn token_issued(&self, tenant: &str, principal: &str, issued: Timestamp) -> String {
         let tenant = id(tenant);
         let request = TokenRequest {
             issuer: ISSUER,
             audience: AUDIENCE,
             tenant: &tenant,
             principal,
-            issued: NOW,
+            issued,
             lifetime: Duration::from_mins(15),
         };
         format!("Bearer {}", issue_token(&self.pair.private_pem, "k1", &request).unwrap())
@@ -208,8 +239,17 @@ impl Reply {
     }
 }
 
+/// The methods that a route takes.
+fn methods(route: &Route) -> Vec<Method> {
+    let all = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::TRACE];
+    let takes = |method: &Method| route.methods.contains(&MethodFilter::try_from(method.clone()).unwrap());
+    all.into_iter().filter(takes).collect()
+}
+
 fn config(access: Access) -> Config {
-    Config { clock: Clock::new(|| NOW), ..Config::new("127.0.0.1:0".parse().unwrap(), access) }
+    // By a clock that stands still nothing is ever earned.
+    let budgets = Budgets::UNLIMITED;
+    Config { clock: Clock::new(|| NOW), budgets, ..Config::new("127.0.0.1:0".parse().unwrap(), access) }
 }
 
 fn id(tenant: &str) -> TenantId {

@@ -1,3 +1,4 @@
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::*;
@@ -60,7 +61,7 @@ impl World {
 
 #[expect(clippy::unnecessary_wraps, reason = "it is compared with what may be an error")]
 fn ann() -> Result<Identity, Disbelief> {
-    Ok(Identity { tenant: TenantId::parse("acme").unwrap(), principal: "ann".to_owned() })
+    Ok(Identity { tenant: TenantId::parse("acme").unwrap(), principal: "ann".to_owned(), issued: now() })
 }
 
 #[test]
@@ -281,13 +282,5 @@ fn no_debug_output_holds_a_private_key() {
 
 /// Base64 for URLs, without padding.
 fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for digit in 0..=group.len() {
-            text.push(char::from(DIGITS[(bits >> (18 - 6 * digit) & 63) as usize]));
-        }
-    }
-    text
+    URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -1,0 +1,285 @@
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{canary::Canary, guard::Guard};
+
+const VERSION: u32 = 1;
+
+/// Why the file of canaries cannot be read or written.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// The system refuses.
+    #[error("{action} {}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Others than its owner may read or write it.
+    #[error("{} has mode {mode:o} and must be its owner's alone: chmod 600", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It holds something else than canaries.
+    #[error("read canaries in {}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Which canaries are planted in which tenants of a data directory: a file of mode 0600, which is not there as long as
+/// there are none.
+///
+/// One process at a time changes it, the one that has the data directory; [`Self::refresh`] sees what others put there.
+#[derive(Debug)]
+pub struct Canaries {
+    path: PathBuf,
+    /// What the file looked like when it was last read, and the one at a time that changes it.
+    seen: Mutex<Option<Stamp>>,
+    known: RwLock<Known>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    tenants: BTreeMap<String, Vec<Canary>>,
+    guard: Arc<Guard>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    tenants: BTreeMap<String, Vec<Canary>>,
+}
+
+/// By what a replaced file is told from the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: SystemTime,
+    len: u64,
+    inode: u64,
+}
+
+impl Canaries {
+    /// The canaries in the file at `path`; none if it is not there.
+    ///
+    /// # Errors
+    /// [`RegistryError`], in particular that others than its owner may read it.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, RegistryError> {
+        let canaries = Self { path: path.into(), seen: Mutex::new(None), known: RwLock::default() };
+        canaries.refresh()?;
+        Ok(canaries)
+    }
+
+    /// Every canary, by tenant.
+    pub fn list(&self) -> BTreeMap<String, Vec<Canary>> {
+        self.known.read().tenants.clone()
+    }
+
+    /// What looks out for them.
+    pub fn guard(&self) -> Arc<Guard> {
+        Arc::clone(&self.known.read().guard)
+    }
+
+    /// Adds canaries to those of a tenant, durably.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; then they are not there.
+    pub fn add(&self, tenant: &str, canaries: &[Canary]) -> Result<(), RegistryError> {
+        self.change(|tenants| tenants.entry(tenant.to_owned()).or_default().extend_from_slice(canaries))
+    }
+
+    /// Forgets every canary of a tenant, durably; does nothing if there are none.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; then they are still there.
+    pub fn forget(&self, tenant: &str) -> Result<(), RegistryError> {
+        if !self.known.read().tenants.contains_key(tenant) {
+            return Ok(());
+        }
+        self.change(|tenants| {
+            tenants.remove(tenant);
+        })
+    }
+
+    /// Reads the file again if it was changed.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; those that were known stay known.
+    pub fn refresh(&self) -> Result<(), RegistryError> {
+        let mut seen = self.seen.lock();
+        let stamp = stamp(&self.path)?;
+        if stamp == *seen {
+            return Ok(());
+        }
+        let tenants = if stamp.is_some() { self.read()? } else { BTreeMap::new() };
+        *self.known.write() = self.know(tenants)?;
+        *seen = stamp;
+        Ok(())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<Canary>>)) -> Result<(), RegistryError> {
+        let mut seen = self.seen.lock();
+        let mut tenants = self.known.read().tenants.clone();
+        change(&mut tenants);
+        let known = self.know(tenants)?;
+        *seen = self.write(&known.tenants)?;
+        *self.known.write() = known;
+        Ok(())
+    }
+
+    fn know(&self, tenants: BTreeMap<String, Vec<Canary>>) -> Result<Known, RegistryError> {
+        let all = tenants.iter().flat_map(|(tenant, list)| list.iter().map(move |canary| (tenant.as_str(), canary)));
+        if let Some((tenant, _)) = all.clone().find(|(_, canary)| canary.word_is_missing()) {
+            return Err(self.malformed(format!("a canary of tenant `{tenant}` lacks its words")));
+        }
+        let guard = Guard::new(all).map_err(|error| self.malformed(error.to_string()))?;
+        Ok(Known { tenants, guard: Arc::new(guard) })
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, Vec<Canary>>, RegistryError> {
+        let path = &self.path;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+
+            let metadata = fs::metadata(path).map_err(|error| failed("look at", path, error))?;
+            let mode = metadata.permissions().mode() & 0o777;
+            if mode & 0o077 != 0 {
+                return Err(RegistryError::Exposed { path: path.clone(), mode });
+            }
+        }
+        let text = fs::read_to_string(path).map_err(|error| failed("read", path, error))?;
+        let stored: Stored = serde_json::from_str(&text).map_err(|error| self.malformed(error.to_string()))?;
+        if stored.version != VERSION {
+            return Err(self.malformed(format!("version {} is not {VERSION}", stored.version)));
+        }
+        Ok(stored.tenants)
+    }
+
+    /// Puts the canaries in place of the file, or removes it if there are none, durably.
+    fn write(&self, tenants: &BTreeMap<String, Vec<Canary>>) -> Result<Option<Stamp>, RegistryError> {
+        let path = &self.path;
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if tenants.values().all(Vec::is_empty) {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", path, error)),
+                _ => {}
+            }
+        } else {
+            let stored = Stored { version: VERSION, tenants: tenants.clone() };
+            let text = serde_json::to_string_pretty(&stored).map_err(|error| self.malformed(error.to_string()))?;
+            // It is made for its owner alone, and gone again if anything below fails.
+            let mut file =
+                tempfile::NamedTempFile::new_in(dir).map_err(|error| failed("create a file in", dir, error))?;
+            let written = file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());
+            written.map_err(|error| failed("write", path, error))?;
+            file.persist(path).map_err(|error| failed("replace", path, error.error))?;
+        }
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| failed("sync", dir, error))?;
+        stamp(path)
+    }
+
+    fn malformed(&self, problem: String) -> RegistryError {
+        RegistryError::Malformed { path: self.path.clone(), problem }
+    }
+}
+
+impl Canary {
+    /// An empty word would be found everywhere.
+    fn word_is_missing(&self) -> bool {
+        crate::Part::ALL.into_iter().any(|part| self.word(part).is_empty()) || self.ticket.is_empty()
+    }
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> RegistryError {
+    RegistryError::Io { action, path: path.to_owned(), source }
+}
+
+/// What the file looks like; nothing if there is none.
+fn stamp(path: &Path) -> Result<Option<Stamp>, RegistryError> {
+    let metadata = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata.map_err(|error| failed("look at", path, error))?,
+    };
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
+    #[cfg(not(unix))]
+    let inode = 0;
+    let modified = metadata.modified().map_err(|error| failed("look at", path, error))?;
+    Ok(Some(Stamp { modified, len: metadata.len(), inode }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use ticketscope_model::Timestamp;
+
+    use super::*;
+
+    fn canary() -> Canary {
+        Canary::new(Timestamp(7)).unwrap()
+    }
+
+    #[test]
+    fn what_is_added_is_there_for_another_reader_until_it_is_forgotten() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("canaries.json");
+        let (one, two) = (Canaries::open(&path).unwrap(), Canaries::open(&path).unwrap());
+        let (a, b) = (canary(), canary());
+        one.add("acme", std::slice::from_ref(&a)).unwrap();
+        one.add("other", std::slice::from_ref(&b)).unwrap();
+        assert!(!two.guard().is_armed());
+        two.refresh().unwrap();
+        assert_eq!(two.list(), BTreeMap::from([("acme".into(), vec![a.clone()]), ("other".into(), vec![b.clone()])]));
+        assert_eq!(two.guard().find(&[a.side.as_bytes(), b.private.as_bytes()]).len(), 2);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        two.forget("acme").unwrap();
+        two.forget("acme").unwrap();
+        one.refresh().unwrap();
+        assert!(one.guard().find(&[a.public.as_bytes()]).is_empty());
+        one.forget("other").unwrap();
+        assert!(!path.exists(), "no canaries, no file");
+        two.refresh().unwrap();
+        assert!(!two.guard().is_armed());
+    }
+
+    #[test]
+    fn a_file_that_is_none_or_that_others_may_read_is_refused_and_what_was_known_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("canaries.json");
+        let canaries = Canaries::open(&path).unwrap();
+        let a = canary();
+        canaries.add("acme", std::slice::from_ref(&a)).unwrap();
+        let good = fs::read_to_string(&path).unwrap();
+        for bad in ["", "{}", "[]", &good.replace("\"version\": 1", "\"version\": 2"), &good.replace(&a.side, "")] {
+            fs::write(&path, bad).unwrap();
+            assert!(matches!(canaries.refresh(), Err(RegistryError::Malformed { .. })), "{bad}");
+            assert!(matches!(Canaries::open(&path), Err(RegistryError::Malformed { .. })), "{bad}");
+            assert!(canaries.guard().is_armed());
+        }
+        fs::write(&path, &good).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(Canaries::open(&path), Err(RegistryError::Exposed { mode: 0o640, .. })));
+    }
+}

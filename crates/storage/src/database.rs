@@ -1,0 +1,42 @@
+use std::ops::{Deref, DerefMut};
+
+use redb::Database;
+
+use crate::guard::guard;
+
+/// An open database, closed when it is dropped. redb writes once more then, and may panic over a damaged page as at any
+/// other time. Such a panic ends here: whoever drops a store has nobody to tell, and the next opening finds the damage.
+#[derive(Debug)]
+pub(crate) struct OpenDatabase(Option<Database>);
+
+impl OpenDatabase {
+    pub(crate) fn new(database: Database) -> Self {
+        Self(Some(database))
+    }
+}
+
+impl Deref for OpenDatabase {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        let Some(database) = &self.0 else { unreachable!("only dropping takes the database") };
+        database
+    }
+}
+
+impl DerefMut for OpenDatabase {
+    fn deref_mut(&mut self) -> &mut Database {
+        let Some(database) = &mut self.0 else { unreachable!("only dropping takes the database") };
+        database
+    }
+}
+
+impl Drop for OpenDatabase {
+    fn drop(&mut self) {
+        let database = self.0.take();
+        drop(guard(|| {
+            drop(database);
+            Ok(())
+        }));
+    }
+}
