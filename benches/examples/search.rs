@@ -60,7 +60,7 @@ fn median(mut ask: impl FnMut() -> usize) -> f64 {
 
 /// What the planner made of a cell: for each plan its estimate and the median of what it took, and the one it chose.
 struct Planned {
-    plans: Vec<(ListPlan, f64, f64)>,
+    plans: Vec<(ListPlan, f64, f64, u64)>,
     chosen: ListPlan,
 }
 
@@ -72,24 +72,24 @@ impl Planned {
         let plans = explained[0].plans.iter().enumerate().map(|(at, plan)| {
             let mut took: Vec<f64> = explained.iter().map(|explained| explained.plans[at].took).collect();
             took.sort_unstable_by(f64::total_cmp);
-            (plan.plan, plan.estimate.unwrap_or_default(), took[EXPLAINED / 2])
+            (plan.plan, plan.estimate.unwrap_or_default(), took[EXPLAINED / 2], plan.offered.unwrap_or_default())
         });
         Self { plans: plans.collect(), chosen: explained[0].chosen }
     }
 
     /// What the chosen plan took over what the fastest took.
     fn regret(&self) -> f64 {
-        let fastest = self.plans.iter().map(|(_, _, took)| *took).fold(f64::MAX, f64::min);
-        let chosen = self.plans.iter().find(|(plan, ..)| *plan == self.chosen).map_or(0.0, |(_, _, took)| *took);
+        let fastest = self.plans.iter().map(|(_, _, took, _)| *took).fold(f64::MAX, f64::min);
+        let chosen = self.plans.iter().find(|(plan, ..)| *plan == self.chosen).map_or(0.0, |(_, _, took, _)| *took);
         chosen / fastest
     }
 }
 
 impl std::fmt::Display for Planned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (plan, estimate, took) in &self.plans {
+        for (plan, estimate, took, offered) in &self.plans {
             let mark = if *plan == self.chosen { "*" } else { "" };
-            write!(f, "  {mark}{plan:?} {estimate:.0}/{took:.1}")?;
+            write!(f, "  {mark}{plan:?} {estimate:.0}/{took:.1} of {offered}")?;
         }
         Ok(())
     }

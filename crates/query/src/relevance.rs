@@ -47,19 +47,30 @@ impl RankCost {
     }
 }
 
-/// Microseconds to seek one hit in one posting list and score it.
-const SEEK: f64 = 0.06;
+/// Microseconds to begin with one list.
+const LIST: f64 = 2.0;
+/// Microseconds to seek one hit in one posting list and score it, while most hits are in blocks of their own.
+const SEEK: f64 = 0.09;
+/// So many are.
+const SPARSE: f64 = 500.0;
+/// Microseconds for each further hit.
+const SEEK_DENSE: f64 = 0.027;
 /// Microseconds to read one posting in order.
 const READ: f64 = 0.005;
-/// Microseconds that pruning takes at least.
+/// Microseconds that pruning takes at least, for each list.
 const START: f64 = 40.0;
 /// Pruning reads on average so many microseconds worth of postings for each hit it keeps, over the share of postings that
 /// are hits.
 const SKIP: f64 = 6.0;
-/// Microseconds to intersect one layer of one list with the hits, in one segment.
-const LAYER: f64 = 1.0;
-/// Microseconds to look at one document of a layer.
-const LOOK: f64 = 0.003;
+/// Microseconds to look up one document of a layer.
+const LOOK: f64 = 0.004;
+/// Documents that are looked up for each row of the page, over the share of postings that are hits: the best layers of a
+/// scope are not always those of the whole.
+const DEPTH: f64 = 4.0;
+/// Microseconds to score a candidate by several lists.
+const SCORE: f64 = 0.2;
+/// Of several lists that many candidates are scored for the square root of the hits.
+const CANDIDATES: f64 = 18.0;
 
 impl<'a> Scored<'a> {
     pub(crate) fn new(
@@ -87,12 +98,14 @@ impl<'a> Scored<'a> {
             postings += f64::from(self.readable.view().find(leaf.leaf())?.len());
             lists += 1.0;
         }
-        let seek = hits * SEEK * lists;
+        let seek = lists * (LIST + hits.min(SPARSE) * SEEK + (hits - SPARSE).max(0.0) * SEEK_DENSE);
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
-        let share = hits.max(1.0) / postings.max(1.0);
-        let prune = can_prune.then(|| START + (postings * READ).min(SKIP * lists / share));
-        let depth = (keep as f64 * lists * 3.0 / share.min(1.0)).min(postings);
-        let layers = lists * LAYER * 8.0 + depth * LOOK + (depth * share).min(hits) * SEEK * lists;
+        let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
+        let prune = can_prune.then(|| START * lists + (postings * READ).min(SKIP * lists / share));
+        #[expect(clippy::cast_precision_loss, reason = "a page is short")]
+        let looked_up = (DEPTH * keep as f64 / share).min(postings);
+        let candidates = if lists > 1.0 { hits.min(CANDIDATES * hits.sqrt()) } else { 0.0 };
+        let layers = 2.0 * LIST * lists + looked_up * LOOK + candidates * SCORE;
         Ok(RankCost { seek, prune, layers })
     }
 

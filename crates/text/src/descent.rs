@@ -8,15 +8,20 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bitmap::TicketSet;
+use model::TicketOrd;
 use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
 
 use crate::{
     error::TextError,
-    layers::{Layer, Layers},
-    rank::{Ranked, Ranking, SLACK, Scorer, Top, Weight, WeighedLeaf, offer_all, score_without_text},
+    layers::Layers,
+    rank::{Ranked, Ranking, SLACK, Scorer, Top, WeighedLeaf, Weight, offer_all, score_without_text},
     segment::Segment,
     view::TextView,
 };
+
+/// Documents of a class up to this many are looked up in the hits one by one; more are intersected with them.
+const LOOKED_UP: u32 = 1024;
 
 /// The layers of one leaf, as far as they were not looked at.
 struct Stairs<'a> {
@@ -60,22 +65,59 @@ impl<'a> Stairs<'a> {
         self.next + 1 == self.bounds.len()
     }
 
-    /// The documents of the next step, and the score of all of them if it is one and there is nothing else to score by.
-    fn step(&mut self) -> (&TicketSet, Option<f32>) {
+    /// Calls `visit` with the documents of the next step, the highest score of them, and whether all of them have it.
+    fn step(&mut self, mut visit: impl FnMut(&TicketSet, f32, bool)) {
         let at = self.next;
         self.next += 1;
         match (&self.steps, self.weight) {
-            (Steps::One(tickets), Weight::Constant(score)) => (tickets, Some(*score)),
-            (Steps::One(tickets), Weight::Counted(_)) => (tickets, None),
-            (Steps::Impacts(layers), weight) => {
-                let layer: &Layer = &layers.as_slice()[at];
-                let score = match weight {
-                    Weight::Counted(weight) => layer.uniform().map(|impact| weight.score(impact.length, impact.count)),
-                    Weight::Constant(score) => Some(*score),
-                };
-                (&layer.tickets, score)
+            (Steps::One(tickets), Weight::Constant(score)) => visit(tickets, *score, true),
+            (Steps::Impacts(layers), Weight::Counted(weight)) => {
+                for class in &layers.as_slice()[at].classes {
+                    visit(&class.tickets, class.impact.score(weight), class.impact.is_exact());
+                }
+            }
+            (Steps::One(tickets), Weight::Counted(_)) => visit(tickets, f32::MAX, false),
+            (Steps::Impacts(layers), Weight::Constant(score)) => {
+                for class in &layers.as_slice()[at].classes {
+                    visit(&class.tickets, *score, true);
+                }
             }
         }
+    }
+}
+
+/// Whether tickets are hits, asked for many. A short list of hits is searched, so what is not in it is mostly told from the
+/// last bits of its ordinal.
+struct Lookup<'a> {
+    hits: &'a TicketSet,
+    /// Which last 16 bits the hits have, where there are few of them.
+    lows: Option<Box<[u64; 1024]>>,
+}
+
+/// Sets above this size are not searched but looked up.
+const SEARCHED: u32 = 4096;
+
+impl<'a> Lookup<'a> {
+    fn new(hits: &'a TicketSet) -> Self {
+        let lows = (hits.len() <= SEARCHED).then(|| {
+            let mut lows = Box::new([0; 1024]);
+            hits.for_each(|ord| lows[Self::word(ord)] |= Self::bit(ord));
+            lows
+        });
+        Self { hits, lows }
+    }
+
+    fn word(ord: u32) -> usize {
+        (ord as usize >> 6) & 1023
+    }
+
+    fn bit(ord: u32) -> u64 {
+        1 << (ord & 63)
+    }
+
+    fn is_hit(&self, ord: u32) -> bool {
+        self.lows.as_ref().is_none_or(|lows| lows[Self::word(ord)] & Self::bit(ord) != 0)
+            && self.hits.contains(TicketOrd(ord))
     }
 }
 
@@ -124,38 +166,52 @@ impl<'a> Descent<'a> {
     }
 
     /// Looks at the hits in the layer that can add most. Answers how many there are.
-    fn step(&mut self, ranked: &Ranked<'a>, top: &mut Top<'_>) -> Result<u32, TextError> {
+    fn step(&mut self, ranked: &Ranked<'a>, lookup: &Lookup<'_>, top: &mut Top<'_>) -> Result<u32, TextError> {
         let is_single = self.is_single();
         let open = self.clauses.iter_mut().flatten().flatten().filter(|stairs| !stairs.is_done());
         let Some(steepest) = open.max_by(|a, b| a.bound().total_cmp(&b.bound())) else { return Ok(0) };
-        let (tickets, score) = steepest.step();
-        let mut here = tickets.and(ranked.hits);
-        if self.segment.reader().has_deletes() {
-            here = here.and(self.segment.live());
-        }
-        if here.is_empty() {
-            return Ok(0);
-        }
-        if let Some(score) = score.filter(|_| is_single) {
-            here.for_each(|ord| {
-                if self.met.is_empty() || !self.met.contains(&ord) {
-                    top.offer(score, ord);
+        let live = self.segment.reader().has_deletes().then(|| self.segment.live());
+        let is_hit = |ord: u32| lookup.is_hit(ord) && live.is_none_or(|live| live.contains(TicketOrd(ord)));
+        let met = &self.met;
+        let (mut offered, mut unscored) = (0, Vec::new());
+        steepest.step(|tickets, score, is_exact| {
+            // A class that cannot reach the page is passed over, ties included.
+            if is_single && is_exact && top.least().is_some_and(|least| score < least) {
+                return;
+            }
+            let mut visit = |ord: u32| {
+                if met.is_empty() || !met.contains(&ord) {
+                    offered += 1;
+                    if is_single && is_exact {
+                        top.offer(score, ord);
+                    } else {
+                        unscored.push(ord);
+                    }
                 }
-            });
-            return Ok(here.len());
+            };
+            if tickets.len() <= LOOKED_UP {
+                tickets.iter().filter(|ord| is_hit(*ord)).for_each(&mut visit);
+            } else {
+                let here = tickets.and(ranked.hits);
+                let here = live.map_or_else(|| here.clone(), |live| here.and(live));
+                here.for_each(&mut visit);
+            }
+        });
+        if unscored.is_empty() {
+            return Ok(offered);
         }
+        unscored.sort_unstable();
         let scorer = match &mut self.scorer {
             Some(scorer) => scorer,
             none => none.insert(Scorer::new(self.segment, ranked.clauses)?),
         };
         let mut scorer = scorer.clone();
-        let met = &mut self.met;
-        self.segment.for_each_document(&here, |doc, ord| {
-            if is_single && met.is_empty() || met.insert(ord) {
-                top.offer(scorer.score(doc, ord), ord);
-            }
-        });
-        Ok(here.len())
+        if !is_single {
+            self.met.extend(&unscored);
+        }
+        self.segment
+            .for_each_document(&TicketSet::from_sorted(&unscored), |doc, ord| top.offer(scorer.score(doc, ord), ord));
+        Ok(offered)
     }
 }
 
@@ -165,7 +221,8 @@ impl TextView {
         let mut offered = 0;
         // Those who are named by their key score beside all words, and may have no text.
         let named = ranked.clauses.iter().flatten().filter_map(|alternative| alternative.named);
-        let named: Vec<u32> = named.map(|(ord, _)| ord).filter(|ord| ranked.hits.contains(*ord)).map(|ord| ord.0).collect();
+        let named: Vec<u32> =
+            named.map(|(ord, _)| ord).filter(|ord| ranked.hits.contains(*ord)).map(|ord| ord.0).collect();
         let named = TicketSet::from_unsorted(named);
         let mut descents = Vec::with_capacity(self.segments().len());
         for segment in self.segments() {
@@ -179,6 +236,7 @@ impl TextView {
             }
         }
         named.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
+        let lookup = Lookup::new(ranked.hits);
         loop {
             let bounds = descents.iter_mut().filter_map(|descent| Some((descent.bound()?, descent)));
             let Some((bound, descent)) = bounds.max_by(|(a, _), (b, _)| a.total_cmp(b)) else { break };
@@ -186,7 +244,7 @@ impl TextView {
             if top.least().is_some_and(|least| least * SLACK > bound) {
                 break;
             }
-            offered += descent.step(ranked, &mut top)?;
+            offered += descent.step(ranked, &lookup, &mut top)?;
         }
         Ok(top.finish(offered.into()))
     }

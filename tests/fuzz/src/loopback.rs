@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketscope_engine::{Engine, storage::TenantId};
 use ticketscope_server::{
-    Access, Budgets, Clock, Config, Fault, FaultLog, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy, TokenRequest,
-    VerificationKeys, issue_token,
+    Access, Budgets, Clock, Config, Fault, FaultLog, KeyClass, Keys, Limits, Server, TokenKeyPair, TokenPolicy,
+    TokenRequest, VerificationKeys, issue_token,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
