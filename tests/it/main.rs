@@ -17,6 +17,7 @@ mod oracle;
 mod pairs;
 mod plans;
 mod planted;
+mod rankings;
 mod recovery;
 mod revocation;
 mod tenants;

@@ -200,5 +200,6 @@ fn plan_name(plan: ListPlan) -> &'static str {
         ListPlan::Select => "select",
         ListPlan::Seek => "seek",
         ListPlan::Prune => "prune",
+        ListPlan::Layers => "layers",
     }
 }

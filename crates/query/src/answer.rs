@@ -343,7 +343,7 @@ fn cut(
     let (chosen_plan, place): (ListPlan, Option<SortValue>);
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
         let scored = Scored::new(readable, &found.clauses, &hits)?;
-        let chosen = plan.unwrap_or_else(|| scored.choose());
+        let chosen = plan.unwrap_or_else(|| scored.choose(rank as usize + want));
         let best = scored.best(index, chosen, after.as_ref(), rank, want)?;
         ords = best.into_iter().map(|(score, ord)| (ord, Some(score))).collect();
         chosen_plan = chosen;

@@ -123,10 +123,10 @@ pub fn explain(
     let chosen;
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
         let scored = Scored::new(readable, &found.clauses, &hits)?;
-        let cost = scored.cost()?;
-        chosen = scored.choose();
+        let cost = scored.cost(rank as usize + want)?;
+        chosen = scored.choose(rank as usize + want);
         for plan in scored.plans() {
-            let estimate = if plan == ListPlan::Seek { Some(cost.seek) } else { cost.prune };
+            let estimate = cost.of(plan);
             let began = Instant::now();
             let ranking = scored.rank(index, plan, None, rank as usize + want)?;
             let took = micros(began);

@@ -24,6 +24,9 @@ pub enum ListPlan {
     /// By relevance: read the posting lists in order, and leave out blocks whose best possible score is too low. Cheap
     /// where many of the tickets with the words match.
     Prune,
+    /// By relevance: look at the matches among the tickets in which a word counts most, then among those in which it counts
+    /// less, until no other can be on the page. Cheap wherever the page is short and the words are common.
+    Layers,
 }
 
 /// Matches per walked ticket below which walking is dearer than a pass over the matches.
@@ -46,7 +49,7 @@ fn maintained(sort: Sort) -> Option<model::FieldId> {
 pub(crate) fn possible(query: &Query) -> Vec<ListPlan> {
     let sort = query.sort();
     if sort.by == SortKey::Relevance && has_scored_words(query) {
-        return vec![ListPlan::Seek, ListPlan::Prune];
+        return vec![ListPlan::Seek, ListPlan::Prune, ListPlan::Layers];
     }
     let mut plans = vec![ListPlan::Select];
     if maintained(sort).is_some() {

@@ -24,24 +24,53 @@ pub(crate) struct Scored<'a> {
     hits: &'a TicketSet,
 }
 
-/// What a plan is expected to cost, in microseconds on the machine of the measurements in README.
+/// What the plans are expected to cost, in microseconds on the machine of the measurements in README.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RankCost {
     /// Of scoring every hit.
-    pub(crate) seek: f64,
+    seek: f64,
     /// Of reading the posting lists in order, where that is possible.
-    pub(crate) prune: Option<f64>,
+    prune: Option<f64>,
+    /// Of going down the impact layers.
+    layers: f64,
 }
 
-/// Microseconds to seek one hit in one posting list and score it.
-const SEEK: f64 = 0.06;
+impl RankCost {
+    /// Of a plan, if it can rank these words.
+    pub(crate) fn of(&self, plan: ListPlan) -> Option<f64> {
+        match plan {
+            ListPlan::Seek => Some(self.seek),
+            ListPlan::Prune => self.prune,
+            ListPlan::Layers => Some(self.layers),
+            ListPlan::Walk | ListPlan::ScopeOrder | ListPlan::Select => None,
+        }
+    }
+}
+
+/// Microseconds to begin with one list.
+const LIST: f64 = 2.0;
+/// Microseconds to seek one hit in one posting list and score it, while most hits are in blocks of their own.
+const SEEK: f64 = 0.09;
+/// So many are.
+const SPARSE: f64 = 500.0;
+/// Microseconds for each further hit.
+const SEEK_DENSE: f64 = 0.027;
 /// Microseconds to read one posting in order.
 const READ: f64 = 0.005;
-/// Microseconds that pruning takes at least.
+/// Microseconds that pruning takes at least, for each list.
 const START: f64 = 40.0;
 /// Pruning reads on average so many microseconds worth of postings for each hit it keeps, over the share of postings that
 /// are hits.
 const SKIP: f64 = 6.0;
+/// Microseconds to look up one document of a layer.
+const LOOK: f64 = 0.004;
+/// Documents that are looked up for each row of the page, over the share of postings that are hits: the best layers of a
+/// scope are not always those of the whole.
+const DEPTH: f64 = 4.0;
+/// Microseconds to score a candidate by several lists.
+const SCORE: f64 = 0.2;
+/// Of several lists that many candidates are scored for the square root of the hits.
+const CANDIDATES: f64 = 18.0;
 
 impl<'a> Scored<'a> {
     pub(crate) fn new(
@@ -57,7 +86,7 @@ impl<'a> Scored<'a> {
     }
 
     /// What the plans are expected to cost.
-    pub(crate) fn cost(&self) -> Result<RankCost, AnswerError> {
+    pub(crate) fn cost(&self, keep: usize) -> Result<RankCost, AnswerError> {
         let hits = f64::from(self.hits.len());
         let leaves = || {
             let alternatives = self.clauses.iter().flatten();
@@ -69,26 +98,33 @@ impl<'a> Scored<'a> {
             postings += f64::from(self.readable.view().find(leaf.leaf())?.len());
             lists += 1.0;
         }
-        let seek = hits * SEEK * lists;
+        let seek = lists * (LIST + hits.min(SPARSE) * SEEK + (hits - SPARSE).max(0.0) * SEEK_DENSE);
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
-        let share = hits.max(1.0) / postings.max(1.0);
-        let prune = can_prune.then(|| START + (postings * READ).min(SKIP * lists / share));
-        Ok(RankCost { seek, prune })
+        let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
+        let prune = can_prune.then(|| START * lists + (postings * READ).min(SKIP * lists / share));
+        #[expect(clippy::cast_precision_loss, reason = "a page is short")]
+        let looked_up = (DEPTH * keep as f64 / share).min(postings);
+        let candidates = if lists > 1.0 { hits.min(CANDIDATES * hits.sqrt()) } else { 0.0 };
+        let layers = 2.0 * LIST * lists + looked_up * LOOK + candidates * SCORE;
+        Ok(RankCost { seek, prune, layers })
     }
 
     /// The plans that can rank these words.
     pub(crate) fn plans(&self) -> Vec<ListPlan> {
-        let plan = |plan| if plan == RankPlan::Prune { ListPlan::Prune } else { ListPlan::Seek };
+        let plan = |plan| match plan {
+            RankPlan::Seek => ListPlan::Seek,
+            RankPlan::Prune => ListPlan::Prune,
+            RankPlan::Layers => ListPlan::Layers,
+        };
         text::rank_plans(&self.clauses).into_iter().map(plan).collect()
     }
 
-    /// The cheaper plan.
-    pub(crate) fn choose(&self) -> ListPlan {
-        match self.cost() {
-            Ok(RankCost { seek, prune: Some(prune) }) if prune < seek => ListPlan::Prune,
-            // A list that cannot be read says so when it is.
-            Ok(_) | Err(_) => ListPlan::Seek,
-        }
+    /// The cheapest plan for a page that ends with rank `keep`.
+    pub(crate) fn choose(&self, keep: usize) -> ListPlan {
+        // A list that cannot be read says so when it is.
+        let Ok(cost) = self.cost(keep) else { return ListPlan::Seek };
+        let plans = self.plans().into_iter().filter_map(|plan| Some((cost.of(plan)?, plan)));
+        plans.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(ListPlan::Seek, |(_, plan)| plan)
     }
 
     /// The best hits after `rank` others or after the cursor, `want` at most.
@@ -122,7 +158,11 @@ impl<'a> Scored<'a> {
             })
         };
         let tie = |a: u32, b: u32| index.compare_keys(TicketOrd(a), TicketOrd(b));
-        let plan = if plan == ListPlan::Prune { RankPlan::Prune } else { RankPlan::Seek };
+        let plan = match plan {
+            ListPlan::Prune => RankPlan::Prune,
+            ListPlan::Layers => RankPlan::Layers,
+            _ => RankPlan::Seek,
+        };
         let ranked = Ranked {
             hits: self.hits,
             clauses: &self.clauses,

@@ -13,10 +13,12 @@
 pub mod analysis;
 
 mod cache;
+mod descent;
 mod document;
 mod error;
 mod fields;
 mod index;
+mod layers;
 mod leaf;
 mod rank;
 mod segment;

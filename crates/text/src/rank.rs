@@ -1,4 +1,4 @@
-//! The best documents by relevance, exactly, in two ways that give the same bytes.
+//! The best documents by relevance, exactly, in three ways that give the same bytes.
 //!
 //! A score is a sum over the query's clauses in their order; of a clause over its alternatives; of an alternative over the
 //! fields it looks at; and in one field the best of the stems of a word. Each leaf is weighed by BM25 (Robertson et al.,
@@ -39,12 +39,12 @@ pub struct Statistics {
 #[derive(Debug, Clone)]
 pub struct WeighedLeaf {
     leaf: Leaf,
-    weight: Weight,
+    pub(crate) weight: Weight,
     statistics: Statistics,
 }
 
 #[derive(Clone)]
-enum Weight {
+pub(crate) enum Weight {
     /// By how often the leaf stands in how long a text.
     Counted(Bm25Weight),
     /// The same for every ticket.
@@ -136,6 +136,9 @@ pub enum RankPlan {
     Seek,
     /// Read the posting lists in order and leave out the blocks whose best possible score is too low.
     Prune,
+    /// Look at the hits among the documents in which a word counts most, then at those in which it counts less, until no
+    /// other can reach the page.
+    Layers,
 }
 
 /// A ranked page, and what it took.
@@ -173,17 +176,17 @@ impl std::fmt::Debug for Ranked<'_> {
 const SORTED: usize = 1024;
 
 /// Rounding of sums in another order than ours, generously: a bound is only ever lowered by this factor.
-const SLACK: f32 = 1.0 - 1e-4;
+pub(crate) const SLACK: f32 = 1.0 - 1e-4;
 
 /// The best so far.
-struct Top<'a> {
-    ranked: &'a Ranked<'a>,
+pub(crate) struct Top<'a> {
+    pub(crate) ranked: &'a Ranked<'a>,
     best: Vec<(f32, u32)>,
     scored: u64,
 }
 
 impl<'a> Top<'a> {
-    fn new(ranked: &'a Ranked<'a>) -> Self {
+    pub(crate) fn new(ranked: &'a Ranked<'a>) -> Self {
         Self { ranked, best: Vec::new(), scored: 0 }
     }
 
@@ -191,7 +194,7 @@ impl<'a> Top<'a> {
         b.0.total_cmp(&a.0).then_with(|| (self.ranked.tie)(a.1, b.1))
     }
 
-    fn offer(&mut self, score: f32, ord: u32) {
+    pub(crate) fn offer(&mut self, score: f32, ord: u32) {
         self.scored += 1;
         if self.ranked.keep == 0 || !(self.ranked.accept)(score, ord) {
             return;
@@ -211,12 +214,12 @@ impl<'a> Top<'a> {
     }
 
     /// The score that a ticket must at least have to be kept, once the page is full.
-    fn least(&self) -> Option<f32> {
+    pub(crate) fn least(&self) -> Option<f32> {
         let full = self.ranked.keep <= SORTED && self.best.len() == self.ranked.keep;
         self.best.last().filter(|_| full).map(|(score, _)| *score)
     }
 
-    fn finish(mut self, offered: u64) -> Ranking {
+    pub(crate) fn finish(mut self, offered: u64) -> Ranking {
         if self.ranked.keep > SORTED {
             let mut best = std::mem::take(&mut self.best);
             best.sort_unstable_by(|a, b| self.compare(*a, *b));
@@ -228,16 +231,19 @@ impl<'a> Top<'a> {
 }
 
 /// Scores the documents of one segment, asked for in ascending order.
-struct Scorer<'a> {
+#[derive(Clone)]
+pub(crate) struct Scorer<'a> {
     clauses: Vec<Vec<AlternativeScorer<'a>>>,
 }
 
+#[derive(Clone)]
 struct AlternativeScorer<'a> {
     /// Where each field may be read, and its leaves.
     fields: Vec<(&'a TicketSet, Vec<LeafScorer<'a>>)>,
     named: Option<(TicketOrd, f32)>,
 }
 
+#[derive(Clone)]
 struct LeafScorer<'a> {
     frequencies: Frequencies,
     lengths: FieldNormReader,
@@ -257,7 +263,7 @@ impl LeafScorer<'_> {
 }
 
 impl<'a> Scorer<'a> {
-    fn new(segment: &Segment, clauses: &'a [ScoredClause]) -> Result<Self, TextError> {
+    pub(crate) fn new(segment: &Segment, clauses: &'a [ScoredClause]) -> Result<Self, TextError> {
         let leaf = |weighed: &'a WeighedLeaf| -> Result<LeafScorer<'a>, TextError> {
             Ok(LeafScorer {
                 frequencies: segment.frequencies(&weighed.leaf)?,
@@ -281,7 +287,7 @@ impl<'a> Scorer<'a> {
         Ok(Self { clauses: built })
     }
 
-    fn score(&mut self, doc: u32, ord: u32) -> f32 {
+    pub(crate) fn score(&mut self, doc: u32, ord: u32) -> f32 {
         let mut total = 0.0;
         for clause in &mut self.clauses {
             let mut clause_score = 0.0;
@@ -305,7 +311,7 @@ fn named_score(named: Option<(TicketOrd, f32)>, ord: u32) -> f32 {
 }
 
 /// The score of a ticket without text: what it is named by.
-fn score_without_text(clauses: &[ScoredClause], ord: u32) -> f32 {
+pub(crate) fn score_without_text(clauses: &[ScoredClause], ord: u32) -> f32 {
     let clause = |clause: &ScoredClause| {
         clause.iter().fold(0.0, |sum, alternative| sum + (0.0 + named_score(alternative.named, ord)))
     };
@@ -328,6 +334,10 @@ pub fn rank_plans(clauses: &[ScoredClause]) -> Vec<RankPlan> {
     if drivers(clauses).next().is_some() {
         plans.push(RankPlan::Prune);
     }
+    // Without anything to score by no layer leads to the hits.
+    if !clauses.is_empty() {
+        plans.push(RankPlan::Layers);
+    }
     plans
 }
 
@@ -339,19 +349,15 @@ impl TextView {
     pub fn rank(&self, plan: RankPlan, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
         match plan {
             RankPlan::Prune if drivers(ranked.clauses).next().is_some() => self.prune(ranked),
-            RankPlan::Prune | RankPlan::Seek => self.seek(ranked),
+            RankPlan::Layers if !ranked.clauses.is_empty() => self.descend(ranked),
+            RankPlan::Prune | RankPlan::Layers | RankPlan::Seek => self.seek(ranked),
         }
     }
 
     fn seek(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
         let mut top = Top::new(ranked);
         for segment in self.segments() {
-            let here = ranked.hits.and(segment.live());
-            if here.is_empty() {
-                continue;
-            }
-            let mut scorer = Scorer::new(segment, ranked.clauses)?;
-            segment.for_each_document(&here, |doc, ord| top.offer(scorer.score(doc, ord), ord));
+            offer_all(segment, ranked.hits, &mut top)?;
         }
         ranked.hits.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
         Ok(top.finish(ranked.hits.len().into()))
@@ -390,6 +396,16 @@ impl TextView {
         }
         Ok(top.finish(offered))
     }
+}
+
+/// Scores every one of `tickets` whose text is in a segment.
+pub(crate) fn offer_all(segment: &Segment, tickets: &TicketSet, top: &mut Top<'_>) -> Result<u32, TextError> {
+    let here = tickets.and(segment.live());
+    if !here.is_empty() {
+        let mut scorer = Scorer::new(segment, top.ranked.clauses)?;
+        segment.for_each_document(&here, |doc, ord| top.offer(scorer.score(doc, ord), ord));
+    }
+    Ok(here.len())
 }
 
 fn leaves(clause: &ScoredClause) -> impl Iterator<Item = &WeighedLeaf> {

@@ -17,6 +17,7 @@ use crate::{
     document::Bounds,
     error::TextError,
     fields::{BOUNDS, Fields, Form, ROW, TextField},
+    layers::Layers,
     leaf::{Leaf, Pattern, Section},
 };
 
@@ -25,6 +26,9 @@ const KEPT_BYTES_PER_DOCUMENT: usize = 16;
 
 /// And at least so many in all.
 const MIN_KEPT_BYTES: usize = 1 << 20;
+
+/// Bytes of impact layers that a segment keeps, for each of its documents.
+const LAYER_BYTES_PER_DOCUMENT: usize = 16;
 
 /// Postings below this number are gathered in a list; more are marked in blocks.
 const FEW: u32 = 64;
@@ -58,6 +62,7 @@ pub(crate) struct Base {
     /// Whether a ticket has two documents here, one of them deleted: then what is found depends on the deletions.
     twins: bool,
     kept: Cache<Leaf, Found>,
+    layers: Cache<Leaf, Layers>,
 }
 
 /// One segment of the text index in one view.
@@ -159,6 +164,45 @@ impl Segment {
             return Ok(Arc::new(self.compute(leaf)?));
         }
         self.base.kept.get(leaf, Found::heap_bytes, || self.compute(leaf))
+    }
+
+    /// The documents of a leaf whose score depends on count and length, by impact; built once as long as there is room.
+    /// None in a segment where a ticket may have two documents.
+    pub(crate) fn layers(&self, leaf: &Leaf) -> Result<Option<Arc<Layers>>, TextError> {
+        if self.base.twins {
+            return Ok(None);
+        }
+        let build = || -> Result<Layers, TextError> {
+            let form = leaf.pattern.form();
+            let lengths = self.lengths(leaf.field, form)?;
+            let length = |doc| lengths.fieldnorm_id(doc);
+            Ok(Layers::build(&self.counts(leaf)?, length, self.mean_length(leaf.field, form)?))
+        };
+        self.base.layers.get(leaf, Layers::heap_bytes, build).map(Some)
+    }
+
+    /// The documents in which a leaf stands, their tickets, and how often it does, deleted ones included.
+    fn counts(&self, leaf: &Leaf) -> Result<Vec<(u32, u32, u32)>, TextError> {
+        let mut found = Vec::new();
+        match &leaf.pattern {
+            Pattern::Term(form, word) if leaf.section == Section::Whole => {
+                let index = self.reader.inverted_index(self.fields.text(leaf.field, *form))?;
+                let Some(info) = index.get_term_info(&self.term(leaf.field, *form, word))? else { return Ok(found) };
+                found.reserve(info.doc_freq as usize);
+                let mut postings = index.read_block_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
+                while postings.block_len() > 0 {
+                    let docs = postings.docs().iter().zip(postings.freqs());
+                    found.extend(docs.map(|(doc, count)| (*doc, self.ticket(*doc), *count)));
+                    postings.advance();
+                }
+            }
+            _ => {
+                let counts = &self.find(leaf)?.counts;
+                let counts = counts.iter().flat_map(|counts| counts.iter());
+                found.extend(counts.map(|(doc, count)| (*doc, self.ticket(*doc), *count)));
+            }
+        }
+        Ok(found)
     }
 
     /// [`Self::find`] without keeping what was found.
@@ -422,15 +466,17 @@ impl Base {
         }
         let bytes = MIN_KEPT_BYTES.max(rows.len() * KEPT_BYTES_PER_DOCUMENT);
         let twins = rows.windows(2).any(|pair| pair[0] == pair[1]);
-        Ok(Self { rows, twins, kept: Cache::new(bytes) })
+        let layers = MIN_KEPT_BYTES.max(rows.len() * LAYER_BYTES_PER_DOCUMENT);
+        Ok(Self { rows, twins, kept: Cache::new(bytes), layers: Cache::new(layers) })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.rows.len() * 4 + self.kept.bytes()
+        self.rows.len() * 4 + self.kept.bytes() + self.layers.bytes()
     }
 }
 
 /// How often a leaf stands in documents.
+#[derive(Clone)]
 pub(crate) enum Frequencies {
     /// Never.
     None,

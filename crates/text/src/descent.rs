@@ -1,0 +1,251 @@
+//! Ranking by impact layers: a threshold algorithm (Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware",
+//! 2001) over sets.
+//!
+//! Every hit of a segment stands in some layer of some leaf of each clause. So whoever was not met in the layers that were
+//! looked at scores at most the sum, over the clauses, of what their next layers can add. Once the page is full and its last
+//! score is above that for every segment, nobody else belongs on it.
+
+use std::{collections::HashSet, sync::Arc};
+
+use bitmap::TicketSet;
+use model::TicketOrd;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+
+use crate::{
+    error::TextError,
+    layers::Layers,
+    rank::{Ranked, Ranking, SLACK, Scorer, Top, WeighedLeaf, Weight, offer_all, score_without_text},
+    segment::Segment,
+    view::TextView,
+};
+
+/// Documents of a class up to this many are looked up in the hits one by one; more are intersected with them.
+const LOOKED_UP: u32 = 1024;
+
+/// The layers of one leaf, as far as they were not looked at.
+struct Stairs<'a> {
+    weight: &'a Weight,
+    steps: Steps,
+    /// The highest score from each step on; one more than there are steps, the last one 0.
+    bounds: Vec<f32>,
+    next: usize,
+}
+
+enum Steps {
+    Impacts(Arc<Layers>),
+    /// All documents score the same.
+    One(TicketSet),
+}
+
+impl<'a> Stairs<'a> {
+    /// Nothing where a ticket may have two documents.
+    fn new(segment: &Segment, leaf: &'a WeighedLeaf) -> Result<Option<Self>, TextError> {
+        let (steps, mut bounds) = match &leaf.weight {
+            Weight::Constant(score) => (Steps::One(segment.find(leaf.leaf())?.tickets.clone()), vec![*score, 0.0]),
+            Weight::Counted(weight) => {
+                let Some(layers) = segment.layers(leaf.leaf())? else { return Ok(None) };
+                let peaks = layers.as_slice().iter().map(|layer| layer.peak(weight));
+                let bounds = peaks.chain([0.0]).collect();
+                (Steps::Impacts(layers), bounds)
+            }
+        };
+        // By another mean length a later layer may reach higher than an earlier one.
+        for at in (1..bounds.len()).rev() {
+            bounds[at - 1] = f32::max(bounds[at - 1], bounds[at]);
+        }
+        Ok(Some(Self { weight: &leaf.weight, steps, bounds, next: 0 }))
+    }
+
+    fn bound(&self) -> f32 {
+        self.bounds[self.next]
+    }
+
+    fn is_done(&self) -> bool {
+        self.next + 1 == self.bounds.len()
+    }
+
+    /// Calls `visit` with the documents of the next step, the highest score of them, and whether all of them have it.
+    fn step(&mut self, mut visit: impl FnMut(&TicketSet, f32, bool)) {
+        let at = self.next;
+        self.next += 1;
+        match (&self.steps, self.weight) {
+            (Steps::One(tickets), Weight::Constant(score)) => visit(tickets, *score, true),
+            (Steps::Impacts(layers), Weight::Counted(weight)) => {
+                for class in &layers.as_slice()[at].classes {
+                    visit(&class.tickets, class.impact.score(weight), class.impact.is_exact());
+                }
+            }
+            (Steps::One(tickets), Weight::Counted(_)) => visit(tickets, f32::MAX, false),
+            (Steps::Impacts(layers), Weight::Constant(score)) => {
+                for class in &layers.as_slice()[at].classes {
+                    visit(&class.tickets, *score, true);
+                }
+            }
+        }
+    }
+}
+
+/// Whether tickets are hits, asked for many. A short list of hits is searched, so what is not in it is mostly told from the
+/// last bits of its ordinal.
+struct Lookup<'a> {
+    hits: &'a TicketSet,
+    /// Which last 16 bits the hits have, where there are few of them.
+    lows: Option<Box<[u64; 1024]>>,
+}
+
+/// Sets above this size are not searched but looked up.
+const SEARCHED: u32 = 4096;
+
+impl<'a> Lookup<'a> {
+    fn new(hits: &'a TicketSet) -> Self {
+        let lows = (hits.len() <= SEARCHED).then(|| {
+            let mut lows = Box::new([0; 1024]);
+            hits.for_each(|ord| lows[Self::word(ord)] |= Self::bit(ord));
+            lows
+        });
+        Self { hits, lows }
+    }
+
+    fn word(ord: u32) -> usize {
+        (ord as usize >> 6) & 1023
+    }
+
+    fn bit(ord: u32) -> u64 {
+        1 << (ord & 63)
+    }
+
+    fn is_hit(&self, ord: u32) -> bool {
+        self.lows.as_ref().is_none_or(|lows| lows[Self::word(ord)] & Self::bit(ord) != 0)
+            && self.hits.contains(TicketOrd(ord))
+    }
+}
+
+/// One segment on the way down: by clause, by alternative and field, the leaves.
+struct Descent<'a> {
+    segment: &'a Segment,
+    clauses: Vec<Vec<Vec<Stairs<'a>>>>,
+    /// Made when something must be scored; cloned for each layer, for postings are read in one direction.
+    scorer: Option<Scorer<'a>>,
+    met: HashSet<u32>,
+}
+
+impl<'a> Descent<'a> {
+    fn new(segment: &'a Segment, ranked: &Ranked<'a>) -> Result<Option<Self>, TextError> {
+        let mut clauses = Vec::with_capacity(ranked.clauses.len());
+        for clause in ranked.clauses {
+            let mut fields = Vec::new();
+            for best in clause.iter().flat_map(|alternative| &alternative.fields) {
+                let mut stairs = Vec::with_capacity(best.leaves.len());
+                for leaf in &best.leaves {
+                    match Stairs::new(segment, leaf)? {
+                        Some(leaf) => stairs.push(leaf),
+                        None => return Ok(None),
+                    }
+                }
+                fields.push(stairs);
+            }
+            clauses.push(fields);
+        }
+        Ok(Some(Self { segment, clauses, scorer: None, met: HashSet::new() }))
+    }
+
+    /// What a hit can score that was not met; nothing if all of them were.
+    fn bound(&self) -> Option<f32> {
+        let is_done = |clause: &Vec<Vec<Stairs<'_>>>| clause.iter().flatten().all(Stairs::is_done);
+        if self.clauses.iter().any(is_done) {
+            return None;
+        }
+        let field = |leaves: &Vec<Stairs<'_>>| leaves.iter().map(Stairs::bound).fold(0.0, f32::max);
+        Some(self.clauses.iter().flatten().map(field).sum())
+    }
+
+    /// Whether the score of a hit is that of the one leaf there is.
+    fn is_single(&self) -> bool {
+        self.clauses.iter().flatten().flatten().count() == 1
+    }
+
+    /// Looks at the hits in the layer that can add most. Answers how many there are.
+    fn step(&mut self, ranked: &Ranked<'a>, lookup: &Lookup<'_>, top: &mut Top<'_>) -> Result<u32, TextError> {
+        let is_single = self.is_single();
+        let open = self.clauses.iter_mut().flatten().flatten().filter(|stairs| !stairs.is_done());
+        let Some(steepest) = open.max_by(|a, b| a.bound().total_cmp(&b.bound())) else { return Ok(0) };
+        let live = self.segment.reader().has_deletes().then(|| self.segment.live());
+        let is_hit = |ord: u32| lookup.is_hit(ord) && live.is_none_or(|live| live.contains(TicketOrd(ord)));
+        let met = &self.met;
+        let (mut offered, mut unscored) = (0, Vec::new());
+        steepest.step(|tickets, score, is_exact| {
+            // A class that cannot reach the page is passed over, ties included.
+            if is_single && is_exact && top.least().is_some_and(|least| score < least) {
+                return;
+            }
+            let mut visit = |ord: u32| {
+                if met.is_empty() || !met.contains(&ord) {
+                    offered += 1;
+                    if is_single && is_exact {
+                        top.offer(score, ord);
+                    } else {
+                        unscored.push(ord);
+                    }
+                }
+            };
+            if tickets.len() <= LOOKED_UP {
+                tickets.iter().filter(|ord| is_hit(*ord)).for_each(&mut visit);
+            } else {
+                let here = tickets.and(ranked.hits);
+                let here = live.map_or_else(|| here.clone(), |live| here.and(live));
+                here.for_each(&mut visit);
+            }
+        });
+        if unscored.is_empty() {
+            return Ok(offered);
+        }
+        unscored.sort_unstable();
+        let scorer = match &mut self.scorer {
+            Some(scorer) => scorer,
+            none => none.insert(Scorer::new(self.segment, ranked.clauses)?),
+        };
+        let mut scorer = scorer.clone();
+        if !is_single {
+            self.met.extend(&unscored);
+        }
+        self.segment
+            .for_each_document(&TicketSet::from_sorted(&unscored), |doc, ord| top.offer(scorer.score(doc, ord), ord));
+        Ok(offered)
+    }
+}
+
+impl TextView {
+    pub(crate) fn descend(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        let mut top = Top::new(ranked);
+        let mut offered = 0;
+        // Those who are named by their key score beside all words, and may have no text.
+        let named = ranked.clauses.iter().flatten().filter_map(|alternative| alternative.named);
+        let named: Vec<u32> =
+            named.map(|(ord, _)| ord).filter(|ord| ranked.hits.contains(*ord)).map(|ord| ord.0).collect();
+        let named = TicketSet::from_unsorted(named);
+        let mut descents = Vec::with_capacity(self.segments().len());
+        for segment in self.segments() {
+            offered += offer_all(segment, &named, &mut top)?;
+            match Descent::new(segment, ranked)? {
+                Some(mut descent) => {
+                    descent.met.extend(named.iter());
+                    descents.push(descent);
+                }
+                None => offered += offer_all(segment, &ranked.hits.minus(&named), &mut top)?,
+            }
+        }
+        named.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
+        let lookup = Lookup::new(ranked.hits);
+        loop {
+            let bounds = descents.iter_mut().filter_map(|descent| Some((descent.bound()?, descent)));
+            let Some((bound, descent)) = bounds.max_by(|(a, _), (b, _)| a.total_cmp(b)) else { break };
+            // Ties are to be looked at, hence the slack above the bound.
+            if top.least().is_some_and(|least| least * SLACK > bound) {
+                break;
+            }
+            offered += descent.step(ranked, &lookup, &mut top)?;
+        }
+        Ok(top.finish(offered.into()))
+    }
+}
