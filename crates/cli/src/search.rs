@@ -60,9 +60,6 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
         let hits: Vec<Value> = listing.hits.iter().zip(&texts).map(|(hit, text)| row(snapshot, hit, text)).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut answer = json!({ "total": listing.total, "hits": hits, "next": listing.next, "took_us": took });
-        if listing.scope_changed {
-            answer["scope_changed"] = json!(true);
-        }
         if args.explain {
             answer["plan"] = explained(snapshot, &question, &page)?;
         }
@@ -75,9 +72,6 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
     let order = question.query.sort();
     out.sheet(&table(snapshot, &listing, &texts, order))?;
     out.line(format!("{} of {}", grouped(listing.hits.len() as u64), counted(listing.total.into(), "ticket")))?;
-    if listing.scope_changed {
-        out.line("what you may see has changed since the page before; for the whole list begin anew")?;
-    }
     if let Some(next) = &listing.next {
         out.line(format!("next page: --page-after {next}"))?;
     }

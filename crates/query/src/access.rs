@@ -1,5 +1,3 @@
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use scope::{Scope, UnknownPrincipal, VIEW, VIEW_PRIVATE, VIEW_SIDE};
 use ticketscope_scope as scope;
 
@@ -9,7 +7,7 @@ use crate::Snapshot;
 /// answered.
 ///
 /// A [`Scope`] alone is an access to tickets and their public text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// The tickets, with everything in them that is public.
     pub view: Scope,
@@ -23,14 +21,6 @@ impl Access {
     /// Access to every text of every live and archived ticket. Whoever makes it answers for the asker's right to it.
     pub fn admin() -> Self {
         Self { view: Scope::admin(), private: Scope::admin(), side: Scope::admin() }
-    }
-
-    /// A number that stays the same for as long as the scopes do: a hash of their contents. Two accesses of one number are
-    /// almost certainly equal, and nothing is decided by it but what somebody is told of their own scope.
-    pub(crate) fn epoch(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.hash(&mut hasher);
-        hasher.finish()
     }
 }
 

@@ -138,9 +138,6 @@ pub struct Listing {
     pub hits: Vec<Hit>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
-    /// Whether the asker may see other tickets or texts than when the page before was cut. The list goes on in the scope
-    /// of now: whoever wants the whole of it begins anew.
-    pub scope_changed: bool,
     /// How it was answered. For admins alone: the choice depends on the size of the whole tenant.
     pub plan: ListPlan,
 }
@@ -154,9 +151,6 @@ pub struct KeyListing {
     pub keys: Vec<TicketKey>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
-    /// Whether the asker may see other tickets or texts than when the page before was cut. The list goes on in the scope
-    /// of now: whoever wants the whole of it begins anew.
-    pub scope_changed: bool,
     /// How it was answered. For admins alone: the choice depends on the size of the whole tenant.
     pub plan: ListPlan,
 }
@@ -285,9 +279,9 @@ fn list_by(
     page: &Page,
     plan: Option<ListPlan>,
 ) -> Result<Listing, AnswerError> {
-    let Cut { total, ords, next, scope_changed, plan } = cut(snapshot, access, query, page, plan)?;
+    let Cut { total, ords, next, plan } = cut(snapshot, access, query, page, plan)?;
     let hits = ords.into_iter().map(|(ord, score)| Hit { score, ..hit(snapshot, ord) }).collect();
-    Ok(Listing { total, hits, next, scope_changed, plan })
+    Ok(Listing { total, hits, next, plan })
 }
 
 /// [`list`] with the keys of the tickets alone: for a backend that has the tickets itself.
@@ -300,9 +294,9 @@ pub fn list_keys(
     query: &Query,
     page: &Page,
 ) -> Result<KeyListing, AnswerError> {
-    let Cut { total, ords, next, scope_changed, plan } = cut(snapshot, &access.into(), query, page, None)?;
+    let Cut { total, ords, next, plan } = cut(snapshot, &access.into(), query, page, None)?;
     let keys = ords.into_iter().map(|(ord, _)| snapshot.index().key(TicketOrd(ord))).collect();
-    Ok(KeyListing { total, keys, next, scope_changed, plan })
+    Ok(KeyListing { total, keys, next, plan })
 }
 
 /// A page as ordinals, with scores where it is ordered by them.
@@ -310,7 +304,6 @@ struct Cut {
     total: u32,
     ords: Vec<(u32, Option<f32>)>,
     next: Option<String>,
-    scope_changed: bool,
     plan: ListPlan,
 }
 
@@ -337,8 +330,6 @@ fn cut(
     // One row more tells whether there is another page.
     let want = page.limit as usize + 1;
     let now = after.as_ref().map_or(page.now, |cursor| cursor.now);
-    let epoch = access.epoch();
-    let scope_changed = after.as_ref().is_some_and(|cursor| cursor.epoch != epoch);
     let mut ords: Vec<(u32, Option<f32>)>;
     let (chosen_plan, place): (ListPlan, Option<SortValue>);
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
@@ -362,10 +353,10 @@ fn cut(
     let more = ords.len() == want;
     ords.truncate(page.limit as usize);
     let next = ords.last().zip(place).filter(|_| more).map(|((ord, _), value)| {
-        let cursor = Cursor { now, epoch, value, key: index.key(TicketOrd(*ord)) };
+        let cursor = Cursor { now, value, key: index.key(TicketOrd(*ord)) };
         cursor.seal(snapshot.cursor_secret(), &question)
     });
-    Ok(Cut { total: hits.len(), ords, next, scope_changed, plan: chosen_plan })
+    Ok(Cut { total: hits.len(), ords, next, plan: chosen_plan })
 }
 
 /// The moment at which the query behind a cursor was first read: relative dates of later pages are read with it. The

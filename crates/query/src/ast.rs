@@ -187,6 +187,25 @@ pub enum Direction {
 }
 
 impl Query {
+    /// Whether each part of the query stands on every ticket that it finds: nothing is excluded, nothing may be missing,
+    /// no part is one of several values, words or prefixes. Then an answer that found something read of no value or word
+    /// that the asker does not see somewhere.
+    pub fn is_plain(&self) -> bool {
+        let is_one = |test: &Test| match test {
+            Test::Field { op: Op::OneOf(patterns), .. } => {
+                matches!(patterns.as_slice(), [only] if !matches!(only, Pattern::Unset))
+            }
+            Test::Field { op: Op::Within(_), .. } => true,
+            Test::Key(keys) => keys.len() == 1,
+            Test::NumberOrWord(_) | Test::AnyCustomField(_) => false,
+        };
+        self.filter.iter().all(|clause| !clause.negated && is_one(&clause.test))
+            && self.words.iter().all(|clause| {
+                let is_word = |pattern: &WordPattern| matches!(pattern, WordPattern::Word(_) | WordPattern::Phrase(_));
+                !clause.negated && matches!(clause.any_of.as_slice(), [only] if is_word(only))
+            })
+    }
+
     /// A query for every visible ticket.
     pub fn everything() -> Self {
         Self::default()

@@ -9,8 +9,6 @@ use crate::sort::SortValue;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) now: Timestamp,
-    /// What the asker might see when the page was cut, as a number: see [`crate::Access::epoch`].
-    pub(crate) epoch: u64,
     pub(crate) value: SortValue,
     pub(crate) key: TicketKey,
 }
@@ -33,7 +31,6 @@ impl Cursor {
     pub(crate) fn seal(&self, secret: &[u8; 32], question: &str) -> String {
         let mut body = vec![VERSION];
         body.extend_from_slice(&self.now.0.to_le_bytes());
-        body.extend_from_slice(&self.epoch.to_le_bytes());
         match &self.value {
             SortValue::Nothing => body.push(0),
             SortValue::Number(number) => {
@@ -95,7 +92,6 @@ fn unsealed(text: &str, secret: &[u8; 32]) -> Result<([u8; TAG], Vec<u8>), Curso
 fn parse(body: &[u8]) -> Option<Cursor> {
     let (&[version], rest) = body.split_first_chunk()?;
     let (now, rest) = rest.split_first_chunk()?;
-    let (epoch, rest) = rest.split_first_chunk()?;
     let (&[kind], rest) = rest.split_first_chunk()?;
     let (value, key) = match kind {
         0 => (SortValue::Nothing, rest),
@@ -111,8 +107,7 @@ fn parse(body: &[u8]) -> Option<Cursor> {
         _ => return None,
     };
     let key = TicketKey::parse(str::from_utf8(key).ok()?).ok()?;
-    let (now, epoch) = (Timestamp(i64::from_le_bytes(*now)), u64::from_le_bytes(*epoch));
-    (version == VERSION).then_some(Cursor { now, epoch, value, key })
+    (version == VERSION).then_some(Cursor { now: Timestamp(i64::from_le_bytes(*now)), value, key })
 }
 
 /// A keyed hash of parts, each with its length before it, for one use.
@@ -149,14 +144,9 @@ mod tests {
     fn cursors() -> Vec<Cursor> {
         let now = Timestamp(1_767_600_000_000);
         vec![
-            Cursor { now, epoch: 77, value: SortValue::Nothing, key: TicketKey::Int(-3) },
-            Cursor { now, epoch: 77, value: SortValue::Number(i64::MIN), key: TicketKey::Int(i64::MAX) },
-            Cursor {
-                now,
-                epoch: 77,
-                value: SortValue::Text("h\u{f6}ch".into()),
-                key: TicketKey::parse("HR-1").unwrap(),
-            },
+            Cursor { now, value: SortValue::Nothing, key: TicketKey::Int(-3) },
+            Cursor { now, value: SortValue::Number(i64::MIN), key: TicketKey::Int(i64::MAX) },
+            Cursor { now, value: SortValue::Text("h\u{f6}ch".into()), key: TicketKey::parse("HR-1").unwrap() },
         ]
     }
 

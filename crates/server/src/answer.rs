@@ -14,6 +14,9 @@ use crate::{
 #[derive(Debug, Serialize)]
 pub(crate) struct Counted {
     pub(crate) count: u32,
+    /// [`ticketscope_query::Query::is_plain`]
+    #[serde(skip)]
+    pub(crate) is_plain: bool,
 }
 
 /// A page of visible tickets. It names no plan: the choice of one depends on the size of the whole tenant.
@@ -23,11 +26,11 @@ pub(crate) struct Search {
     pub(crate) hits: Vec<Hit>,
     #[serde(skip)]
     pub(crate) next: Option<String>,
-    /// The asker may see other tickets or texts than when the page before was cut.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) scope_changed: bool,
     #[serde(skip)]
     pub(crate) took_us: u64,
+    /// [`ticketscope_query::Query::is_plain`]
+    #[serde(skip)]
+    pub(crate) is_plain: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -146,6 +149,9 @@ pub(crate) struct Facets {
     /// How many further values a field has that are left out, of fields where some are.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) more: BTreeMap<String, u32>,
+    /// [`ticketscope_query::Query::is_plain`]
+    #[serde(skip)]
+    pub(crate) is_plain: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -179,14 +185,14 @@ pub(crate) struct Checked {
 }
 
 impl Answer for Counted {
-    fn found_nothing(&self) -> bool {
-        self.count == 0
+    fn is_missing_something(&self) -> bool {
+        self.count == 0 || !self.is_plain
     }
 }
 
 impl Answer for Search {
-    fn found_nothing(&self) -> bool {
-        self.total == 0
+    fn is_missing_something(&self) -> bool {
+        self.total == 0 || !self.is_plain
     }
 
     fn beside(&self) -> Option<Beside<'_>> {
@@ -195,32 +201,32 @@ impl Answer for Search {
 }
 
 impl Answer for Facets {
-    fn found_nothing(&self) -> bool {
-        self.total == 0
+    fn is_missing_something(&self) -> bool {
+        self.total == 0 || !self.is_plain
     }
 }
 
 impl Answer for Suggestions {
-    fn found_nothing(&self) -> bool {
-        self.suggestions.is_empty()
+    fn is_missing_something(&self) -> bool {
+        true
     }
 }
 
 impl Answer for Fields {
-    fn found_nothing(&self) -> bool {
-        self.fields.is_empty()
+    fn is_missing_something(&self) -> bool {
+        true
     }
 }
 
 impl Answer for Checked {
-    fn found_nothing(&self) -> bool {
+    fn is_missing_something(&self) -> bool {
         !self.visible
     }
 }
 
 /// One that is not found is no answer.
 impl Answer for Ticket {
-    fn found_nothing(&self) -> bool {
+    fn is_missing_something(&self) -> bool {
         false
     }
 }

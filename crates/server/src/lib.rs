@@ -54,9 +54,9 @@
 //! texts that the asker may read: scores, snippets and suggestions too. `took_us` is the one exception. An error names a
 //! field of the tenant's own only to whoever sees a ticket that holds it.
 //!
-//! Nor may the time tell: an answer that found nothing, and one to a query that excludes something, is sent at the next of a
-//! few moments after its request arrived ([`Limits::pace`]), so that looking at what is hidden and finding that there is
-//! nothing take equally long.
+//! Nor may the time tell: answers that found nothing, those to queries of which a part may be missing (excluded, a prefix,
+//! one of several), and suggestions are sent at the next of a few moments after the request arrived ([`Limits::pace`]), so
+//! that looking at what is hidden and finding that there is nothing take equally long.
 //!
 //! Answers to questions by GET have an `ETag`, a keyed hash of asker, tenant, question and answer. `If-None-Match` is
 //! compared after the question was answered anew, so `304` confirms nothing that is not visible now. A cursor is good for
@@ -67,8 +67,8 @@
 //! Each key, and each agent with a token, has a [`Budget`] of cost units, charged by what a request says and never by what it
 //! finds. What goes beyond is refused with `429 over_budget` and `Retry-After`.
 //!
-//! A cursor (`next`, to be sent as `page_after`) is opaque, and good for one tenant, asker, query and order. A page is always
-//! cut in the scope of now; if that is another one than the page before was cut in, the answer says `"scope_changed": true`.
+//! A cursor (`next`, to be sent as `page_after`) is opaque, and good for one tenant, asker, query and order. A page is
+//! always cut in the scope of now: a cursor from before a revocation leads to nothing revoked.
 //!
 //! # What is recorded
 //!

@@ -1,13 +1,14 @@
-//! When answers that found nothing are sent.
+//! When answers are sent whose time could tell what is hidden.
 //!
 //! Whoever asks for a word, a value or a ticket and finds nothing must not tell from the time whether there is nothing or
 //! whether it is hidden: reading the postings of a hidden word takes longer than learning that there are none. So such an
 //! answer waits, from the arrival of its request, for the next of a few moments that lie far apart beside what the work can
 //! differ by, each twice as late as the one before. The wait holds no thread and no place in a queue.
 //!
-//! A query that excludes something waits whatever it finds: what it excludes may be found on hidden tickets alone. Answers
-//! to admins are sent at once. What this leaves open: an answer that comes just before or just after a moment is sent at
-//! that one or the next, so that a load which stretches the work can still be read from many thousand answers.
+//! A part of a query that does not have to be found waits whatever the whole finds: what is excluded, one of several values
+//! or words, a prefix. Suggestions always wait. What is sent at once are answers that found something for each part of
+//! their query, and those to admins. What this leaves open: an answer that comes just before or just after a moment is sent
+//! at that one or the next, so that a load which stretches the work can still be read from many thousand answers.
 
 use std::time::Duration;
 
@@ -48,11 +49,6 @@ fn step(first: Duration, worked: Duration) -> Option<Duration> {
     Some(step)
 }
 
-/// Whether a query excludes anything.
-pub(crate) fn excludes(query: &str) -> bool {
-    query.split_whitespace().any(|term| term.starts_with('-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,16 +76,6 @@ mod tests {
             tokio::time::advance(Duration::from_millis(worked)).await;
             arrival.wait(FIRST).await;
             assert_eq!(began.elapsed(), Duration::from_millis(expected), "{worked}");
-        }
-    }
-
-    #[test]
-    fn what_excludes_is_told_from_what_only_holds_a_dash() {
-        for query in ["-a", "a -b", "  -status:open", "\"a\" -\"b\""] {
-            assert!(excludes(query), "{query}");
-        }
-        for query in ["", "a", "a-b", "status:a-b"] {
-            assert!(!excludes(query), "{query}");
         }
     }
 }

@@ -8,20 +8,12 @@ use axum::{
 use serde::Serialize;
 use ticketscope_engine::storage::TenantId;
 
-use crate::{
-    app::App,
-    auth::Asker,
-    code::Code,
-    cost::Costed,
-    etag::Tagging,
-    failure::Failure,
-    pace::{Arrival, excludes},
-};
+use crate::{app::App, auth::Asker, code::Code, etag::Tagging, failure::Failure, pace::Arrival};
 
 /// What a question in a scope found.
 pub(crate) trait Answer: Serialize {
-    /// Whether no visible ticket has what was asked for.
-    fn found_nothing(&self) -> bool;
+    /// Whether some part of what was asked for may be on no visible ticket.
+    fn is_missing_something(&self) -> bool;
 
     /// What is told beside, and changes though what was found does not.
     fn beside(&self) -> Option<Beside<'_>> {
@@ -43,16 +35,14 @@ pub(crate) struct Asking {
     arrival: Arrival,
     /// Whether the asker could learn of hidden tickets by the time that an answer takes.
     could_time: bool,
-    excludes: bool,
     tagging: Option<Tagging>,
 }
 
 impl Asking {
-    pub(crate) fn new(app: &App, parts: &Parts, tenant: &TenantId, asker: &Asker, params: &impl Costed) -> Self {
+    pub(crate) fn new(app: &App, parts: &Parts, tenant: &TenantId, asker: &Asker) -> Self {
         Self {
             arrival: Arrival::of(parts),
             could_time: *asker != Asker::Admin,
-            excludes: excludes(params.query()),
             tagging: app.tags.begin(parts, tenant, asker),
         }
     }
@@ -68,13 +58,13 @@ impl App {
         asking: Asking,
         found: Result<A, Failure>,
     ) -> Result<Response<Body>, Failure> {
-        let Asking { arrival, could_time, excludes, tagging } = asking;
-        let found_nothing = match &found {
-            Ok(answer) => answer.found_nothing(),
+        let Asking { arrival, could_time, tagging } = asking;
+        let could_tell = match &found {
+            Ok(answer) => answer.is_missing_something(),
             Err(failure) => failure.code == Code::NoSuchTicket,
         };
         let response = found.and_then(|answer| render(&answer, tagging));
-        if could_time && (found_nothing || excludes) {
+        if could_time && could_tell {
             arrival.wait(self.config.limits.pace).await;
         }
         response

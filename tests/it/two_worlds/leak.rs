@@ -44,10 +44,16 @@ pub(super) enum Leak {
     Header,
     /// An error is kinder where something hidden would have been found.
     Error,
+    /// An error offers a name that only the operator knows.
+    Hint,
+    /// Fields are listed that only hidden tickets hold.
+    Fields,
+    /// A tag is of everything there is.
+    Tag,
 }
 
 impl Leak {
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Count,
         Self::Total,
         Self::Hit,
@@ -65,6 +71,9 @@ impl Leak {
         Self::Status,
         Self::Header,
         Self::Error,
+        Self::Hint,
+        Self::Fields,
+        Self::Tag,
     ];
 
     /// Everything that the leaking server says to a question.
@@ -82,6 +91,12 @@ impl Leak {
         match self {
             Self::Status if answer.status == 404 && all.status == 200 => leaking.status = 403,
             Self::Ticket if answer.status == 404 && all.status == 200 => leaking = all,
+            Self::Tag => {
+                let tag = all.headers.iter().find(|(name, _)| name == "etag");
+                for (_, own) in leaking.headers.iter_mut().filter(|(name, _)| name == "etag") {
+                    own.clone_from(&tag.map(|(_, value)| value.clone()).unwrap_or_default());
+                }
+            }
             Self::Header => {
                 if let Some(total) = total(&of_all) {
                     leaking.headers.push(("x-total".to_owned(), total.to_string()));
@@ -105,6 +120,8 @@ impl Leak {
             Self::Total => copy(body, all, "total"),
             Self::NextPage if body["next"].is_null() && all["next"].is_string() => body["next"] = json!("cursor"),
             Self::Check => copy(body, all, "visible"),
+            Self::Fields => copy(body, all, "fields"),
+            Self::Hint if answer.status == 400 => body["hint"] = json!("did you mean `merger_plans`?"),
             Self::Hit => {
                 let hidden =
                     rows(all, "hits").iter().find(|hit| rows(body, "hits").iter().all(|own| own["id"] != hit["id"]));

@@ -219,12 +219,14 @@ fn has_found(said: &str) -> bool {
 fn no_byte_of_any_answer_tells_of_what_is_hidden() {
     let credentials = Credentials::new();
     let mut asked = Asked::default();
-    for seed in seeds(40) {
+    for seed in seeds(44) {
         if let Err(difference) = play(seed, &credentials, None, &mut asked) {
             panic!("{}", difference.report(&credentials));
         }
     }
     println!("{asked:?}");
+    let is_told = ["TICKETSCOPE_ROUNDS", "TICKETSCOPE_QUESTIONS"].iter().any(|name| env::var_os(name).is_some());
+    assert!(is_told || asked.questions >= 10_000, "{asked:?}");
     assert!(asked.found * 3 > asked.questions, "few of the questions found anything: {asked:?}");
 }
 

@@ -43,7 +43,7 @@ fn cursors_lead_to_each_ticket_once() {
 }
 
 #[test]
-fn a_cursor_from_before_a_revocation_goes_on_with_what_is_left_and_says_so() {
+fn a_cursor_from_before_a_revocation_goes_on_with_what_is_left() {
     let desk = Desk::with_lines(
         &["a", "b", "a", "b", "a", "b"]
             .iter()
@@ -68,17 +68,14 @@ fn a_cursor_from_before_a_revocation_goes_on_with_what_is_left_and_says_so() {
         page["hits"].as_array().expect("hits").iter().filter_map(|hit| hit["id"].as_u64()).collect::<Vec<_>>()
     };
     let first = page(&[]);
-    assert_eq!((ids(&first), &first["scope_changed"]), (vec![0, 1], &Value::Null));
+    assert_eq!(ids(&first), [0, 1]);
     let cursor = first["next"].as_str().expect("a cursor").to_owned();
     let second = page(&["--page-after", &cursor]);
-    assert_eq!((ids(&second), &second["scope_changed"]), (vec![2, 3], &Value::Null));
+    assert_eq!(ids(&second), [2, 3]);
     let gone = "{\"k\":\"rel\",\"principal\":\"ann\",\"rel\":\"groups\",\"value\":\"b\",\"gone\":true}\n";
     desk.import(gone, &[]).expect(0);
     let second = page(&["--page-after", &cursor]);
-    assert_eq!(
-        (ids(&second), &second["total"], &second["scope_changed"]),
-        (vec![2, 4], &Value::from(3), &Value::from(true))
-    );
+    assert_eq!((ids(&second), &second["total"]), (vec![2, 4], &Value::from(3)));
 }
 
 #[test]

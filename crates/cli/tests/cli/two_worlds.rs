@@ -45,7 +45,10 @@ fn question(scene: &Scene, principal: &str, rng: &mut Rng) -> Vec<String> {
         }
         4 | 5 => add(&[&["count"], &who[..], &["--now", &now, "--", &query]].concat()),
         6 | 7 => add(&[&["facets"], &who[..], &["--now", &now, "--field", &field, "--", &query]].concat()),
-        8 => add(&[&["suggest"], &who[..], &["--", ["re", "f", "1", "zw"][rng.usize(..4)]]].concat()),
+        8 => match rng.u32(..3) {
+            0 => add(&[&["fields"], &who[..]].concat()),
+            _ => add(&[&["suggest"], &who[..], &["--", ["re", "f", "1", "zw"][rng.usize(..4)]]].concat()),
+        },
         _ => add(&[&["suggest"], &who[..], &["--field", &field, "--", ["b", "t", "a", "1"][rng.usize(..4)]]].concat()),
     }
     args

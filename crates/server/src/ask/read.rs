@@ -50,7 +50,7 @@ impl Reader {
     pub(crate) fn count(&self, asker: &Asker, params: &CountParams, now: Timestamp) -> Result<Counted, Failure> {
         let access = self.access(asker)?;
         let query = self.query(asker, &params.query, params.now.map_or(now, |now| now.0))?;
-        Ok(Counted { count: query::count(self.snapshot(), access, &query)? })
+        Ok(Counted { count: query::count(self.snapshot(), access, &query)?, is_plain: query.is_plain() })
     }
 
     pub(crate) fn search(&self, asker: &Asker, params: &SearchParams, now: Timestamp) -> Result<Search, Failure> {
@@ -85,8 +85,8 @@ impl Reader {
             total: listing.total,
             hits: hits.collect::<Result<_, Failure>>()?,
             next: listing.next,
-            scope_changed: listing.scope_changed,
             took_us,
+            is_plain: query.is_plain(),
         })
     }
 
@@ -106,7 +106,7 @@ impl Reader {
             let rows = facet.rows.into_iter().map(|row| FacetRow { value: row.value, count: row.count });
             (self.name(facet.field).to_owned(), rows.collect())
         });
-        Ok(Facets { total, facets: facets.collect(), more })
+        Ok(Facets { total, facets: facets.collect(), more, is_plain: query.is_plain() })
     }
 
     /// One visible ticket.

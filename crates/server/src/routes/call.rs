@@ -129,7 +129,7 @@ impl<P: Scoped + Costed> Asked<P> {
             let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
             return Err(Failure::new(Code::BadParameter, message));
         }
-        let asking = Asking::new(app, &parts, &tenant, &asker, &params);
+        let asking = Asking::new(app, &parts, &tenant, &asker);
         Ok(Question { tenant, asker, params, showing: Showing { position, text }, asking, path })
     }
 }

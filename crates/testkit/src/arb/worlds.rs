@@ -46,14 +46,16 @@ impl Worlds {
         world
     }
 
-    /// The world that never held what `principal` may not see: neither tickets nor notes nor people that they could not
-    /// know of, in another order, among tickets and texts that came and went.
+    /// The world that never held what `principal` may not see: neither tickets nor notes nor people nor values that they
+    /// could not know of, in another order, among tickets and texts that came and went.
     pub fn pruned(&self, world: &World, principal: &str, rng: &mut Rng) -> Vec<Change> {
         let mut tickets = world.pruned(principal, self.scene.now);
-        let known = people_of(world, &tickets);
+        let (people, values) = (held(world, &tickets, true), held(world, &tickets, false));
         let is_known = |change: &&Change| match &change.fact {
             Fact::Ticket(_) | Fact::Text { .. } | Fact::Del(_) => false,
-            Fact::Principal(fact) => *fact.id == *principal || known.contains(&*fact.id),
+            Fact::Principal(fact) => *fact.id == *principal || people.contains(&*fact.id),
+            // A value that no visible ticket has may stand between two of a tree that do.
+            Fact::Value(fact) => fact.parent.is_some() || values.contains(&*fact.id),
             _ => true,
         };
         let mut changes: Vec<Change> = self.changes.iter().filter(is_known).cloned().collect();
@@ -122,17 +124,17 @@ fn offer(world: &mut World, change: &Change) -> bool {
     world.apply(change).is_ok()
 }
 
-/// The people that tickets name.
-fn people_of(world: &World, tickets: &[Vec<Change>]) -> BTreeSet<String> {
+/// What tickets hold in their fields: people, or values.
+fn held(world: &World, tickets: &[Vec<Change>], of_people: bool) -> BTreeSet<String> {
     let is_person = |name: &str| world.schema().field(name).is_some_and(|def| def.kind == FieldKind::Principal);
     let keys = tickets.iter().flatten().filter_map(|change| match &change.fact {
         Fact::Ticket(patch) => Some(&patch.key),
         _ => None,
     });
     let rows = keys.filter_map(|key| world.ticket(key));
-    let fields = rows.flat_map(|row| &row.fields).filter(|(name, _)| is_person(name));
+    let fields = rows.flat_map(|row| &row.fields).filter(|(name, _)| is_person(name) == of_people);
     let values = fields.flat_map(|(_, values)| values).filter_map(|value| match value {
-        Value::Keyword(person) => Some(person.to_string()),
+        Value::Keyword(text) => Some(text.to_string()),
         Value::Number(_) | Value::Date(_) => None,
     });
     values.collect()
