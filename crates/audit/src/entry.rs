@@ -69,6 +69,8 @@ pub enum Action {
     Tenants,
     /// The metrics of the server.
     Metrics,
+    /// A command through the server that holds the data directory, refused; those let through are recorded as what they do.
+    Operator,
     /// A batch of changes over HTTP.
     Changes,
     /// Files of changes on the command line.

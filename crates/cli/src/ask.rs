@@ -18,12 +18,10 @@ use ticketscope_query::{
 
 use crate::{
     args::{AskArgs, AskerArgs},
+    data::Data,
     exit::Exit,
     failure::Failure,
 };
-
-/// How long a question waits for text to be indexed: what an import of millions of tickets may leave to do.
-const TEXT_PATIENCE: Duration = Duration::from_mins(30);
 
 /// How often it looks whether the index has failed.
 const TEXT_LOOK: Duration = Duration::from_secs(2);
@@ -52,19 +50,19 @@ impl Question {
     }
 
     /// The newest snapshot that can answer the question: if it asks for words, one whose text is indexed.
-    pub(crate) fn snapshot(&self, tenant: &Tenant) -> Result<Arc<Snapshot>, Failure> {
-        self.wait_for_text(tenant)?;
+    pub(crate) fn snapshot(&self, data: &Data, tenant: &Tenant) -> Result<Arc<Snapshot>, Failure> {
+        self.wait_for_text(data, tenant)?;
         Ok(tenant.snapshot())
     }
 
     /// [`Self::snapshot`] with the texts of its tickets.
-    pub(crate) fn view(&self, tenant: &Tenant) -> Result<View, Failure> {
-        self.wait_for_text(tenant)?;
+    pub(crate) fn view(&self, data: &Data, tenant: &Tenant) -> Result<View, Failure> {
+        self.wait_for_text(data, tenant)?;
         Ok(tenant.view().map_err(RecoverError::from)?)
     }
 
-    fn wait_for_text(&self, tenant: &Tenant) -> Result<(), Failure> {
-        if self.query.asks_for_words() { wait_for_text(tenant) } else { Ok(()) }
+    fn wait_for_text(&self, data: &Data, tenant: &Tenant) -> Result<(), Failure> {
+        if self.query.asks_for_words() { wait_for_text(data, tenant) } else { Ok(()) }
     }
 
     /// Turns an answer's error into one that shows the place in the query.
@@ -92,8 +90,8 @@ impl Question {
 }
 
 /// Waits until the text of everything acknowledged can be found.
-pub(crate) fn wait_for_text(tenant: &Tenant) -> Result<(), Failure> {
-    let until = Instant::now() + TEXT_PATIENCE;
+pub(crate) fn wait_for_text(data: &Data, tenant: &Tenant) -> Result<(), Failure> {
+    let until = Instant::now() + data.text_patience();
     let text = loop {
         if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_LOOK) {
             return Ok(());

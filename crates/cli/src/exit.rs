@@ -1,7 +1,10 @@
 use std::process::ExitCode;
 
+use serde::{Deserialize, Serialize};
+
 /// How a command ended, as scripts see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Exit {
     /// It did what was asked.
     Done = 0,

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use serde_json::{Map, Value, json};
 use ticketscope_audit::Action;
 use ticketscope_model::{FieldDef, FieldId};
@@ -9,6 +7,7 @@ use crate::{
     args::FacetsArgs,
     ask::{Question, moment},
     audit::record_question,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
@@ -18,11 +17,11 @@ use crate::{
 /// What is counted if nothing is asked for.
 const DEFAULT_FIELDS: [&str; 4] = ["status", "priority", "group", "assignee"];
 
-pub(crate) fn run(data: &Path, args: &FacetsArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &FacetsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
     record_question(data, Action::Facets, &args.ask)?;
     let question = Question::read(&tenant.snapshot(), &args.ask, moment(args.ask.now))?;
-    let snapshot = question.snapshot(&tenant)?;
+    let snapshot = question.snapshot(data, &tenant)?;
     let fields = fields(&snapshot, &question.access, &args.field)?;
     let (total, facets) = facets(&snapshot, &question.access, &question.query, &fields, args.top)
         .map_err(|error| question.failed(error))?;

@@ -1,10 +1,12 @@
 //! What went wrong, as it is told: once, with its causes, and with the place in a query where there is one.
 
 use std::{
+    borrow::Cow,
     error::Error,
     io::{self, Write},
 };
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use ticketscope_audit::{AppendError, OpenError as AuditOpenError, VerifyError as AuditVerifyError};
 use ticketscope_canary::RegistryError;
@@ -31,22 +33,32 @@ pub(crate) enum Failure {
 }
 
 /// A failure in words.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     exit: Exit,
     /// A stable name for programs.
-    kind: &'static str,
+    kind: Cow<'static, str>,
     message: String,
     causes: Vec<String>,
-    /// A text that a person wrote, and the part of it that is wrong.
-    marked: Option<(String, Span)>,
+    marked: Option<Marked>,
     hint: Option<String>,
 }
+
+/// A text that a person wrote, and the bytes of it that are wrong.
+#[derive(Debug, Serialize, Deserialize)]
+struct Marked {
+    text: String,
+    start: usize,
+    end: usize,
+}
+
+/// The kind of the failure that another process has the data directory.
+const LOCKED: &str = "locked";
 
 impl Failure {
     /// A failure in one sentence.
     pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
-        let message = message.into();
+        let (kind, message) = (Cow::Borrowed(kind), message.into());
         Self::Told(Box::new(Report { exit, kind, message, causes: Vec::new(), marked: None, hint: None }))
     }
 
@@ -74,7 +86,7 @@ impl Failure {
     /// The same, pointing at a part of what the person wrote.
     pub(crate) fn marked(mut self, text: &str, span: Span) -> Self {
         if let Self::Told(report) = &mut self {
-            report.marked = Some((text.to_owned(), span));
+            report.marked = Some(Marked { text: text.to_owned(), start: span.start, end: span.end });
         }
         self
     }
@@ -85,6 +97,11 @@ impl Failure {
             report.hint = Some(hint.into());
         }
         self
+    }
+
+    /// Whether another process has the data directory.
+    pub(crate) fn is_locked(&self) -> bool {
+        matches!(self, Self::Told(report) if report.kind == LOCKED)
     }
 
     /// Tells it on stderr, in one line of JSON or in words, and says how the process ends.
@@ -101,8 +118,9 @@ impl Report {
     fn to_text(&self) -> String {
         let mut lines = vec![format!("error: {}", clean(&self.message))];
         lines.extend(self.causes.iter().map(|cause| format!("  caused by: {}", clean(cause))));
-        if let Some((source, span)) = &self.marked {
-            lines.extend(span.underline(source).lines().map(|line| format!("  {line}")));
+        if let Some(Marked { text, start, end }) = &self.marked {
+            let span = Span { start: *start, end: *end };
+            lines.extend(span.underline(text).lines().map(|line| format!("  {line}")));
         }
         lines.extend(self.hint.iter().map(|hint| format!("  hint: {}", clean(hint))));
         lines.push(String::new());
@@ -118,13 +136,20 @@ impl Report {
         if !self.causes.is_empty() {
             error["causes"] = json!(self.causes);
         }
-        if let Some((_, span)) = &self.marked {
-            error["span"] = json!({"start": span.start, "end": span.end});
+        if let Some(Marked { start, end, .. }) = &self.marked {
+            error["span"] = json!({"start": start, "end": end});
         }
         if let Some(hint) = &self.hint {
             error["hint"] = json!(hint);
         }
         json!({ "error": error })
+    }
+}
+
+/// A failure that was told elsewhere.
+impl From<Report> for Failure {
+    fn from(report: Report) -> Self {
+        Self::Told(Box::new(report))
     }
 }
 
@@ -248,7 +273,7 @@ impl From<TenantError> for Failure {
 impl From<DataDirError> for Failure {
     fn from(error: DataDirError) -> Self {
         let kind = match &error {
-            DataDirError::Locked(_) => "locked",
+            DataDirError::Locked(_) => LOCKED,
             DataDirError::Newer { .. } => "newer_format",
             DataDirError::NotADataDir(_) => "not_a_data_dir",
             DataDirError::File(_) => "file",

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
 use ticketscope_query::fields;
@@ -7,16 +5,17 @@ use ticketscope_query::fields;
 use crate::{
     args::FieldsArgs,
     ask::access_of,
-    audit::{asked_as, entry, record},
+    audit::{asked_as, record},
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
     output::{Align, Output, Sheet},
 };
 
-pub(crate) fn run(data: &Path, args: &FieldsArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &FieldsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
-    record(data, asked_as(entry(Action::Fields), &args.asker, &args.tenant))?;
+    record(data, asked_as(data.entry(Action::Fields), &args.asker, &args.tenant))?;
     let snapshot = tenant.snapshot();
     let (access, _) = access_of(&snapshot, &args.asker)?;
     let held = fields(&snapshot, access);

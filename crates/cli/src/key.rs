@@ -9,18 +9,19 @@ use ticketscope_server::{KeyInfo, Keys};
 use crate::{
     args::KeyCommand,
     ask::moment,
-    audit::{self, Trail},
+    audit::Trail,
+    data::Data,
     exit::Exit,
     failure::Failure,
     output::{Align, Output, Sheet},
     serve::KEYS_FILE,
 };
 
-pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, command: &KeyCommand, out: &mut Output) -> Result<Exit, Failure> {
     let keys = open(data)?;
     match command {
         KeyCommand::Create { class, tenant } => {
-            let made = audit::entry(Action::KeyCreate).about("class", class.name());
+            let made = data.entry(Action::KeyCreate).about("class", class.name());
             let trail = Trail::begin(data, tenant.iter().fold(made, |entry, tenant| entry.of_tenant(tenant.as_str())))?;
             let created = keys.create(*class, tenant.clone()).map_err(Failure::from);
             let key = trail.end(created, |entry, key| entry.about("key", key.id.as_str()))?;
@@ -48,8 +49,7 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
         }
         KeyCommand::Rotate { id, overlap_hours } => {
             let overlap = Duration::from_hours(u64::from(*overlap_hours));
-            let about =
-                audit::entry(Action::KeyRotate).about("key", id.as_str()).about("overlap_hours", *overlap_hours);
+            let about = data.entry(Action::KeyRotate).about("key", id.as_str()).about("overlap_hours", *overlap_hours);
             let rotated = Trail::begin(data, about)?
                 .end(keys.rotate(id, overlap, moment(None)).map_err(Failure::from), |entry, key| {
                     entry.about("was_there", key.is_some())
@@ -63,7 +63,7 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
             }
         }
         KeyCommand::Revoke { id, previous: true } => {
-            let about = audit::entry(Action::KeyRevoke).about("key", id.as_str()).about("previous", true);
+            let about = data.entry(Action::KeyRevoke).about("key", id.as_str()).about("previous", true);
             let was_there = Trail::begin(data, about)?
                 .end(keys.revoke_previous(id).map_err(Failure::from), |entry, was_there| {
                     entry.about("was_there", *was_there)
@@ -79,7 +79,7 @@ pub(crate) fn run(data: &Path, command: &KeyCommand, out: &mut Output) -> Result
             }
         }
         KeyCommand::Revoke { id, previous: false } => {
-            let trail = Trail::begin(data, audit::entry(Action::KeyRevoke).about("key", id.as_str()))?;
+            let trail = Trail::begin(data, data.entry(Action::KeyRevoke).about("key", id.as_str()))?;
             let was_there = trail
                 .end(keys.revoke(id).map_err(Failure::from), |entry, was_there| entry.about("was_there", *was_there))?;
             if !was_there {

@@ -3,6 +3,9 @@
 //! It parses arguments, opens the data directory, asks the engine and prints. It decides nothing about tickets and
 //! holds no logic that another program would need: that is in the crates below.
 //!
+//! If a server holds the data directory, a command is run there: [`operator`] finds the server and asks it. It is the same
+//! code that runs, and this process prints what it says.
+//!
 //! Answers go to stdout, as tables for people or, with `--json`, as one JSON value a command. Everything else, errors
 //! and progress, goes to stderr. What the exit codes mean is in [`exit::Exit`].
 
@@ -13,6 +16,7 @@ mod ask;
 mod audit;
 mod canary;
 mod count;
+mod data;
 mod demo;
 mod exit;
 mod facets;
@@ -22,6 +26,7 @@ mod import;
 mod key;
 mod lock_holder;
 mod open;
+mod operator;
 mod output;
 mod panics;
 mod scope;
@@ -47,6 +52,7 @@ use clap::{
 
 use crate::{
     args::{Cli, Command},
+    data::Data,
     exit::Exit,
     failure::Failure,
     output::Output,
@@ -114,29 +120,37 @@ fn panicked() -> Failure {
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
-    let data = cli.data.as_path();
+    let data = Data::new(&cli.data);
     let mut out = Output::new(cli.json);
-    let exit = match &cli.command {
-        Command::Import(args) => import::run(data, args, &mut out),
-        Command::Count(args) => count::run(data, args, &mut out),
-        Command::Search(args) => search::run(data, args, &mut out),
-        Command::Facets(args) => facets::run(data, args, &mut out),
-        Command::Fields(args) => fields::run(data, args, &mut out),
-        Command::Suggest(args) => suggest::run(data, args, &mut out),
-        Command::Serve(args) => serve::run(data, args, &mut out),
-        Command::Key { command } => key::run(data, command, &mut out),
-        Command::SigningKey(args) => signing_key::run(data, args, &mut out),
-        Command::SignOut(args) => sign_out::run(data, args, &mut out),
-        Command::Demo(args) => demo::run(data, args, &mut out),
-        Command::Why(args) => why::run(data, args, &mut out),
-        Command::Who(args) => who::run(data, args, &mut out),
-        Command::Scope { command } => scope::run(data, command, &mut out),
-        Command::Stats(args) => stats::run(data, args, &mut out),
-        Command::Tenant { command } => tenant::run(data, command, &mut out),
-        Command::Verify(args) => verify::run(data, args, &mut out),
-        Command::Audit { command } => audit::run(data, command, &mut out),
-        Command::Canary { command } => canary::run(data, command, &mut out),
-    }?;
+    let exit = match execute(&cli.command, &data, &mut out) {
+        Err(failure) if failure.is_locked() => operator::run_there(&cli.command, &data, failure, &mut out)?,
+        outcome => outcome?,
+    };
     out.flush()?;
     Ok(exit)
+}
+
+/// Runs a command in this process.
+fn execute(command: &Command, data: &Data, out: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Import(args) => import::run(data, args, out),
+        Command::Count(args) => count::run(data, args, out),
+        Command::Search(args) => search::run(data, args, out),
+        Command::Facets(args) => facets::run(data, args, out),
+        Command::Fields(args) => fields::run(data, args, out),
+        Command::Suggest(args) => suggest::run(data, args, out),
+        Command::Serve(args) => serve::run(data, args, out),
+        Command::Key { command } => key::run(data, command, out),
+        Command::SigningKey(args) => signing_key::run(data, args, out),
+        Command::SignOut(args) => sign_out::run(data, args, out),
+        Command::Demo(args) => demo::run(data, args, out),
+        Command::Why(args) => why::run(data, args, out),
+        Command::Who(args) => who::run(data, args, out),
+        Command::Scope { command } => scope::run(data, command, out),
+        Command::Stats(args) => stats::run(data, args, out),
+        Command::Tenant { command } => tenant::run(data, command, out),
+        Command::Verify(args) => verify::run(data, args, out),
+        Command::Audit { command } => audit::run(data, command, out),
+        Command::Canary { command } => canary::run(data, command, out),
+    }
 }

@@ -1,17 +1,48 @@
 //! The data directory and the tenant that a command is about.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Deref, path::Path, sync::Arc};
 
 use ticketscope_engine::{
-    Engine, Tenant,
+    CheckpointError, Engine, Tenant,
     storage::{DataDirError, TenantId},
 };
 
-use crate::{exit::Exit, failure::Failure, lock_holder};
+use crate::{data::Data, exit::Exit, failure::Failure, lock_holder};
+
+/// A data directory that is open for a command.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    engine: Arc<Engine>,
+    /// Whether it is open for this command alone.
+    is_own: bool,
+}
+
+impl Opened {
+    /// Closes it well, unless it is open for others too.
+    pub(crate) fn close(&self) -> Result<(), CheckpointError> {
+        if self.is_own { self.engine.close() } else { Ok(()) }
+    }
+
+    /// It alone.
+    pub(crate) fn into_engine(self) -> Arc<Engine> {
+        self.engine
+    }
+}
+
+impl Deref for Opened {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
 
 /// Opens a data directory, which is made if it is not there.
-pub(crate) fn data_dir(data: &Path) -> Result<Engine, Failure> {
-    Engine::open(data).map_err(|error| {
+pub(crate) fn data_dir(data: &Data) -> Result<Opened, Failure> {
+    if let Some(held) = data.held() {
+        return Ok(Opened { engine: Arc::clone(&held.engine), is_own: false });
+    }
+    let engine = Engine::open(&**data).map_err(|error| {
         let holder = match &error {
             DataDirError::Locked(_) => lock_holder::holder(&data.join("LOCK")),
             _ => None,
@@ -21,11 +52,12 @@ pub(crate) fn data_dir(data: &Path) -> Result<Engine, Failure> {
             Some(pid) => failure.hint(format!("process {pid} uses it")),
             None => failure,
         }
-    })
+    })?;
+    Ok(Opened { engine: Arc::new(engine), is_own: true })
 }
 
 /// Opens a data directory that is there: a command that only reads must leave a mistyped path alone.
-pub(crate) fn existing_data_dir(data: &Path) -> Result<Engine, Failure> {
+pub(crate) fn existing_data_dir(data: &Data) -> Result<Opened, Failure> {
     require(data)?;
     data_dir(data)
 }
@@ -41,8 +73,9 @@ pub(crate) fn require(data: &Path) -> Result<(), Failure> {
 }
 
 /// Opens a tenant that is there.
-pub(crate) fn tenant(data: &Path, id: &TenantId) -> Result<Arc<Tenant>, Failure> {
-    tenant_of(&existing_data_dir(data)?, id)
+pub(crate) fn tenant(data: &Data, id: &TenantId) -> Result<Arc<Tenant>, Failure> {
+    let engine = existing_data_dir(data)?;
+    tenant_of(&engine, id)
 }
 
 /// Opens a tenant that is there.

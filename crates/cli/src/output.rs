@@ -3,14 +3,36 @@
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, presets};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Where answers go. What is written here fails with an error and never panics, also when nobody reads.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
-    terminal: bool,
-    out: BufWriter<StdoutLock<'static>>,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Stdout {
+        is_terminal: bool,
+        out: BufWriter<StdoutLock<'static>>,
+    },
+    /// For another process to print.
+    Kept(Vec<Piece>),
+}
+
+/// Something that is printed. How wide a table may be is known only where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Piece {
+    /// A line as it is: JSON, so that nobody writes its numbers anew.
+    Json(String),
+    /// A line for people.
+    Line(String),
+    /// A table for people.
+    Sheet(Sheet),
 }
 
 /// The line below the names of columns on a terminal.
@@ -20,7 +42,8 @@ const RULE: char = '\u{2500}';
 const WHOLE: u16 = 20;
 
 /// How the cells of a column stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Align {
     Left,
     /// Of numbers.
@@ -28,7 +51,7 @@ pub(crate) enum Align {
 }
 
 /// Rows for people.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sheet {
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
@@ -37,7 +60,42 @@ pub(crate) struct Sheet {
 impl Output {
     pub(crate) fn new(json: bool) -> Self {
         let stdout = io::stdout();
-        Self { json, terminal: stdout.is_terminal(), out: BufWriter::new(stdout.lock()) }
+        let sink = Sink::Stdout { is_terminal: stdout.is_terminal(), out: BufWriter::new(stdout.lock()) };
+        Self { json, sink }
+    }
+
+    /// What is written here is kept.
+    pub(crate) fn kept(json: bool) -> Self {
+        Self { json, sink: Sink::Kept(Vec::new()) }
+    }
+
+    /// What was kept.
+    pub(crate) fn into_pieces(self) -> Vec<Piece> {
+        match self.sink {
+            Sink::Stdout { .. } => Vec::new(),
+            Sink::Kept(pieces) => pieces,
+        }
+    }
+
+    /// Something that was kept elsewhere, or is.
+    pub(crate) fn piece(&mut self, piece: Piece) -> io::Result<()> {
+        let (is_terminal, out) = match &mut self.sink {
+            Sink::Stdout { is_terminal, out } => (*is_terminal, out),
+            Sink::Kept(pieces) => {
+                pieces.push(piece);
+                return Ok(());
+            }
+        };
+        match piece {
+            Piece::Json(text) => writeln!(out, "{text}"),
+            Piece::Line(text) => writeln!(out, "{}", clean(&text)),
+            Piece::Sheet(sheet) => {
+                for line in sheet.to_table(is_terminal).lines() {
+                    writeln!(out, "{}", line.trim_end())?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Whether a program reads.
@@ -47,12 +105,12 @@ impl Output {
 
     /// One JSON value on a line.
     pub(crate) fn json(&mut self, value: &Value) -> io::Result<()> {
-        writeln!(self.out, "{value}")
+        self.piece(Piece::Json(value.to_string()))
     }
 
     /// A line for people.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        writeln!(self.out, "{}", clean(text.as_ref()))
+        self.piece(Piece::Line(clean(text.as_ref())))
     }
 
     /// A line about what is going on: for people among the answers, else on stderr.
@@ -85,15 +143,15 @@ impl Output {
 
     /// A table for people: as wide as the terminal, or plain text where there is none.
     pub(crate) fn sheet(&mut self, sheet: &Sheet) -> io::Result<()> {
-        for line in sheet.to_table(self.terminal).lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
-        }
-        Ok(())
+        self.piece(Piece::Sheet(sheet.clone()))
     }
 
     /// Hands over what is buffered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        match &mut self.sink {
+            Sink::Stdout { out, .. } => out.flush(),
+            Sink::Kept(_) => Ok(()),
+        }
     }
 }
 

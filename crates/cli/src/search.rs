@@ -1,4 +1,4 @@
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use ticketscope_audit::Action;
@@ -14,6 +14,7 @@ use crate::{
     args::SearchArgs,
     ask::{Question, moment},
     audit::record_question,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
@@ -24,7 +25,7 @@ use crate::{
 /// What the table shows beside id and subject, where any ticket of the page has it.
 const COLUMNS: [FieldId; 5] = [fields::STATUS, fields::PRIORITY, fields::GROUP, fields::ASSIGNEE, fields::UPDATED_AT];
 
-pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &SearchArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.ask.tenant)?;
     record_question(data, if args.explain { Action::Explain } else { Action::Search }, &args.ask)?;
     let snapshot = tenant.snapshot();
@@ -48,7 +49,7 @@ pub(crate) fn run(data: &Path, args: &SearchArgs, out: &mut Output) -> Result<Ex
         asker: question.asker.clone(),
         now,
     };
-    let view = question.view(&tenant)?;
+    let view = question.view(data, &tenant)?;
     let snapshot = view.snapshot();
     let began = Instant::now();
     let listing = list(snapshot, &question.access, &question.query, &page).map_err(|error| question.failed(error))?;

@@ -1,17 +1,26 @@
 //! Serving the data directory over HTTP.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::Path, sync::Arc};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc};
 
 use ticketscope_canary::Canaries;
-use ticketscope_engine::Engine;
 use ticketscope_server::{Access, Config, Fault, FaultLog, Keys, ServeError, TokenPolicy, VerificationKeys, serve};
 
-use crate::{args::ServeArgs, audit, canary, demo, exit::Exit, failure::Failure, open, output::Output};
+use crate::{
+    args::ServeArgs,
+    audit, canary,
+    data::{Data, Held},
+    demo,
+    exit::Exit,
+    failure::Failure,
+    open::{self, Opened},
+    operator::{Announced, Host},
+    output::Output,
+};
 
 /// The file of keys inside the data directory.
 pub(crate) const KEYS_FILE: &str = "keys.json";
 
-pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &ServeArgs, out: &mut Output) -> Result<Exit, Failure> {
     let engine = open::data_dir(data)?;
     let access = if args.dev {
         Access::Dev
@@ -28,7 +37,7 @@ pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exi
     let dev = args.dev;
     let mut config = config(data, args.listen, access)?;
     config.audit_sample = NonZeroU32::new(args.audit_sample);
-    start(engine, config, |address| {
+    start(data, engine, config, |address| {
         if dev {
             out.note(format!(
                 "serving {} on http://{address} to everybody on this machine, without keys",
@@ -41,12 +50,22 @@ pub(crate) fn run(data: &Path, args: &ServeArgs, out: &mut Output) -> Result<Exi
 }
 
 /// Serves the demo, and says what to try.
-pub(crate) fn demo(data: &Path, engine: Engine, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
-    start(engine, config(data, listen, Access::Dev)?, |address| out.note(invitation(address)))
+pub(crate) fn demo(data: &Data, engine: Opened, listen: SocketAddr, out: &mut Output) -> Result<Exit, Failure> {
+    start(data, engine, config(data, listen, Access::Dev)?, |address| out.note(invitation(address)))
 }
 
-fn start(engine: Engine, config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Exit, Failure> {
-    match serve(&Arc::new(engine), config, ready) {
+fn start(data: &Data, engine: Opened, mut config: Config, ready: impl FnOnce(SocketAddr)) -> Result<Exit, Failure> {
+    let engine = engine.into_engine();
+    let mut announced = Announced::new(data)?;
+    if let Some(audit) = &config.audit {
+        let held = Held { engine: Arc::clone(&engine), audit: Arc::clone(audit) };
+        config.operator = Some(Host::new(data, held).operator(announced.key().clone()));
+    }
+    let served = serve(&engine, config, |address| {
+        announced.announce(address);
+        ready(address);
+    });
+    match served {
         Ok(()) => Ok(Exit::Done),
         Err(error @ ServeError::Bind(_)) => Err(Failure::of(Exit::Usage, "listen", &error)
             .hint("name another address with --listen, like 127.0.0.1:7701; port 0 takes any free one")),
@@ -54,7 +73,7 @@ fn start(engine: Engine, config: Config, ready: impl FnOnce(SocketAddr)) -> Resu
     }
 }
 
-fn config(data: &Path, listen: SocketAddr, access: Access) -> Result<Config, Failure> {
+fn config(data: &Data, listen: SocketAddr, access: Access) -> Result<Config, Failure> {
     let mut config = Config::new(listen, access);
     config.faults = FaultLog::new(|Fault { code, request_id, cause }| {
         let request = request_id.as_deref().map_or_else(String::new, |id| format!(" in request {id}"));

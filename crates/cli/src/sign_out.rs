@@ -1,21 +1,13 @@
-use std::path::Path;
-
 use serde_json::json;
 use ticketscope_audit::Action;
 
 use crate::{
-    args::SignOutArgs,
-    ask::moment,
-    audit::{self, Trail},
-    exit::Exit,
-    failure::Failure,
-    key,
-    output::Output,
+    args::SignOutArgs, ask::moment, audit::Trail, data::Data, exit::Exit, failure::Failure, key, output::Output,
 };
 
-pub(crate) fn run(data: &Path, args: &SignOutArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &SignOutArgs, out: &mut Output) -> Result<Exit, Failure> {
     let keys = key::open(data)?;
-    let about = audit::entry(Action::SignOut).of_tenant(args.tenant.as_str());
+    let about = data.entry(Action::SignOut).of_tenant(args.tenant.as_str());
     let trail = Trail::begin(data, about.about("principal", args.principal.as_deref()))?;
     let done = keys.sign_out(&args.tenant, args.principal.as_deref(), moment(None)).map_err(Failure::from);
     trail.end(done, |entry, ()| entry)?;

@@ -1,7 +1,5 @@
 //! The keys that agent tokens are signed with.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
 use ticketscope_server::{TokenKeyInfo, TokenKeyPair, TokenKeyState, VerificationKeys, VerificationKeysError};
@@ -9,13 +7,14 @@ use ticketscope_server::{TokenKeyInfo, TokenKeyPair, TokenKeyState, Verification
 use crate::{
     args::{SigningKeyArgs, SigningKeyCommand},
     ask::moment,
-    audit::{self, Trail},
+    audit::Trail,
+    data::Data,
     exit::Exit,
     failure::Failure,
     output::{Align, Output, Sheet},
 };
 
-pub(crate) fn run(data: &Path, args: &SigningKeyArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &SigningKeyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let path = args.token_keys.as_path();
     match &args.command {
         SigningKeyCommand::Create { kid, tenant } => {
@@ -59,12 +58,12 @@ pub(crate) fn run(data: &Path, args: &SigningKeyArgs, out: &mut Output) -> Resul
 
 /// Does something to a key and records it before and after.
 fn trailed(
-    data: &Path,
+    data: &Data,
     what: &str,
     kid: &str,
     change: impl FnOnce() -> Result<(), VerificationKeysError>,
 ) -> Result<(), Failure> {
-    let trail = Trail::begin(data, audit::entry(Action::SigningKey).about(what, kid))?;
+    let trail = Trail::begin(data, data.entry(Action::SigningKey).about(what, kid))?;
     trail.end(change().map_err(Failure::from), |entry, ()| entry)
 }
 

@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
@@ -7,7 +7,8 @@ use ticketscope_query::Snapshot;
 
 use crate::{
     args::StatsArgs,
-    audit::{entry, record},
+    audit::record,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
@@ -29,9 +30,9 @@ struct FieldStats<'s> {
     heap: [usize; 3],
 }
 
-pub(crate) fn run(data: &Path, args: &StatsArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &StatsArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
-    record(data, entry(Action::Stats).of_tenant(args.tenant.as_str()))?;
+    record(data, data.entry(Action::Stats).of_tenant(args.tenant.as_str()))?;
     // The text index is opened and checked behind the tenant; a large one may take longer and is then told as not ready.
     tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE);
     let (snapshot, stats) = (tenant.snapshot(), tenant.stats()?);

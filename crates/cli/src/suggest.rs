@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
 use ticketscope_query::{Snapshot, Suggestion, SuggestionKind, suggest};
@@ -7,7 +5,8 @@ use ticketscope_query::{Snapshot, Suggestion, SuggestionKind, suggest};
 use crate::{
     args::SuggestArgs,
     ask::{access_of, wait_for_text},
-    audit::{asked_as, entry, record},
+    audit::{asked_as, record},
+    data::Data,
     exit::Exit,
     facets,
     failure::Failure,
@@ -15,12 +14,12 @@ use crate::{
     output::{Align, Output, Sheet, grouped},
 };
 
-pub(crate) fn run(data: &Path, args: &SuggestArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &SuggestArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
-    let asked = asked_as(entry(Action::Suggest), &args.asker, &args.tenant);
+    let asked = asked_as(data.entry(Action::Suggest), &args.asker, &args.tenant);
     record(data, asked.about("prefix", args.prefix.as_str()))?;
     if args.field.is_none() {
-        wait_for_text(&tenant)?;
+        wait_for_text(data, &tenant)?;
     }
     let snapshot = tenant.snapshot();
     let (access, _) = access_of(&snapshot, &args.asker)?;

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use serde_json::json;
 use ticketscope_audit::Action;
 use ticketscope_canary::Canaries;
@@ -7,26 +5,27 @@ use ticketscope_engine::storage::TenantId;
 
 use crate::{
     args::TenantCommand,
-    audit::{Trail, entry, record},
+    audit::{Trail, record},
     canary,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
     output::Output,
 };
 
-pub(crate) fn run(data: &Path, command: &TenantCommand, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, command: &TenantCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         TenantCommand::Create { tenant } => {
             let engine = open::data_dir(data)?;
-            let trail = Trail::begin(data, entry(Action::TenantCreate).of_tenant(tenant.as_str()))?;
+            let trail = Trail::begin(data, data.entry(Action::TenantCreate).of_tenant(tenant.as_str()))?;
             let created = engine.create_tenant(tenant).map(drop).map_err(Failure::from);
             trail.end(created.and_then(|()| Ok(engine.close()?)), |entry, ()| entry)?;
             told(out, "created", tenant)
         }
         TenantCommand::List => {
             let engine = open::existing_data_dir(data)?;
-            record(data, entry(Action::Tenants))?;
+            record(data, data.entry(Action::Tenants))?;
             let tenants = engine.tenants()?;
             if out.wants_json() {
                 out.json(&json!({ "tenants": tenants.iter().map(TenantId::as_str).collect::<Vec<_>>() }))?;
@@ -43,7 +42,7 @@ pub(crate) fn run(data: &Path, command: &TenantCommand, out: &mut Output) -> Res
                 let message = format!("this deletes tenant `{tenant}` and everything in it, for good");
                 return Err(Failure::new(Exit::Usage, "not_confirmed", message).hint("add --yes if that is meant"));
             }
-            let trail = Trail::begin(data, entry(Action::TenantDelete).of_tenant(tenant.as_str()))?;
+            let trail = Trail::begin(data, data.entry(Action::TenantDelete).of_tenant(tenant.as_str()))?;
             trail.end(engine.delete_tenant(tenant).map_err(Failure::from), |entry, ()| entry)?;
             // Its canaries went with it.
             Canaries::open(canary::file(data))?.forget(tenant.as_str())?;

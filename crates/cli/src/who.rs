@@ -1,21 +1,20 @@
-use std::path::Path;
-
 use serde_json::json;
 use ticketscope_audit::Action;
 use ticketscope_query::{Viewers, who};
 
 use crate::{
     args::WhoArgs,
-    audit::{entry, record},
+    audit::record,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
     output::{Align, Output, Sheet, counted},
 };
 
-pub(crate) fn run(data: &Path, args: &WhoArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &WhoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, &args.tenant)?.snapshot();
-    record(data, entry(Action::Who).of_tenant(args.tenant.as_str()).about("ticket", args.ticket.to_string()))?;
+    record(data, data.entry(Action::Who).of_tenant(args.tenant.as_str()).about("ticket", args.ticket.to_string()))?;
     let viewers = who(&snapshot, &args.ticket, args.after.as_deref(), args.limit as usize);
     let exit = if viewers.is_some() { Exit::Done } else { Exit::No };
     let Viewers { count, principals, more } =

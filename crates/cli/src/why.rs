@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
 use ticketscope_query::{
@@ -7,19 +5,11 @@ use ticketscope_query::{
     why,
 };
 
-use crate::{
-    args::WhyArgs,
-    ask,
-    audit::{entry, record},
-    exit::Exit,
-    failure::Failure,
-    open,
-    output::Output,
-};
+use crate::{args::WhyArgs, ask, audit::record, data::Data, exit::Exit, failure::Failure, open, output::Output};
 
-pub(crate) fn run(data: &Path, args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &WhyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, &args.tenant)?.snapshot();
-    let asked = entry(Action::Why).of_tenant(args.tenant.as_str());
+    let asked = data.entry(Action::Why).of_tenant(args.tenant.as_str());
     record(data, asked.about("principal", args.principal.as_str()).about("ticket", args.ticket.to_string()))?;
     let reason = why(&snapshot, &args.principal, VIEW, &args.ticket)
         .map_err(|error| ask::unknown(snapshot.directory(), &args.principal, error.into()))?

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use ticketscope_engine::{Engine, Tenant, storage::TenantId};
 
 use crate::{
     ask::{self, Lack, Reader, Showing},
-    auth::Access,
+    auth::{Access, Caller},
     body::Room,
     code::Code,
     config::{Config, Fault},
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) questions: Pool,
     pub(crate) batches: Pool,
+    /// For the operator's commands: some wait for words, and none of them for the questions of others.
+    pub(crate) commands: Pool,
     /// Room for bodies of batches.
     pub(crate) room: Room,
     /// For reads that wait for a position or for words: they use no processor, and must not keep others from one.
@@ -67,12 +70,23 @@ impl App {
             metrics: Metrics::new(),
             questions: pool(limits.question_threads, limits.question_queue),
             batches: pool(limits.batch_threads, limits.batch_queue),
+            // Whoever waits at a terminal would rather wait than try again; the deadline of the request ends it.
+            commands: Pool::new(limits.batch_threads, limits.batch_queue, limits.batch),
             room: Room::new(limits.bodies_bytes),
             waits: pool(limits.question_queue, limits.question_queue),
             records: pool(limits.batch_threads, limits.question_queue),
             batch_waits: pool(limits.batch_threads, limits.batch_queue),
             config,
         })
+    }
+
+    /// The caller that the headers prove.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`].
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+        let operator = self.config.operator.as_ref().and_then(|operator| operator.key().caller(headers));
+        operator.map_or_else(|| self.config.access.caller(headers, self.config.clock.now()), Ok)
     }
 
     /// Answers `question` from the tenant as it is now, or, if that does not show what it must, as soon as it does. A

@@ -27,10 +27,27 @@ impl Room {
     /// # Errors
     /// [`Code::Busy`].
     pub(crate) fn take(&self, body: &Body, max: usize) -> Result<OwnedSemaphorePermit, Failure> {
-        let bytes = body.size_hint().upper().unwrap_or(u64::MAX).min(max as u64);
-        let blocks = u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX);
-        Arc::clone(&self.blocks).try_acquire_many_owned(blocks).or(Err(Failure::of(Code::Busy)))
+        Arc::clone(&self.blocks).try_acquire_many_owned(blocks(body, max)).or(Err(Failure::of(Code::Busy)))
     }
+
+    /// The same, as soon as there is room.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] if there never will be.
+    pub(crate) fn wait(
+        &self,
+        body: &Body,
+        max: usize,
+    ) -> impl Future<Output = Result<OwnedSemaphorePermit, Failure>> + use<> {
+        let (all, blocks) = (Arc::clone(&self.blocks), blocks(body, max));
+        async move { all.acquire_many_owned(blocks).await.or(Err(Failure::of(Code::Busy))) }
+    }
+}
+
+/// How much room `body` takes.
+fn blocks(body: &Body, max: usize) -> u32 {
+    let bytes = body.size_hint().upper().unwrap_or(u64::MAX).min(max as u64);
+    u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX)
 }
 
 /// What a client is told whose body is not what its headers say.

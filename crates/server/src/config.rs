@@ -10,7 +10,7 @@ use ticketscope_audit::AuditLog;
 use ticketscope_canary::Canaries;
 use ticketscope_model::Timestamp;
 
-use crate::auth::Access;
+use crate::{auth::Access, operator::Operator};
 
 /// How a server is to be.
 #[derive(Debug, Clone)]
@@ -33,10 +33,12 @@ pub struct Config {
     pub audit_sample: Option<NonZeroU32>,
     /// What no answer to a principal may hold.
     pub canaries: Option<Arc<Canaries>>,
+    /// Whose commands are run here while this process holds the data directory; nobody's if not said.
+    pub operator: Option<Operator>,
 }
 
 impl Config {
-    /// The default limits and budgets, the system's clock, nobody who is told of faults, no audit log and no canaries.
+    /// The default limits and budgets, the system's clock, nobody who is told of faults, no audit log, no canaries and no operator.
     pub fn new(listen: SocketAddr, access: Access) -> Self {
         Self {
             listen,
@@ -48,6 +50,7 @@ impl Config {
             audit: None,
             audit_sample: None,
             canaries: None,
+            operator: None,
         }
     }
 }

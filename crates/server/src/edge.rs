@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     metrics::{Counting, NO_ROUTE},
     pace::Arrival,
-    routes::CHANGES,
+    routes::{CHANGES, OPERATOR},
     trace::Trace,
 };
 
@@ -67,7 +67,7 @@ async fn answer(app: &App, route: &str, request: Request, next: Next) -> Respons
         return failure.into_response();
     }
     let limits = &app.config.limits;
-    let deadline = if route == CHANGES { limits.batch } else { limits.question };
+    let deadline = if [CHANGES, OPERATOR].contains(&route) { limits.batch } else { limits.question };
     match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Failure::of(Code::Timeout).into_response(),

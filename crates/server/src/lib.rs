@@ -16,6 +16,9 @@
 //! - An **agent token** (a JWT signed with Ed25519) says which principal of which tenant its bearer is, for at most 15 minutes. It carries
 //!   identity and nothing else: a claim that speaks of rights is not read. The keys that sign tokens live in [four
 //!   states](TokenKeyState), and tokens die before their time when their principal, or everybody, is signed out.
+//! - The **operator key** is made by [`Config::operator`] for the time that a server runs. Commands on this machine read it
+//!   from a [file](OperatorFile) that only their user can read. It may do everything, and what it does is recorded under the
+//!   name of the user. [`Operator`] says what its commands are.
 //! - **Development mode** needs neither, on loopback addresses and names alone.
 //!
 //! Which route is for whom stands in one table, from which the router is made; the files of keys are looked at again every
@@ -44,7 +47,8 @@
 //! | `/changes` | (POST) the lines; `on_refusal` `wait` in the query string | admin, ingest |
 //! | the tenant itself | PUT makes it, DELETE deletes it | admin |
 //!
-//! And `GET` of `/v1/tenants`, `/v1/errors`, `/health/livez`, `/health/readyz`, `/metrics` and `/version`. Every error is
+//! `POST /v1/operator` runs a command of the operator, and `GET /v1/operator?nonce=` proves to whoever knows the operator key
+//! that the server does too. And `GET` of `/v1/tenants`, `/v1/errors`, `/health/livez`, `/health/readyz`, `/metrics` and `/version`. Every error is
 //! `{code, message, type, link, span?, hint?, rejected?, request_id}`; `/v1/errors` explains every code.
 //!
 //! # What an answer may depend on
@@ -141,6 +145,7 @@ mod guard;
 mod hex;
 mod idempotency;
 mod metrics;
+mod operator;
 mod pace;
 mod params;
 mod pool;
@@ -155,8 +160,9 @@ mod trace;
 
 pub use auth::{
     Access, IssueError, KeyClass, KeyFileError, KeyInfo, Keys, KeysError, MAX_KEY_OVERLAP, MAX_TOKEN_LIFETIME, NewKey,
-    TokenKeyInfo, TokenKeyPair, TokenKeyState, TokenPolicy, TokenRequest, UnknownClass, VerificationKeys,
-    VerificationKeysError, issue_token,
+    OperatorFile, OperatorFileError, OperatorKey, TokenKeyInfo, TokenKeyPair, TokenKeyState, TokenPolicy, TokenRequest,
+    USER_HEADER, UnknownClass, VerificationKeys, VerificationKeysError, issue_token,
 };
 pub use config::{Budget, Budgets, Clock, Config, Fault, FaultLog, Limits};
+pub use operator::{Command, Done, MAX_COMMAND_BYTES, Operator};
 pub use server::{BindError, ServeError, Server, serve};

@@ -199,6 +199,13 @@ pub(crate) struct WhoParams {
     pub(crate) page_after: Option<String>,
 }
 
+/// Of the proof that the server knows the operator key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofParams {
+    pub(crate) nonce: String,
+}
+
 /// Of questions without any.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

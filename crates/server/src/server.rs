@@ -135,6 +135,7 @@ impl Server {
         }
         connections.shutdown().await;
         app.batches.drain().await;
+        app.commands.drain().await;
         app.questions.drain().await;
         app.records.drain().await;
     }

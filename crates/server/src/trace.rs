@@ -53,6 +53,7 @@ impl Trace {
     /// Who the caller is, as records call it.
     pub(crate) fn is_by(&self, access: &Access, caller: &Caller) {
         let actor = match (access, &caller.class) {
+            (_, Class::Operator { user }) => Actor::User(user.clone()),
             (Access::Dev, _) => Actor::Dev,
             (_, Class::Agent { principal }) => Actor::Agent(principal.clone()),
             (_, Class::Admin | Class::Ingest | Class::Search | Class::Metrics) => {
@@ -109,6 +110,7 @@ fn action(route: &str, method: &Method) -> Option<Action> {
         "/v1/tenants/{tenant}/fields" => Action::Fields,
         "/v1/tenants/{tenant}/sign-out" => Action::SignOut,
         "/v1/tenants/{tenant}/changes" => Action::Changes,
+        "/v1/operator" => Action::Operator,
         "/metrics" => Action::Metrics,
         _ => return None,
     })

@@ -6,7 +6,7 @@ mod verify;
 
 use std::path::Path;
 
-pub(crate) use self::trail::{Trail, asked_as, dir, entry, open, record, record_question};
+pub(crate) use self::trail::{Trail, asked_as, dir, open, record, record_question, user};
 use crate::{args::AuditCommand, exit::Exit, failure::Failure, open, output::Output};
 
 pub(crate) fn run(data: &Path, command: &AuditCommand, out: &mut Output) -> Result<Exit, Failure> {

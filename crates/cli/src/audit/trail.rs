@@ -1,11 +1,15 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use ticketscope_audit::{Action, Actor, AuditLog, Decision, Entry};
+use ticketscope_audit::{Action, AuditLog, Decision, Entry};
 use ticketscope_engine::storage::TenantId;
 
 use crate::{
     args::{AskArgs, AskerArgs},
     ask::moment,
+    data::Data,
     failure::Failure,
     output::Output,
 };
@@ -20,21 +24,16 @@ pub(crate) fn open(data: &Path) -> Result<AuditLog, Failure> {
     Ok(AuditLog::open(dir(data), moment(None).0)?)
 }
 
-/// Something that the user of this process is let to do now.
-pub(crate) fn entry(action: Action) -> Entry {
-    Entry::new(moment(None).0, Actor::User(user()), action, Decision::Allowed)
-}
-
 /// Records `entry` before what it is about is done: what cannot be recorded is not done.
-pub(crate) fn record(data: &Path, entry: Entry) -> Result<(), Failure> {
-    open(data)?.append(entry)?;
+pub(crate) fn record(data: &Data, entry: Entry) -> Result<(), Failure> {
+    data.audit()?.append(entry)?;
     Ok(())
 }
 
 /// Records a question: everybody who asks here is the operator, and asks as somebody or unrestricted.
-pub(crate) fn record_question(data: &Path, action: Action, args: &AskArgs) -> Result<(), Failure> {
+pub(crate) fn record_question(data: &Data, action: Action, args: &AskArgs) -> Result<(), Failure> {
     let query = args.query.join(" ");
-    record(data, asked_as(entry(action), &args.asker, &args.tenant).about("query", query))
+    record(data, asked_as(data.entry(action), &args.asker, &args.tenant).about("query", query))
 }
 
 /// `entry` in the scope that was asked for.
@@ -49,14 +48,14 @@ pub(crate) fn asked_as(entry: Entry, asker: &AskerArgs, tenant: &TenantId) -> En
 /// Something that is recorded before and after it is done.
 #[derive(Debug)]
 pub(crate) struct Trail {
-    log: AuditLog,
+    log: Arc<AuditLog>,
     entry: Entry,
 }
 
 impl Trail {
     /// Records that `entry` is let to be done.
-    pub(crate) fn begin(data: &Path, entry: Entry) -> Result<Self, Failure> {
-        let log = open(data)?;
+    pub(crate) fn begin(data: &Data, entry: Entry) -> Result<Self, Failure> {
+        let log = data.audit()?;
         log.append(entry.clone())?;
         Ok(Self { log, entry })
     }
@@ -84,7 +83,7 @@ impl Trail {
 }
 
 /// The user of the system who runs this, by name and, where the system tells, by number.
-fn user() -> String {
+pub(crate) fn user() -> String {
     let name = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
     match uid() {

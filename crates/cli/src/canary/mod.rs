@@ -16,7 +16,8 @@ use ticketscope_model::{Change, Timestamp};
 use crate::{
     args::CanaryCommand,
     ask::wait_for_text,
-    audit::{self, Trail},
+    audit::Trail,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
@@ -28,7 +29,7 @@ pub(crate) fn file(data: &Path) -> PathBuf {
     data.join("canaries.json")
 }
 
-pub(crate) fn run(data: &Path, command: &CanaryCommand, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, command: &CanaryCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         CanaryCommand::Plant { tenant, count } => plant::run(data, tenant, *count, out),
         CanaryCommand::List { tenant } => list(data, tenant.as_ref(), out),
@@ -37,7 +38,7 @@ pub(crate) fn run(data: &Path, command: &CanaryCommand, out: &mut Output) -> Res
 }
 
 /// Reads the file alone: also while a server has the directory.
-fn list(data: &Path, tenant: Option<&TenantId>, out: &mut Output) -> Result<Exit, Failure> {
+fn list(data: &Data, tenant: Option<&TenantId>, out: &mut Output) -> Result<Exit, Failure> {
     open::require(data)?;
     let mut known: BTreeMap<String, Vec<Canary>> = Canaries::open(file(data))?.list();
     known.retain(|name, _| tenant.is_none_or(|tenant| tenant.as_str() == name));
@@ -58,14 +59,14 @@ fn list(data: &Path, tenant: Option<&TenantId>, out: &mut Output) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn remove(data: &Path, id: &TenantId, out: &mut Output) -> Result<Exit, Failure> {
+fn remove(data: &Data, id: &TenantId, out: &mut Output) -> Result<Exit, Failure> {
     let engine = open::existing_data_dir(data)?;
     let tenant = open::tenant_of(&engine, id)?;
     let canaries = Canaries::open(file(data))?;
     let known = canaries.list().remove(id.as_str()).unwrap_or_default();
-    let trail = Trail::begin(data, audit::entry(Action::CanaryRemove).of_tenant(id.as_str()))?;
+    let trail = Trail::begin(data, data.entry(Action::CanaryRemove).of_tenant(id.as_str()))?;
     // The words are looked out for until nobody can find them.
-    let removed = dig_out(&tenant, &known).and_then(|()| Ok(canaries.forget(id.as_str())?));
+    let removed = dig_out(data, &tenant, &known).and_then(|()| Ok(canaries.forget(id.as_str())?));
     trail.end(removed, |entry, ()| entry.about("canaries", known.len()))?;
     drop(tenant);
     engine.close()?;
@@ -78,13 +79,13 @@ fn remove(data: &Path, id: &TenantId, out: &mut Output) -> Result<Exit, Failure>
 }
 
 /// Removes the tickets and waits until their words are gone.
-fn dig_out(tenant: &Tenant, canaries: &[Canary]) -> Result<(), Failure> {
+fn dig_out(data: &Data, tenant: &Tenant, canaries: &[Canary]) -> Result<(), Failure> {
     let snapshot = tenant.snapshot();
     let is_there = |canary: &&Canary| snapshot.index().find(&canary.key()).is_some();
     let changes: Vec<Change> = canaries.iter().filter(is_there).flat_map(Canary::remove).collect();
     if !changes.is_empty() {
         tenant.submit(changes)?;
-        wait_for_text(tenant)?;
+        wait_for_text(data, tenant)?;
     }
     Ok(())
 }

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
 use ticketscope_canary::{Canaries, Canary};
@@ -14,7 +12,8 @@ use ticketscope_query::{
 use super::{file, plural};
 use crate::{
     ask::{moment, wait_for_text},
-    audit::{self, Trail},
+    audit::Trail,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
@@ -36,12 +35,12 @@ struct Seen {
     restricted: Vec<String>,
 }
 
-pub(super) fn run(data: &Path, id: &TenantId, count: u32, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) fn run(data: &Data, id: &TenantId, count: u32, out: &mut Output) -> Result<Exit, Failure> {
     let engine = open::existing_data_dir(data)?;
     let tenant = open::tenant_of(&engine, id)?;
     let registry = Canaries::open(file(data))?;
-    let trail = Trail::begin(data, audit::entry(Action::CanaryPlant).of_tenant(id.as_str()).about("canaries", count))?;
-    let planted = trail.end(plant(&tenant, id, count, &registry), |entry, _| entry)?;
+    let trail = Trail::begin(data, data.entry(Action::CanaryPlant).of_tenant(id.as_str()).about("canaries", count))?;
+    let planted = trail.end(plant(data, &tenant, id, count, &registry), |entry, _| entry)?;
     let snapshot = tenant.snapshot();
     let seen: Vec<Seen> = planted.into_iter().map(|canary| seen(&snapshot, canary)).collect();
     drop((snapshot, tenant));
@@ -51,7 +50,7 @@ pub(super) fn run(data: &Path, id: &TenantId, count: u32, out: &mut Output) -> R
     Ok(if findings { Exit::No } else { Exit::Done })
 }
 
-fn plant(tenant: &Tenant, id: &TenantId, count: u32, registry: &Canaries) -> Result<Vec<Canary>, Failure> {
+fn plant(data: &Data, tenant: &Tenant, id: &TenantId, count: u32, registry: &Canaries) -> Result<Vec<Canary>, Failure> {
     let now = moment(None);
     let canaries = (0..count).map(|_| Canary::new(now)).collect::<Result<Vec<_>, _>>();
     let canaries = canaries.map_err(|error| Failure::of(Exit::Internal, "no_randomness", &error))?;
@@ -62,7 +61,7 @@ fn plant(tenant: &Tenant, id: &TenantId, count: u32, registry: &Canaries) -> Res
     let submitted = tenant.submit(changes).map_err(Failure::from);
     submitted
         .map_err(|failure| failure.hint(format!("`ticketscope canary remove --tenant {id}` forgets them again")))?;
-    wait_for_text(tenant)?;
+    wait_for_text(data, tenant)?;
     Ok(canaries)
 }
 

@@ -3,18 +3,16 @@
 mod desk;
 mod tour;
 
-use std::path::Path;
-
 use ticketscope_audit::Action;
 
-use crate::{args::DemoArgs, audit, exit::Exit, failure::Failure, open, output::Output, serve};
+use crate::{args::DemoArgs, audit, data::Data, exit::Exit, failure::Failure, open, output::Output, serve};
 
 /// The tenant that the demo makes.
 pub(crate) const TENANT: &str = "demo";
 
-pub(crate) fn run(data: &Path, args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &DemoArgs, out: &mut Output) -> Result<Exit, Failure> {
     let engine = open::data_dir(data)?;
-    audit::record(data, audit::entry(Action::Demo).of_tenant(TENANT).about("tickets", args.tickets))?;
+    audit::record(data, data.entry(Action::Demo).of_tenant(TENANT).about("tickets", args.tickets))?;
     let tenant = desk::ready(&engine, args.tickets, out)?;
     tour::run(&tenant, out)?;
     drop(tenant);

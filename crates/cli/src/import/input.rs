@@ -8,7 +8,6 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use ticketscope_engine::Tenant;
 use ticketscope_import::{Chunks, Format};
 
 use super::{
@@ -59,12 +58,12 @@ impl Input {
     }
 
     /// Applies every line.
-    pub(super) fn import(&self, tenant: &Tenant, forced: Option<Format>, writer: &mut Writer<'_>) -> Result<(), Stop> {
+    pub(super) fn import(&self, forced: Option<Format>, writer: &mut Writer) -> Result<(), Stop> {
         let (source, bar) = self.open()?;
         let (chunks, format) = self.chunks(source, forced)?;
         let Some(format) = format else { return Ok(()) };
-        writer.begin_file(self.name(), bar);
-        let steps = read_lines(chunks, format, tenant.snapshot().schema());
+        let many = writer.begin_file(self.name(), format, bar)?;
+        let steps = read_lines(chunks, format, many);
         for step in steps {
             match step {
                 Step::Lines(chunk, lines) => writer.take(&chunk, lines)?,

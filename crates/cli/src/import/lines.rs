@@ -2,16 +2,14 @@
 
 use std::{
     io::Read,
-    sync::{
-        Arc,
-        mpsc::{Receiver, sync_channel},
-    },
+    sync::mpsc::{Receiver, sync_channel},
     thread,
 };
 
 use rayon::prelude::*;
 use ticketscope_import::{Chunk, Chunks, Format, Line, Parser, ReadError};
-use ticketscope_model::Schema;
+
+use super::target::Many;
 
 /// What comes next of an input.
 pub(super) enum Step {
@@ -27,11 +25,7 @@ pub(super) enum Step {
 ///
 /// The threads end when the input does or the receiver is dropped. Nobody waits for them, for a read from a pipe may
 /// take for ever; whoever reads to [`Step::End`] has seen everything.
-pub(super) fn read_lines<R: Read + Send + 'static>(
-    chunks: Chunks<R>,
-    format: Format,
-    schema: &Arc<Schema>,
-) -> Receiver<Step> {
+pub(super) fn read_lines<R: Read + Send + 'static>(chunks: Chunks<R>, format: Format, many: Many) -> Receiver<Step> {
     let group = rayon::current_num_threads() * 2;
     let (to_parser, groups) = sync_channel(1);
     thread::spawn(move || {
@@ -45,9 +39,8 @@ pub(super) fn read_lines<R: Read + Send + 'static>(
         drop(to_parser.send(Vec::new()));
     });
     let (to_writer, steps) = sync_channel(group);
-    let schema = Arc::clone(schema);
     thread::spawn(move || {
-        let many = |field: &str| schema.field(field).is_some_and(|field| field.many);
+        let many = |field: &str| many.holds(field);
         let parser = Parser::new(format, &many);
         for group in groups {
             let end = group.is_empty();

@@ -1,31 +1,33 @@
 //! Files into a tenant: read, parse in parallel, apply in batches.
 //!
 //! One thread reads chunks of whole lines, another has them parsed by all cores, and this one applies the changes in
-//! the order of the lines. Everything between them is bounded, so memory does not grow with the files.
+//! the order of the lines. Everything between them is bounded, so memory does not grow with the files. Where a server holds the
+//! data directory, it gets the lines of each batch, reads them once more and applies them.
 
 mod input;
 mod lines;
 mod rejects;
+mod target;
 mod writer;
 
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use ticketscope_audit::{Action, Decision};
-use ticketscope_engine::Tenant;
-use ticketscope_model::{Change, Fact, SchemaDecl};
 
 use self::{
     input::Input,
     rejects::Rejects,
+    target::Place,
     writer::{Stop, Told, Writer},
 };
 use crate::{
     args::{ImportArgs, RUN_AGAIN},
-    audit::{Trail, entry},
+    audit::Trail,
+    data::Data,
     exit::Exit,
     failure::Failure,
-    open,
+    operator::Totals,
     output::{Output, counted, grouped},
 };
 
@@ -38,43 +40,41 @@ struct Tally {
     rejected: u64,
 }
 
-pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
     let inputs: Vec<Input> = args.files.iter().map(|path| Input::new(path)).collect();
     for input in &inputs {
         input.probe(args.format)?;
     }
-    let engine = open::data_dir(data)?;
+    let place = Place::open(data)?;
     let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
-    let asked = entry(Action::Import).of_tenant(args.tenant.as_str()).about("files", args.files.len());
+    let asked = data.entry(Action::Import).of_tenant(args.tenant.as_str()).about("files", args.files.len());
     let trail = Trail::begin(data, asked)?;
-    let created = !engine.has_tenant(&args.tenant);
-    let tenant = engine.tenant_or_create(&args.tenant)?;
-    if !args.languages.is_empty() {
-        let languages = args.languages.iter().map(|code| code.as_str().into()).collect();
-        tenant.submit(vec![Change::state(Fact::Schema(SchemaDecl { languages, ..SchemaDecl::default() }))])?;
-    }
+    let (target, created) = place.begin(&args.tenant, args.languages.clone())?;
     let began = Instant::now();
-    let mut writer = Writer::new(&tenant, args.batch as usize, args.keep_going, rejects);
-    let outcome = inputs.iter().try_for_each(|input| input.import(&tenant, args.format, &mut writer));
-    let told = writer.finish();
+    let mut writer = Writer::new(target, args.batch as usize, args.keep_going, rejects);
+    let outcome = inputs.iter().try_for_each(|input| input.import(args.format, &mut writer));
+    let mut told = writer.finish();
     let decision = if matches!(outcome, Err(Stop::Failed(_))) { Decision::Failed } else { Decision::Done };
-    let opstamp = tenant.snapshot().opstamp().0;
+    let opstamp = told.target.opstamp();
     trail.settle(decision, |entry| {
         let kinds: Map<String, Value> = told.kinds.iter().map(|(kind, count)| (kind.clone(), json!(count))).collect();
-        entry.about("applied", told.tally.applied).about("kinds", kinds).at_opstamp(opstamp)
+        let entry = entry.about("applied", told.tally.applied).about("kinds", kinds);
+        opstamp.map_or(entry.clone(), |opstamp| entry.at_opstamp(opstamp))
     });
     let seconds = began.elapsed().as_secs_f64();
-    // Closing brings the text index up to date.
-    let closed = engine.close();
+    let ended = told.target.end();
     let searchable_seconds = began.elapsed().as_secs_f64();
     // What was applied is told in any case, but that nobody reads it must not hide a failure.
-    let printed =
-        summary(out, args, &tenant, created, &told, [seconds, searchable_seconds]).and_then(|()| Ok(out.flush()?));
+    let printed = match told.target.totals() {
+        Some(totals) => summary(out, args, totals, created, &told, [seconds, searchable_seconds]),
+        None => Ok(()),
+    };
+    let printed = printed.and_then(|()| Ok(out.flush()?));
     if let Err(Stop::Failed(failure)) = outcome {
         let applied = counted(told.tally.applied, "line");
         return Err(failure.hint(format!("applied before: {applied}; {RUN_AGAIN}")));
     }
-    closed?;
+    ended?;
     told.rejects?;
     if let Some((file, line)) = told.stopped {
         let message = format!(
@@ -91,15 +91,13 @@ pub(crate) fn run(data: &Path, args: &ImportArgs, out: &mut Output) -> Result<Ex
 fn summary(
     out: &mut Output,
     args: &ImportArgs,
-    tenant: &Tenant,
+    totals: Totals,
     created: bool,
     told: &Told,
     [seconds, searchable_seconds]: [f64; 2],
 ) -> Result<(), Failure> {
     let Told { tally, stopped, .. } = told;
-    let snapshot = tenant.snapshot();
-    let tickets = u64::from(snapshot.index().universe().len());
-    let principals = snapshot.directory().counts().principals as u64;
+    let Totals { tickets, principals, opstamp } = totals;
     if out.wants_json() {
         let stopped = stopped.as_ref().map_or(Value::Null, |(file, line)| json!({ "file": file, "line": line }));
         out.json(&json!({
@@ -110,7 +108,7 @@ fn summary(
             "principals": principals,
             "seconds": (seconds * 1000.0).round() / 1000.0,
             "searchable_seconds": (searchable_seconds * 1000.0).round() / 1000.0,
-            "opstamp": snapshot.opstamp().0,
+            "opstamp": opstamp,
             "stopped_at": stopped,
             "created": created,
         }))?;
@@ -128,7 +126,7 @@ fn summary(
         if created { ", created by this import," } else { "" },
         counted(tickets, "ticket"),
         counted(principals, "principal"),
-        snapshot.opstamp()
+        opstamp
     ))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Lines that were rejected: told on stderr, and kept in a file if asked for.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, BufWriter, Write},
     path::Path,
@@ -24,7 +25,7 @@ pub(super) struct Reject {
     /// What is wrong.
     pub(super) message: String,
     /// The same for programs.
-    pub(super) code: &'static str,
+    pub(super) code: Cow<'static, str>,
     /// The line as it is; nothing if nobody keeps it, or if it was too long to be held.
     pub(super) raw: Option<Vec<u8>>,
 }

@@ -1,18 +1,17 @@
 //! Lines into batches, batches into the tenant.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use indicatif::ProgressBar;
-use parking_lot::Mutex;
-use ticketscope_engine::{ImportSession, Tenant};
-use ticketscope_import::{Chunk, Line, LineError};
+use ticketscope_import::{Chunk, Format, Line, LineError};
 use ticketscope_model::Change;
 
 use super::{
     Tally,
     rejects::{Reject, Rejects},
+    target::{Many, Target},
 };
-use crate::{exit::Exit, failure::Failure, output::grouped};
+use crate::{exit::Exit, failure::Failure, operator::Refused, output::grouped};
 
 /// Bytes of input after which a batch is full whatever its lines: what is held of a batch is bounded by this and the
 /// longest line.
@@ -34,9 +33,8 @@ impl From<Failure> for Stop {
 
 /// Applies lines in order, in batches.
 #[derive(Debug)]
-pub(super) struct Writer<'t> {
-    tenant: &'t Tenant,
-    session: Arc<Mutex<ImportSession>>,
+pub(super) struct Writer {
+    target: Target,
     batch: usize,
     keep_going: bool,
     rejects: Rejects,
@@ -63,6 +61,8 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) tally: Tally,
+    /// What the lines were applied to.
+    pub(super) target: Target,
     /// How many changes of each kind were read.
     pub(super) kinds: BTreeMap<String, u64>,
     /// File and line of the rejected line at which the import stopped.
@@ -71,11 +71,10 @@ pub(super) struct Told {
     pub(super) rejects: Result<(), Failure>,
 }
 
-impl<'t> Writer<'t> {
-    pub(super) fn new(tenant: &'t Tenant, batch: usize, keep_going: bool, rejects: Rejects) -> Self {
+impl Writer {
+    pub(super) fn new(target: Target, batch: usize, keep_going: bool, rejects: Rejects) -> Self {
         Self {
-            tenant,
-            session: Arc::default(),
+            target,
             batch,
             keep_going,
             rejects,
@@ -88,17 +87,19 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// The lines that follow are of this file.
-    pub(super) fn begin_file(&mut self, file: String, bar: ProgressBar) {
+    /// The lines that follow are of this file; by which fields they are to be read.
+    pub(super) fn begin_file(&mut self, file: String, format: Format, bar: ProgressBar) -> Result<Many, Failure> {
         self.file = file;
         self.bar = bar;
+        self.target.begin_file(format)
     }
 
     /// Takes the lines of a chunk and applies every batch that became full.
     pub(super) fn take(&mut self, chunk: &Chunk, lines: Vec<Line>) -> Result<(), Stop> {
         let bytes_of_line = chunk.len() / lines.len().max(1);
         for line in lines {
-            let raw = if self.rejects.keeps() { chunk.bytes_of(&line).map(<[u8]>::to_vec) } else { None };
+            let is_kept = self.rejects.keeps() || self.target.takes_lines();
+            let raw = if is_kept { chunk.bytes_of(&line).map(<[u8]>::to_vec) } else { None };
             self.tally.lines += 1;
             match line.change {
                 Ok(change) => {
@@ -136,7 +137,7 @@ impl<'t> Writer<'t> {
     pub(super) fn finish(self) -> Told {
         self.bar.finish_and_clear();
         let rejects = self.rejects.finish().map_err(|error| unkept(&error));
-        Told { tally: self.tally, kinds: self.kinds, stopped: self.stopped, rejects }
+        Told { target: self.target, tally: self.tally, kinds: self.kinds, stopped: self.stopped, rejects }
     }
 
     /// Applies the batch; without `keep_going` only up to the first rejected line.
@@ -146,15 +147,11 @@ impl<'t> Writer<'t> {
         let refused = if changes.is_empty() {
             Vec::new()
         } else {
-            let ack = if self.keep_going {
-                self.tenant.submit_import(changes, &self.session)
-            } else {
-                self.tenant.submit_import_until_refused(changes, &self.session)
-            };
-            ack.map_err(Failure::from)?.refused
+            let lines = origins.iter().filter_map(|(_, raw)| raw.as_deref());
+            self.target.apply(changes, lines, !self.keep_going)?
         };
         if !self.keep_going
-            && let Some((at, _)) = refused.first()
+            && let Some(Refused { at, .. }) = refused.first()
         {
             // A line that comes after the refused one was not looked at, whatever is wrong with it.
             self.tally.lines -= (stated - at - 1 + rejected.len()) as u64;
@@ -163,9 +160,9 @@ impl<'t> Writer<'t> {
         } else {
             self.tally.applied += (stated - refused.len()) as u64;
         }
-        for (at, refusal) in refused {
+        for Refused { at, message, code } in refused {
             let (line, raw) = std::mem::take(&mut origins[at]);
-            rejected.push(Reject { line, column: 1, message: refusal.to_string(), code: refusal.code(), raw });
+            rejected.push(Reject { line, column: 1, message, code, raw });
         }
         rejected.sort_by_key(|reject| reject.line);
         self.tally.rejected += rejected.len() as u64;
@@ -184,7 +181,7 @@ impl<'t> Writer<'t> {
 }
 
 fn of_line(error: &LineError, raw: Option<Vec<u8>>) -> Reject {
-    let code = error.code();
+    let code = error.code().into();
     Reject { line: error.line, column: error.column, message: error.problem.to_string(), code, raw }
 }
 

@@ -4,11 +4,9 @@ mod check;
 mod presets;
 mod show;
 
-use std::path::Path;
+use crate::{args::ScopeCommand, data::Data, exit::Exit, failure::Failure, output::Output};
 
-use crate::{args::ScopeCommand, exit::Exit, failure::Failure, output::Output};
-
-pub(crate) fn run(data: &Path, command: &ScopeCommand, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &Data, command: &ScopeCommand, out: &mut Output) -> Result<Exit, Failure> {
     match command {
         ScopeCommand::Check { vectors } => check::run(vectors, out),
         ScopeCommand::Show { tenant, principal } => show::run(data, tenant, principal, out),

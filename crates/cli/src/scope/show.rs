@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 use ticketscope_audit::Action;
@@ -11,7 +11,8 @@ use ticketscope_query::{
 
 use crate::{
     ask,
-    audit::{entry, record},
+    audit::record,
+    data::Data,
     exit::Exit,
     failure::Failure,
     open,
@@ -21,9 +22,9 @@ use crate::{
 /// Values that are written out; of longer sets the rest is counted.
 const SHOWN: usize = 10;
 
-pub(super) fn run(data: &Path, tenant: &TenantId, principal: &str, out: &mut Output) -> Result<Exit, Failure> {
+pub(super) fn run(data: &Data, tenant: &TenantId, principal: &str, out: &mut Output) -> Result<Exit, Failure> {
     let snapshot = open::tenant(data, tenant)?.snapshot();
-    record(data, entry(Action::Scope).of_tenant(tenant.as_str()).about("principal", principal))?;
+    record(data, data.entry(Action::Scope).of_tenant(tenant.as_str()).about("principal", principal))?;
     let directory = snapshot.directory();
     let scope = ask::scope_of_principal(&snapshot, principal)?;
     let fact = directory.principal(principal).ok_or_else(|| UnknownPrincipal(principal.into()))?;

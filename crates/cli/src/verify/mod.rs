@@ -17,7 +17,6 @@ mod written;
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal},
-    path::Path,
 };
 
 use fastrand::Rng;
@@ -43,7 +42,8 @@ use self::{
 use crate::{
     args::VerifyArgs,
     ask,
-    audit::{entry, record},
+    audit::record,
+    data,
     exit::Exit,
     failure::Failure,
     open,
@@ -126,14 +126,14 @@ impl Findings {
     }
 }
 
-pub(crate) fn run(data: &Path, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
+pub(crate) fn run(data: &data::Data, args: &VerifyArgs, out: &mut Output) -> Result<Exit, Failure> {
     let tenant = open::tenant(data, &args.tenant)?;
-    record(data, entry(Action::Verify).of_tenant(args.tenant.as_str()))?;
+    record(data, data.entry(Action::Verify).of_tenant(args.tenant.as_str()))?;
     let files = if args.full { Some(tenant.verify_files()?) } else { None };
     if let Some(damage) = files.as_ref().and_then(damage) {
         return Err(damage);
     }
-    ask::wait_for_text(&tenant)?;
+    ask::wait_for_text(data, &tenant)?;
     let view = tenant.view().map_err(RecoverError::from)?;
     let snapshot = view.snapshot();
     let rebuilt = tenant.rebuilt_index()?;

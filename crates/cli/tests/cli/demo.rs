@@ -1,6 +1,6 @@
 //! The demo: its tour says what is so, it can be run again, and every line that it offers works.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     desk::Desk,
@@ -60,5 +60,6 @@ fn every_line_that_the_demo_offers_works() {
             serde_json::from_str::<Value>(&ran.out).expect(&ran.out);
         }
     }
+    assert_eq!(desk.json(&["tenant", "list"])["tenants"], json!(["demo"]), "commands find it too");
     assert_eq!(serving.end(), 0);
 }

@@ -5,6 +5,7 @@ mod auditing;
 mod canaries;
 mod demo;
 mod desk;
+mod elsewhere;
 mod explaining;
 mod help;
 mod hiding;

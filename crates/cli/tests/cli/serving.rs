@@ -106,11 +106,13 @@ fn keys_are_made_listed_used_and_revoked() {
 }
 
 #[test]
-fn commands_say_that_a_server_holds_the_data() {
+fn commands_that_need_the_data_to_themselves_say_that_a_server_holds_it() {
     let desk = Desk::with_fixture();
     let mut serving = Serving::start(&desk, &["serve", "--dev", "--listen", "127.0.0.1:0"]);
     let address = serving.address();
-    assert_eq!(desk.json_error(&["count", "--tenant", "desk", "--as", "ana"], 4)["type"], "locked");
+    for args in [&["verify", "--tenant", "desk"][..], &["demo", "--no-serve"], &["serve", "--dev"]] {
+        assert_eq!(desk.json_error(args, 4)["type"], "locked", "{args:?}");
+    }
     let over_http = curl(&format!("'http://{address}/v1/tenants/desk/count?as=ana'"));
     assert_eq!(serving.end(), 0);
     assert_eq!(over_http["count"], desk.count("ana", ""));

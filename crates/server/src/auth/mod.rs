@@ -8,6 +8,7 @@ mod dev;
 mod key_file;
 mod keys;
 mod moment;
+mod operator;
 mod sign_out;
 mod token;
 
@@ -21,6 +22,7 @@ pub(crate) use self::dev::check_local;
 pub use self::{
     key_file::KeyFileError,
     keys::{KeyClass, KeyInfo, Keys, KeysError, MAX_KEY_OVERLAP, NewKey, UnknownClass},
+    operator::{OperatorFile, OperatorFileError, OperatorKey, USER_HEADER},
     token::{
         IssueError, MAX_TOKEN_LIFETIME, TokenKeyInfo, TokenKeyPair, TokenKeyState, TokenPolicy, TokenRequest,
         VerificationKeys, VerificationKeysError, issue_token,
@@ -64,6 +66,11 @@ pub(crate) struct Caller {
 pub(crate) enum Class {
     /// Everything.
     Admin,
+    /// Everything, and the commands of this machine's operator.
+    Operator {
+        /// The user of the system who runs the command.
+        user: String,
+    },
     /// Changes only.
     Ingest,
     /// Questions, for a principal that it names.
@@ -124,14 +131,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 impl Caller {
     /// Whether it may read what is nobody's scope.
     pub(crate) fn is_admin(&self) -> bool {
-        self.class == Class::Admin
+        matches!(self.class, Class::Admin | Class::Operator { .. })
     }
 
     /// # Errors
     /// [`Code::WrongClass`] unless it may ask questions in a scope.
     pub(crate) fn may_ask(&self) -> Result<(), Failure> {
         match self.class {
-            Class::Admin | Class::Search | Class::Agent { .. } => Ok(()),
+            Class::Admin | Class::Operator { .. } | Class::Search | Class::Agent { .. } => Ok(()),
             Class::Ingest | Class::Metrics => Err(Failure::of(Code::WrongClass)),
         }
     }
@@ -140,7 +147,7 @@ impl Caller {
     /// [`Code::WrongClass`] unless it may change a tenant.
     pub(crate) fn may_change(&self) -> Result<(), Failure> {
         match self.class {
-            Class::Admin | Class::Ingest => Ok(()),
+            Class::Admin | Class::Operator { .. } | Class::Ingest => Ok(()),
             Class::Search | Class::Metrics | Class::Agent { .. } => Err(Failure::of(Code::WrongClass)),
         }
     }
@@ -155,9 +162,15 @@ impl Caller {
     /// [`Code::WrongClass`] unless it may know what happens in every tenant.
     pub(crate) fn may_observe(&self) -> Result<(), Failure> {
         match (&self.class, &self.tenant) {
-            (Class::Admin | Class::Metrics, None) => Ok(()),
+            (Class::Admin | Class::Operator { .. } | Class::Metrics, None) => Ok(()),
             _ => Err(Failure::of(Code::WrongClass)),
         }
+    }
+
+    /// # Errors
+    /// [`Code::WrongClass`] unless it may run the operator's commands.
+    pub(crate) fn may_operate(&self) -> Result<(), Failure> {
+        if self.operator().is_some() { Ok(()) } else { Err(Failure::of(Code::WrongClass)) }
     }
 
     /// The tenant called `text`, if there may be one for this caller. A foreign tenant, an impossible name and a tenant
@@ -192,13 +205,17 @@ impl Caller {
                 Err(Failure::of(Code::WrongClass))
             }
             (_, Some(_), true) => Err(two()),
-            (Class::Admin, None, true) => Ok(Asker::Admin),
+            (Class::Admin | Class::Operator { .. }, None, true) => Ok(Asker::Admin),
             (Class::Agent { principal }, Some(named), false) if named != principal => {
                 Err(Failure::of(Code::NotYourPrincipal))
             }
             (Class::Agent { principal }, _, false) => Ok(Asker::Principal(principal.clone())),
-            (Class::Admin | Class::Search, None | Some(""), false) => Err(Failure::of(Code::AskerMissing)),
-            (Class::Admin | Class::Search, Some(named), false) => Ok(Asker::Principal(named.to_owned())),
+            (Class::Admin | Class::Operator { .. } | Class::Search, None | Some(""), false) => {
+                Err(Failure::of(Code::AskerMissing))
+            }
+            (Class::Admin | Class::Operator { .. } | Class::Search, Some(named), false) => {
+                Ok(Asker::Principal(named.to_owned()))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod call;
 mod changes;
 mod errors;
 mod health;
+mod operator;
 mod questions;
 
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use crate::{app::App, auth::Caller, code::Code, edge::edge, failure::Failure, po
 /// The route of batches, which have a deadline of their own.
 pub(crate) const CHANGES: &str = "/v1/tenants/{tenant}/changes";
 
+/// The route of the operator's commands, which may do what batches do.
+pub(crate) const OPERATOR: &str = "/v1/operator";
+
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum May {
@@ -32,6 +36,8 @@ pub(crate) enum May {
     Observe,
     /// Admins.
     Administer,
+    /// The operator of this machine.
+    Operate,
     /// Whoever may change a tenant.
     Change,
     /// Whoever may ask in a scope.
@@ -61,7 +67,7 @@ const fn route(
 }
 
 /// Every route of a server. There is no other way to have one, and none is entered but by whom it names.
-pub(crate) const ROUTES: [Route; 22] = [
+pub(crate) const ROUTES: [Route; 24] = [
     route("/v1/tenants", GET, May::Administer, |by| on(by, admin::tenants)),
     route("/v1/tenants/{tenant}", &[MethodFilter::PUT], May::Administer, |by| on(by, admin::create)),
     route("/v1/tenants/{tenant}", &[MethodFilter::DELETE], May::Administer, |by| on(by, admin::delete)),
@@ -79,6 +85,8 @@ pub(crate) const ROUTES: [Route; 22] = [
     route("/v1/tenants/{tenant}/stats", GET, May::Administer, |by| on(by, admin::stats)),
     route("/v1/tenants/{tenant}/sign-out", POST, May::Administer, |by| on(by, admin::sign_out)),
     route(CHANGES, POST, May::Change, |by| on(by, changes::changes)),
+    route(OPERATOR, GET, May::Anybody, |by| on(by, operator::prove)),
+    route(OPERATOR, POST, May::Operate, |by| on(by, operator::operate)),
     route("/v1/errors", GET, May::Anybody, |by| on(by, errors::errors)),
     route("/health/livez", GET, May::Anybody, |by| on(by, health::livez)),
     route("/health/readyz", GET, May::Anybody, |by| on(by, health::readyz)),
@@ -94,6 +102,7 @@ impl May {
             Self::Anybody => Ok(()),
             Self::Observe => caller.may_observe(),
             Self::Administer => caller.may_administer(),
+            Self::Operate => caller.may_operate(),
             Self::Change => caller.may_change(),
             Self::Ask => caller.may_ask(),
         }
@@ -135,7 +144,7 @@ async fn gate(
     next: Next,
 ) -> Result<Response, Failure> {
     if may != May::Anybody {
-        let caller = app.config.access.caller(request.headers(), app.config.clock.now())?;
+        let caller = app.caller(request.headers())?;
         Trace::of(request.extensions())?.is_by(&app.config.access, &caller);
         may.check(&caller)?;
         request.extensions_mut().insert(caller);

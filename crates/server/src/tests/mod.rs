@@ -5,6 +5,7 @@ mod audited;
 mod callers;
 mod canaries;
 mod changing;
+mod commands;
 mod costs;
 mod cursors;
 mod entering;
@@ -36,7 +37,8 @@ use ticketscope_model::Timestamp;
 use tower::ServiceExt;
 
 use crate::{
-    Access, Budgets, Clock, Config, KeyClass, Keys, Limits, TokenKeyPair, TokenPolicy, TokenRequest, VerificationKeys,
+    Access, Budgets, Clock, Config, KeyClass, Keys, Limits, OperatorKey, TokenKeyPair, TokenPolicy, TokenRequest,
+    VerificationKeys,
     app::App,
     ask::{Batch, OnRefusal, apply},
     issue_token,
