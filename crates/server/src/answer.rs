@@ -140,6 +140,7 @@ pub(crate) struct Ticket {
 }
 
 /// Values of fields among the visible tickets that match.
+#[expect(clippy::struct_field_names, reason = "the wire calls the list so")]
 #[derive(Debug, Serialize)]
 pub(crate) struct Facets {
     pub(crate) total: u32,

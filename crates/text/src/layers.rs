@@ -140,7 +140,9 @@ impl Layers {
 
 fn set_of(ascending: &[u32]) -> TicketSet {
     let mut set = SetBuilder::new();
-    ascending.iter().for_each(|ord| set.push(*ord));
+    for ord in ascending {
+        set.push(*ord);
+    }
     set.finish()
 }
 

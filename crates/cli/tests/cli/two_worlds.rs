@@ -16,14 +16,14 @@ const QUESTIONS: usize = 12;
 /// A data directory with the tenant `desk`, made by changes that are each offered alone, taken or refused.
 fn raise(changes: &[Change]) -> Desk {
     let desk = Desk::empty();
-    let engine = Engine::open(desk.data()).unwrap();
-    let tenant = engine.create_tenant(&TenantId::parse("desk").unwrap()).unwrap();
+    let engine = Engine::open(desk.data()).expect("a data directory");
+    let tenant = engine.create_tenant(&TenantId::parse("desk").expect("a name")).expect("a tenant");
     for change in changes {
         drop(tenant.submit(vec![change.clone()]));
     }
     assert!(tenant.wait_for_text(tenant.snapshot().opstamp(), Duration::from_mins(5)));
     drop(tenant);
-    engine.close().unwrap();
+    engine.close().expect("a checkpoint");
     desk
 }
 
@@ -58,7 +58,7 @@ fn question(scene: &Scene, principal: &str, rng: &mut Rng) -> Vec<String> {
 fn said(desk: &Desk, args: &[String]) -> String {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let Ran { code, out, err } = desk.run(&args);
-    let place = desk.data().to_str().unwrap().to_owned();
+    let place = desk.data().to_str().expect("a UTF-8 path").to_owned();
     let text = format!("{code}\n{out}\n{err}").replace(&place, "DATA");
     let mut rest = text.as_str();
     let mut told = String::new();
