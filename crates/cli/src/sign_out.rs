@@ -9,11 +9,12 @@ use crate::{
     audit::{self, Trail},
     exit::Exit,
     failure::Failure,
-    key,
+    key, open,
     output::Output,
 };
 
 pub(crate) fn run(data: &Path, args: &SignOutArgs, out: &mut Output) -> Result<Exit, Failure> {
+    open::require_tenant(data, &args.tenant)?;
     let keys = key::open(data)?;
     let about = audit::entry(Action::SignOut).of_tenant(args.tenant.as_str());
     let trail = Trail::begin(data, about.about("principal", args.principal.as_deref()))?;

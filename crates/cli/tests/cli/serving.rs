@@ -1,6 +1,7 @@
 //! The server as the binary starts it, asked by curl.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
@@ -103,6 +104,33 @@ fn keys_are_made_listed_used_and_revoked() {
     desk.run(&["key", "revoke", &id]).expect(0);
     assert_eq!(desk.json_error(&["key", "revoke", &id], 3)["type"], "no_such_key");
     assert_eq!(desk.json(&["key", "list"])["keys"], json!([]));
+}
+
+#[test]
+fn keys_and_sign_outs_are_of_a_data_directory_and_a_tenant_that_are_there() {
+    let desk = Desk::with_fixture();
+    let before = fs::read_dir(desk.data()).expect("a directory").count();
+    let error = desk.json_error(&["sign-out", "--tenant", "desc", "ana"], 3);
+    assert_eq!(error["type"], "no_such_tenant");
+    assert!(error["hint"].as_str().expect("a hint").contains("`desk`"), "{error}");
+    assert_eq!(fs::read_dir(desk.data()).expect("a directory").count(), before);
+
+    let elsewhere = Desk::empty();
+    fs::create_dir(elsewhere.data()).expect("a directory");
+    for args in [
+        &["key", "list"][..],
+        &["key", "revoke", "0"],
+        &["key", "revoke", "0", "--previous"],
+        &["key", "rotate", "0"],
+        &["sign-out", "--tenant", "desk", "ana"],
+        &["sign-out", "--tenant", "desk", "--everybody"],
+    ] {
+        let error = elsewhere.json_error(args, 3);
+        assert_eq!(error["type"], "no_data_dir", "{args:?}");
+        assert_eq!(fs::read_dir(elsewhere.data()).expect("a directory").count(), 0, "{args:?}");
+    }
+    let made = elsewhere.json(&["key", "create", "--class", "metrics"]);
+    assert_eq!(elsewhere.json(&["key", "list"])["keys"][0]["id"], made["id"]);
 }
 
 #[test]

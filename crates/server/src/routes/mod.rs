@@ -23,6 +23,9 @@ use crate::{app::App, auth::Caller, code::Code, edge::edge, failure::Failure, po
 /// The route of batches, which have a deadline of their own.
 pub(crate) const CHANGES: &str = "/v1/tenants/{tenant}/changes";
 
+/// What a known caller pays for coming in, in units, whatever becomes of the request: a refusal is work, too.
+const ENTRY: u32 = 1;
+
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum May {
@@ -137,6 +140,7 @@ async fn gate(
     if may != May::Anybody {
         let caller = app.config.access.caller(request.headers(), app.config.clock.now())?;
         Trace::of(request.extensions())?.is_by(&app.config.access, &caller);
+        app.costs.charge(&caller, ENTRY)?;
         may.check(&caller)?;
         request.extensions_mut().insert(caller);
     }
