@@ -57,6 +57,24 @@ pub(crate) fn open(path: &Path) -> Result<File, FileError> {
     options.open(path).map_err(failed("open", path))
 }
 
+/// Whether `path` still leads to the open `file`: what is written to one that was deleted or replaced is lost.
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let there = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there?,
+    };
+    let here = file.metadata()?;
+    #[cfg(unix)]
+    let is_same = {
+        use std::os::unix::fs::MetadataExt;
+
+        (here.dev(), here.ino()) == (there.dev(), there.ino())
+    };
+    #[cfg(not(unix))]
+    let is_same = here.len() == there.len();
+    Ok(is_same)
+}
+
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> Result<(), FileError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("sync", dir))

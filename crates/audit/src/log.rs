@@ -126,6 +126,9 @@ impl AuditLog {
         if found.seq < known.seq {
             return Err(VerifyError::Truncated { path: self.dir.clone(), found, known }.into());
         }
+        if found.seq == known.seq && found.hash != known.hash {
+            return Err(VerifyError::UnknownHead { hash: known.hash }.into());
+        }
         Ok(loaded)
     }
 

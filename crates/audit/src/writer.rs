@@ -82,10 +82,12 @@ impl Writer {
         self.write(dir, [&entry])
     }
 
-    /// Whether the log is as this writer left it, and not another process has appended.
+    /// Whether the log is as this writer left it: another process may have appended, or somebody replaced the files.
     pub(crate) fn is_at_end(&self, dir: &Path) -> io::Result<bool> {
-        let is_same = self.file.metadata()?.len() == self.len;
-        Ok(is_same && files::path(dir, self.number).exists() && !files::path(dir, self.number + 1).exists())
+        let is_same = self.file.metadata()?.len() == self.len
+            && files::is_at(&self.file, &files::path(dir, self.number))?
+            && files::is_at(&self.head_file, &head::path(dir))?;
+        Ok(is_same && !files::path(dir, self.number + 1).exists())
     }
 
     pub(crate) fn head(&self) -> Head {

@@ -36,6 +36,12 @@ pub enum RegistryError {
         /// Its permission bits.
         mode: u32,
     },
+    /// It was there before. Whoever removes canaries leaves a file that says so.
+    #[error("{} is gone: put it back, or restart to go on without the canaries that were in it", path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// It holds something else than canaries.
     #[error("read canaries in {}: {problem}", path.display())]
     Malformed {
@@ -46,8 +52,8 @@ pub enum RegistryError {
     },
 }
 
-/// Which canaries are planted in which tenants of a data directory: a file of mode 0600, which is not there as long as
-/// there are none.
+/// Which canaries are planted in which tenants of a data directory: a file of mode 0600, which is not there before there
+/// is one, and stays when there are none any more.
 ///
 /// One process at a time changes it, the one that has the data directory; [`Self::refresh`] sees what others put there.
 #[derive(Debug)]
@@ -124,15 +130,17 @@ impl Canaries {
     /// Reads the file again if it was changed.
     ///
     /// # Errors
-    /// [`RegistryError`]; those that were known stay known.
+    /// [`RegistryError`], in particular that the file is gone; those that were known stay known.
     pub fn refresh(&self) -> Result<(), RegistryError> {
         let mut seen = self.seen.lock();
         let stamp = stamp(&self.path)?;
         if stamp == *seen {
             return Ok(());
         }
-        let tenants = if stamp.is_some() { self.read()? } else { BTreeMap::new() };
-        *self.known.write() = self.know(tenants)?;
+        if stamp.is_none() {
+            return Err(RegistryError::Gone { path: self.path.clone() });
+        }
+        *self.known.write() = self.know(self.read()?)?;
         *seen = stamp;
         Ok(())
     }
@@ -176,25 +184,17 @@ impl Canaries {
         Ok(stored.tenants)
     }
 
-    /// Puts the canaries in place of the file, or removes it if there are none, durably.
+    /// Puts the canaries in place of the file, durably. None are written down, too: a file that is gone says nothing.
     fn write(&self, tenants: &BTreeMap<String, Vec<Canary>>) -> Result<Option<Stamp>, RegistryError> {
         let path = &self.path;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if tenants.values().all(Vec::is_empty) {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("remove", path, error)),
-                _ => {}
-            }
-        } else {
-            let stored = Stored { version: VERSION, tenants: tenants.clone() };
-            let text = serde_json::to_string_pretty(&stored).map_err(|error| self.malformed(error.to_string()))?;
-            // It is made for its owner alone, and gone again if anything below fails.
-            let mut file =
-                tempfile::NamedTempFile::new_in(dir).map_err(|error| failed("create a file in", dir, error))?;
-            let written = file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());
-            written.map_err(|error| failed("write", path, error))?;
-            file.persist(path).map_err(|error| failed("replace", path, error.error))?;
-        }
+        let stored = Stored { version: VERSION, tenants: tenants.clone() };
+        let text = serde_json::to_string_pretty(&stored).map_err(|error| self.malformed(error.to_string()))?;
+        // It is made for its owner alone, and gone again if anything below fails.
+        let mut file = tempfile::NamedTempFile::new_in(dir).map_err(|error| failed("create a file in", dir, error))?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());
+        written.map_err(|error| failed("write", path, error))?;
+        file.persist(path).map_err(|error| failed("replace", path, error.error))?;
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| failed("sync", dir, error))?;
         stamp(path)
     }
@@ -259,9 +259,29 @@ mod tests {
         one.refresh().unwrap();
         assert!(one.guard().find(&[a.public.as_bytes()]).is_empty());
         one.forget("other").unwrap();
-        assert!(!path.exists(), "no canaries, no file");
         two.refresh().unwrap();
         assert!(!two.guard().is_armed());
+        assert!(Canaries::open(&path).unwrap().list().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_gone_disarms_nobody_who_knew_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("canaries.json");
+        let (one, two) = (Canaries::open(&path).unwrap(), Canaries::open(&path).unwrap());
+        two.refresh().unwrap();
+        let (a, b) = (canary(), canary());
+        one.add("acme", std::slice::from_ref(&a)).unwrap();
+        two.refresh().unwrap();
+        fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(two.refresh(), Err(RegistryError::Gone { .. })));
+            assert_eq!(two.guard().find(&[a.side.as_bytes()]).len(), 1);
+        }
+        // Whoever plants one more brings back the others.
+        one.add("acme", std::slice::from_ref(&b)).unwrap();
+        two.refresh().unwrap();
+        assert_eq!(two.list(), BTreeMap::from([("acme".into(), vec![a, b])]));
     }
 
     #[test]

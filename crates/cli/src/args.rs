@@ -414,7 +414,8 @@ pub(crate) struct ServeArgs {
 pub(crate) enum KeyCommand {
     /// Make a key and print it, once
     Create {
-        /// What it lets its holder do: admin (everything), ingest (changes), search (ask as principals)
+        /// What it lets its holder do: admin (everything), ingest (changes), search (ask as principals), metrics
+        /// (read `/metrics`)
         #[arg(long, value_name = "CLASS")]
         class: KeyClass,
 

@@ -13,12 +13,16 @@ use crate::{
     data::Data,
     exit::Exit,
     failure::Failure,
+    open,
     output::{Align, Output, Sheet},
     serve::KEYS_FILE,
 };
 
 pub(crate) fn run(data: &Data, command: &KeyCommand, out: &mut Output) -> Result<Exit, Failure> {
-    let keys = open(data)?;
+    let keys = match command {
+        KeyCommand::Create { .. } => open_or_create(data)?,
+        KeyCommand::List | KeyCommand::Rotate { .. } | KeyCommand::Revoke { .. } => open(data)?,
+    };
     match command {
         KeyCommand::Create { class, tenant } => {
             let made = data.entry(Action::KeyCreate).about("class", class.name());
@@ -98,11 +102,19 @@ pub(crate) fn run(data: &Data, command: &KeyCommand, out: &mut Output) -> Result
 const LIST_HINT: &str = "`ticketscope key list` lists the keys";
 
 /// The keys of the data directory. They may change while a server runs, which looks at them every second.
+///
+/// A directory with keys is one, also before it has tenants.
 pub(crate) fn open(data: &Path) -> Result<Keys, Failure> {
+    if !data.join(KEYS_FILE).exists() {
+        open::require(data)?;
+    }
+    open_or_create(data)
+}
+
+/// The same, in any directory: keys may be made before anything else is there.
+fn open_or_create(data: &Path) -> Result<Keys, Failure> {
     if !data.is_dir() {
-        let message = format!("there is no data directory at {}", data.display());
-        return Err(Failure::new(Exit::Missing, "no_data_dir", message)
-            .hint("name it with --data DIR or TICKETSCOPE_DATA, or make one with `ticketscope import`"));
+        return Err(open::no_data_dir(data));
     }
     Ok(Keys::open(data.join(KEYS_FILE))?)
 }

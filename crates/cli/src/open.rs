@@ -4,7 +4,7 @@ use std::{ops::Deref, path::Path, sync::Arc};
 
 use ticketscope_engine::{
     CheckpointError, Engine, Tenant,
-    storage::{DataDirError, TenantId},
+    storage::{DataDir, DataDirError, TenantId},
 };
 
 use crate::{data::Data, exit::Exit, failure::Failure, lock_holder};
@@ -67,9 +67,14 @@ pub(crate) fn require(data: &Path) -> Result<(), Failure> {
     if data.join("FORMAT").exists() || data.join("tenants").exists() {
         return Ok(());
     }
+    Err(no_data_dir(data))
+}
+
+/// That there is none where one should be.
+pub(crate) fn no_data_dir(data: &Path) -> Failure {
     let message = format!("there is no data directory at {}", data.display());
-    Err(Failure::new(Exit::Missing, "no_data_dir", message)
-        .hint("name it with --data DIR or TICKETSCOPE_DATA, or make one with `ticketscope import`"))
+    Failure::new(Exit::Missing, "no_data_dir", message)
+        .hint("name it with --data DIR or TICKETSCOPE_DATA, or make one with `ticketscope import`")
 }
 
 /// Opens a tenant that is there.
@@ -81,12 +86,22 @@ pub(crate) fn tenant(data: &Data, id: &TenantId) -> Result<Arc<Tenant>, Failure>
 /// Opens a tenant that is there.
 pub(crate) fn tenant_of(engine: &Engine, id: &TenantId) -> Result<Arc<Tenant>, Failure> {
     if !engine.has_tenant(id) {
-        let known = engine.tenants()?;
-        let failure = Failure::new(Exit::Missing, "no_such_tenant", format!("there is no tenant `{id}`"));
-        return Err(match ticketscope_model::nearest(id.as_str(), known.iter().map(TenantId::as_str)) {
-            Some(near) => failure.hint(format!("did you mean `{near}`?")),
-            None => failure.hint("`ticketscope tenant list` lists the tenants"),
-        });
+        return Err(no_such_tenant(id, &engine.tenants()?));
     }
     Ok(engine.tenant(id)?)
+}
+
+/// Whether there is a tenant, also while a server uses the data directory.
+pub(crate) fn require_tenant(data: &Path, id: &TenantId) -> Result<(), Failure> {
+    require(data)?;
+    let known = DataDir::tenants_at(data)?;
+    if known.contains(id) { Ok(()) } else { Err(no_such_tenant(id, &known)) }
+}
+
+fn no_such_tenant(id: &TenantId, known: &[TenantId]) -> Failure {
+    let failure = Failure::new(Exit::Missing, "no_such_tenant", format!("there is no tenant `{id}`"));
+    match ticketscope_model::nearest(id.as_str(), known.iter().map(TenantId::as_str)) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`ticketscope tenant list` lists the tenants"),
+    }
 }

@@ -2,10 +2,11 @@ use serde_json::json;
 use ticketscope_audit::Action;
 
 use crate::{
-    args::SignOutArgs, ask::moment, audit::Trail, data::Data, exit::Exit, failure::Failure, key, output::Output,
+    args::SignOutArgs, ask::moment, audit::Trail, data::Data, exit::Exit, failure::Failure, key, open, output::Output,
 };
 
 pub(crate) fn run(data: &Data, args: &SignOutArgs, out: &mut Output) -> Result<Exit, Failure> {
+    open::require_tenant(data, &args.tenant)?;
     let keys = key::open(data)?;
     let about = data.entry(Action::SignOut).of_tenant(args.tenant.as_str());
     let trail = Trail::begin(data, about.about("principal", args.principal.as_deref()))?;

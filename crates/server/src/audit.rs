@@ -14,6 +14,9 @@ use crate::{
     trace::{Learned, Trace},
 };
 
+/// What a refusal costs that is recorded, in units, so that a bad client's share of the disk is bounded by its budget.
+const REFUSAL: u32 = 200;
+
 impl App {
     /// What a request is recorded as; nothing without an audit log, and of routes that nobody has to account for.
     pub(crate) fn entry(&self, trace: &Trace, decision: Decision) -> Option<Entry> {
@@ -73,13 +76,20 @@ impl App {
         }
     }
 
-    /// Records a credential that is good, but not for this.
-    pub(crate) async fn note_refusal(&self, trace: &Trace, code: Code) {
-        if matches!(code, Code::WrongClass | Code::NotYourPrincipal)
+    /// Records a credential that is good, but not for this, at the expense of its holder. What to answer: `failure`, or
+    /// that the holder is over budget, and then nothing is recorded.
+    pub(crate) async fn note_refusal(&self, trace: &Trace, failure: Failure) -> Failure {
+        if matches!(failure.code, Code::WrongClass | Code::NotYourPrincipal)
             && let Some(entry) = self.entry(trace, Decision::Refused)
         {
-            self.note(entry.about("path", trace.uri.path()).about("code", code.entry().name)).await;
+            if let Some(caller) = trace.learned().caller
+                && let Err(over_budget) = self.costs.charge(&caller, REFUSAL)
+            {
+                return over_budget;
+            }
+            self.note(entry.about("path", trace.path_for_records()).about("code", failure.code.entry().name)).await;
         }
+        failure
     }
 
     /// Records a question in somebody's scope, if chance has it, while it is answered.

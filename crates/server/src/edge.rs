@@ -36,8 +36,8 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next
     let mut response = answer(&app, &route, request, next).await;
     if let Some(failure) = failure_of(&mut response) {
         app.report(&failure, &request_id);
-        app.note_refusal(&trace, failure.code).await;
-        if failure.code.entry().kind == Kind::Busy {
+        let failure = app.note_refusal(&trace, failure).await;
+        if let Kind::Busy | Kind::RateLimit = failure.code.entry().kind {
             app.metrics.refused.inc();
         }
         let allow = response.headers_mut().remove(header::ALLOW);

@@ -76,7 +76,7 @@ impl App {
     async fn alarm(&self, trace: &Trace, leaked: &BTreeSet<Sighting>) -> Failure {
         self.metrics.canary_alarms.inc();
         let Learned { actor, .. } = trace.learned();
-        let (actor, path) = (actor.unwrap_or(Actor::Nobody), trace.uri.path());
+        let (actor, path) = (actor.unwrap_or(Actor::Nobody), trace.path_for_records());
         let names: Vec<String> = leaked
             .iter()
             .map(|sighting| format!("{} of tenant {} ({})", sighting.ticket, sighting.tenant, sighting.part.name()))

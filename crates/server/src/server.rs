@@ -198,7 +198,7 @@ async fn refresh_keys(app: Arc<App>) {
 }
 
 /// Sees canaries that were planted or removed.
-async fn refresh_canaries(app: Arc<App>) {
+pub(crate) async fn refresh_canaries(app: Arc<App>) {
     let Some(canaries) = &app.config.canaries else { return };
     let mut ticks = interval(FILES_REFRESH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -15,6 +15,9 @@ use crate::{
     failure::Failure,
 };
 
+/// The most bytes of a path that a record keeps: room for every route with a tenant and an id of the usual length.
+pub(crate) const MAX_PATH_BYTES: usize = 512;
+
 /// A request, from its arrival to its answer. Whatever is never learned stays at what lets least be seen.
 #[derive(Debug)]
 pub(crate) struct Trace {
@@ -28,6 +31,8 @@ pub(crate) struct Trace {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Learned {
     pub(crate) actor: Option<Actor>,
+    /// Who pays.
+    pub(crate) caller: Option<Caller>,
     pub(crate) tenant: Option<TenantId>,
     /// In whose scope its answer is; nothing if in that of nobody who may see anything.
     pub(crate) asker: Option<Asker>,
@@ -40,6 +45,12 @@ pub(crate) struct Learned {
 impl Trace {
     pub(crate) fn new(request_id: String, route: &str, method: &Method, uri: Uri) -> Self {
         Self { request_id, action: action(route, method), uri, learned: Mutex::default() }
+    }
+
+    /// The path, or the beginning of a long one: nobody fills a disk with names.
+    pub(crate) fn path_for_records(&self) -> &str {
+        let path = self.uri.path();
+        &path[..path.floor_char_boundary(MAX_PATH_BYTES)]
     }
 
     /// That of the request with these extensions.
@@ -60,7 +71,8 @@ impl Trace {
                 Actor::Key(caller.key.as_deref().unwrap_or_default().to_owned())
             }
         };
-        self.learned.lock().actor = Some(actor);
+        let mut learned = self.learned.lock();
+        (learned.actor, learned.caller) = (Some(actor), Some(caller.clone()));
     }
 
     pub(crate) fn is_in(&self, tenant: &TenantId) {

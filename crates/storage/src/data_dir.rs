@@ -97,8 +97,16 @@ impl DataDir {
     /// # Errors
     /// [`FileError`] if the directory cannot be listed.
     pub fn tenants(&self) -> Result<Vec<TenantId>, FileError> {
-        let names = disk::names(&self.shared.tenants)?;
-        Ok(names.iter().filter_map(|name| TenantId::parse(name).ok()).filter(|id| self.exists(id)).collect())
+        tenants_in(&self.shared.tenants)
+    }
+
+    /// The tenants of the data directory at `path` at this moment, sorted by id, whoever uses it: nothing is locked, opened
+    /// or made.
+    ///
+    /// # Errors
+    /// [`FileError`] if the directory cannot be listed.
+    pub fn tenants_at(path: impl AsRef<Path>) -> Result<Vec<TenantId>, FileError> {
+        tenants_in(&path.as_ref().join(TENANTS))
     }
 
     /// Whether there is a tenant of this name.
@@ -172,6 +180,11 @@ impl DataDir {
     fn path(&self, id: &TenantId) -> PathBuf {
         self.shared.tenants.join(id.as_str())
     }
+}
+
+fn tenants_in(dir: &Path) -> Result<Vec<TenantId>, FileError> {
+    let ids = disk::names(dir)?.into_iter().filter_map(|name| TenantId::parse(&name).ok());
+    Ok(ids.filter(|id| dir.join(id.as_str()).is_dir()).collect())
 }
 
 /// The lock on a data directory, held.

@@ -38,7 +38,8 @@
 //! ```
 //!
 //! Byte layouts: values of rows in [`envelope`], log rows in [`log`], meta rows in [`meta`], mapped snapshots in
-//! [`layout`]. Only this crate opens files.
+//! [`layout`]. Only this crate opens these files. Others in a data directory belong to others: the text indexes of tenants,
+//! the keys, the canaries and the audit log.
 
 mod batch;
 mod compact;

@@ -42,6 +42,8 @@ fn tenants_are_created_listed_opened_and_deleted() {
     let zeta = data.create(&id("zeta")).unwrap();
     assert_ne!(acme.uuid(), zeta.uuid());
     assert_eq!(data.tenants().unwrap(), [id("acme"), id("zeta")]);
+    let unlocked = DataDir::tenants_at(dir.path().join("not/yet/there"));
+    assert_eq!(unlocked.unwrap(), [id("acme"), id("zeta")], "also while it is in use");
     assert!(matches!(data.create(&id("acme")), Err(CreateError::Exists(_))));
     assert!(matches!(data.open_tenant(&id("acme")), Err(OpenError::AlreadyOpen(_))));
     assert!(matches!(data.delete(&id("acme")), Err(DeleteError::Open(_))));

@@ -162,6 +162,52 @@ fn a_log_that_was_replaced_below_its_writer_is_not_gone_on_with() {
 }
 
 #[test]
+fn nothing_is_written_to_a_file_that_was_deleted_and_put_back_as_a_copy() {
+    for name in ["000001.jsonl", "head"] {
+        let (_dir, path) = place();
+        let log = AuditLog::open(&path, NOW).unwrap();
+        log.append(entry(1)).unwrap();
+        let (own, copy) = (path.join(name), path.join("copy"));
+        let put_back = || {
+            fs::remove_file(&own).unwrap();
+            fs::rename(&copy, &own).unwrap();
+        };
+        fs::copy(&own, &copy).unwrap();
+        put_back();
+        assert_eq!(log.append(entry(2)).unwrap(), 2, "a copy of all of it is as good");
+        assert_eq!(crate::head::read(&path).unwrap(), log.head(), "{name}");
+        assert_eq!((verify(&path, None).unwrap().records, read(&path).len()), (2, 2), "{name}");
+    }
+}
+
+#[test]
+fn a_copy_that_lacks_or_rewrites_what_was_recorded_is_not_gone_on_with() {
+    let (_other, rewritten) = place();
+    let log = AuditLog::open(&rewritten, NOW).unwrap();
+    log.append(entry(1)).unwrap();
+    log.append(Entry::new(NOW, Actor::Dev, Action::Stats, Decision::Refused)).unwrap();
+    let (_third, shorter) = place();
+    written(&shorter, 1, u64::MAX);
+    for from in [&shorter, &rewritten] {
+        let (_dir, path) = place();
+        let log = AuditLog::open(&path, NOW).unwrap();
+        log.append(entry(1)).unwrap();
+        log.append(entry(2)).unwrap();
+        for name in ["000001.jsonl", "head"] {
+            fs::remove_file(path.join(name)).unwrap();
+            fs::copy(from.join(name), path.join(name)).unwrap();
+        }
+        let AppendError::Changed(error) = log.append(entry(3)).unwrap_err() else { panic!("another error") };
+        let is_told = match &*error {
+            OpenError::Damaged(VerifyError::Truncated { found, .. }) => from == &shorter && found.seq == 1,
+            OpenError::Damaged(VerifyError::UnknownHead { .. }) => from == &rewritten,
+            _ => false,
+        };
+        assert!(is_told, "{error:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_not_recorded_and_the_log_stays_whole() {
     let (_dir, path) = place();
     let log = AuditLog::open_with(&path, NOW, 1).unwrap();

@@ -1,6 +1,7 @@
 //! The server as the binary starts it, asked by curl.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
 };
@@ -106,6 +107,33 @@ fn keys_are_made_listed_used_and_revoked() {
 }
 
 #[test]
+fn keys_and_sign_outs_are_of_a_data_directory_and_a_tenant_that_are_there() {
+    let desk = Desk::with_fixture();
+    let before = fs::read_dir(desk.data()).expect("a directory").count();
+    let error = desk.json_error(&["sign-out", "--tenant", "desc", "ana"], 3);
+    assert_eq!(error["type"], "no_such_tenant");
+    assert!(error["hint"].as_str().expect("a hint").contains("`desk`"), "{error}");
+    assert_eq!(fs::read_dir(desk.data()).expect("a directory").count(), before);
+
+    let elsewhere = Desk::empty();
+    fs::create_dir(elsewhere.data()).expect("a directory");
+    for args in [
+        &["key", "list"][..],
+        &["key", "revoke", "0"],
+        &["key", "revoke", "0", "--previous"],
+        &["key", "rotate", "0"],
+        &["sign-out", "--tenant", "desk", "ana"],
+        &["sign-out", "--tenant", "desk", "--everybody"],
+    ] {
+        let error = elsewhere.json_error(args, 3);
+        assert_eq!(error["type"], "no_data_dir", "{args:?}");
+        assert_eq!(fs::read_dir(elsewhere.data()).expect("a directory").count(), 0, "{args:?}");
+    }
+    let made = elsewhere.json(&["key", "create", "--class", "metrics"]);
+    assert_eq!(elsewhere.json(&["key", "list"])["keys"][0]["id"], made["id"]);
+}
+
+#[test]
 fn commands_that_need_the_data_to_themselves_say_that_a_server_holds_it() {
     let desk = Desk::with_fixture();
     let mut serving = Serving::start(&desk, &["serve", "--dev", "--listen", "127.0.0.1:0"]);
@@ -161,7 +189,7 @@ fn signing_keys_go_from_standby_to_current_to_previous_and_are_revoked() {
     assert_eq!(error(&["list"], 4), "token_keys");
     let made = keys(&["create", "a"]);
     assert!(made["private_key"].as_str().expect("a key").contains("PRIVATE KEY"));
-    assert!(!std::fs::read_to_string(file).expect("the file").contains("PRIVATE"));
+    assert!(!fs::read_to_string(file).expect("the file").contains("PRIVATE"));
     keys(&["create", "b", "--tenant", "desk"]);
     keys(&["create", "c"]);
     assert_eq!(states(), ["a standby", "b standby", "c standby"]);

@@ -64,8 +64,10 @@ pub(crate) enum Disbelief {
     UnknownKey,
     #[error("the token's key is on standby and was not promoted yet")]
     StandbyKey,
-    #[error("the token's key was retired, and its last token has died")]
+    #[error("the token's key was retired, and its last token has died, or the clock is set back")]
     RetiredKey,
+    #[error("the token was issued after its key was retired")]
+    IssuedLate,
     #[error("the token's key is revoked")]
     RevokedKey,
     #[error("the token's signature is wrong, or its claims are missing or mistyped")]
@@ -133,6 +135,8 @@ impl TokenPolicy {
             return Err(Disbelief::Audience);
         }
         check_times(&claims, now)?;
+        let issued = at_second(claims.iat);
+        known.state.check_issued(issued)?;
         let is_id = |text: &str| !text.is_empty() && text.len() <= MAX_ID_BYTES;
         if !is_id(&claims.sub) || !is_id(&claims.jti) {
             return Err(Disbelief::Id);
@@ -141,7 +145,7 @@ impl TokenPolicy {
         if known.tenant.as_ref().is_some_and(|own| *own != tenant) {
             return Err(Disbelief::Tenant);
         }
-        Ok(Identity { tenant, principal: claims.sub, issued: at_second(claims.iat) })
+        Ok(Identity { tenant, principal: claims.sub, issued })
     }
 }
 

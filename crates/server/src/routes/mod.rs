@@ -27,6 +27,9 @@ pub(crate) const CHANGES: &str = "/v1/tenants/{tenant}/changes";
 /// The route of the operator's commands, which may do what batches do.
 pub(crate) const OPERATOR: &str = "/v1/operator";
 
+/// What a known caller pays for coming in, in units, whatever becomes of the request: a refusal is work, too.
+const ENTRY: u32 = 1;
+
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum May {
@@ -146,6 +149,7 @@ async fn gate(
     if may != May::Anybody {
         let caller = app.caller(request.headers())?;
         Trace::of(request.extensions())?.is_by(&app.config.access, &caller);
+        app.costs.charge(&caller, ENTRY)?;
         may.check(&caller)?;
         request.extensions_mut().insert(caller);
     }

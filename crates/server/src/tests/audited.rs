@@ -1,10 +1,19 @@
 //! What is recorded, and what is refused because it cannot be.
 
-use std::{collections::BTreeSet, fs, num::NonZeroU32};
+use std::{
+    collections::BTreeSet,
+    fs,
+    num::NonZeroU32,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use ticketscope_audit::{Actor, AuditLog, Record, records, verify};
 
 use super::*;
+use crate::{
+    Budget,
+    trace::{MAX_PATH_BYTES, Trace},
+};
 
 /// A help desk with an audit log.
 fn watched(sample: Option<u32>) -> Desk {
@@ -124,6 +133,40 @@ async fn a_credential_of_the_wrong_class_is_recorded_as_refused() {
     }
     let (reply, made) = desk.recorded(desk.get("Bearer ts_admin_00_11", "/v1/tenants/acme/stats")).await;
     assert_eq!((reply.code(), made.len()), ("unauthenticated", 0), "strangers do not fill the log");
+}
+
+#[tokio::test]
+async fn nobody_fills_the_log_with_refusals_beyond_a_budget() {
+    let at = Arc::new(AtomicI64::new(NOW.0));
+    let clock = Arc::clone(&at);
+    let desk = Desk::configured(|data, config| Config {
+        audit: Some(Arc::new(AuditLog::open(data.join("audit"), NOW.0).unwrap())),
+        budgets: Budgets { agent: Budget { per_second: 100, burst: 1000 }, ..Budgets::UNLIMITED },
+        clock: Clock::new(move || Timestamp(clock.load(Ordering::Relaxed))),
+        ..config
+    });
+    let ann = desk.token("acme", "ann");
+    let long = format!("/v1/tenants/acme/scopes/{}", "x".repeat(10_000));
+    let mut told = Vec::new();
+    for _ in 0..100 {
+        for path in [&long, "/v1/tenants/acme/check?ticket=1&as=bob"] {
+            told.push(desk.get(&ann, path).await.code().to_owned());
+        }
+    }
+    // A record costs 200 units, coming in costs one, and the question one.
+    assert_eq!(told[..5], ["wrong_class", "not_your_principal", "wrong_class", "not_your_principal", "over_budget"]);
+    assert!(told[5..].iter().all(|code| code == "over_budget"), "{told:?}");
+    let made = desk.records();
+    assert_eq!(made.len(), 4);
+    let kept = made[0].resource["path"].as_str().unwrap();
+    assert!(long.starts_with(kept) && kept.len() == MAX_PATH_BYTES, "{kept}");
+    at.fetch_add(10_000, Ordering::Relaxed);
+    assert_eq!(desk.get(&ann, "/v1/tenants/acme/stats").await.code(), "wrong_class");
+    let path = format!("/{}", "x".repeat(MAX_PATH_BYTES - 1));
+    let trace = |path: String| Trace::new(String::new(), "", &Method::GET, path.parse().unwrap());
+    assert_eq!(trace(path.clone()).path_for_records(), path);
+    assert_eq!(trace(format!("{path}x")).path_for_records(), path);
+    assert_eq!(desk.records().len(), 5);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use crate::{
     failure::Failure,
     params::{SearchParams, of_uri},
     routes::inside_the_edge,
+    server::refresh_canaries,
     trace::Trace,
 };
 
@@ -347,6 +348,22 @@ async fn an_alarm_that_cannot_be_recorded_withholds_all_the_same() {
 }
 
 #[tokio::test]
+async fn whoever_deletes_the_file_of_canaries_is_told_of_and_disarms_nothing() {
+    let watched = Watched::new();
+    fs::remove_file(watched.desk.dir.path().join("canaries.json")).unwrap();
+    let refreshing = tokio::spawn(refresh_canaries(Arc::clone(&watched.desk.app)));
+    let told = || watched.faults.lock().iter().map(|fault| (fault.code, fault.cause.clone())).collect::<Vec<_>>();
+    while told().is_empty() && !refreshing.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    refreshing.abort();
+    let told = told();
+    assert!(matches!(&told[..], [("canaries", cause)] if cause.contains("is gone")), "{told:?}");
+    assert_eq!(watched.leak("ann", &watched.canary.public, "").await.code(), "internal");
+    assert_eq!(watched.alarms(), 1);
+}
+
+#[tokio::test]
 async fn with_a_tenant_its_canaries_are_forgotten_and_without_canaries_nothing_is_withheld() {
     let watched = Watched::new();
     let (desk, canary) = (&watched.desk, &watched.canary);
@@ -365,7 +382,6 @@ async fn with_a_tenant_its_canaries_are_forgotten_and_without_canaries_nothing_i
     assert!(watched.canaries.guard().is_armed());
     desk.ask(Method::DELETE, "/v1/tenants/acme", &[("authorization", &*admin)], Body::empty()).await.ok();
     assert!(!watched.canaries.guard().is_armed());
-    assert!(!desk.dir.path().join("canaries.json").exists());
     assert_eq!(watched.leak("ann", &canary.public, "").await.status, StatusCode::OK);
     assert_eq!(watched.alarms(), 0);
 }

@@ -3,9 +3,9 @@
 use super::*;
 use crate::Budget;
 
-/// The desk with a budget of ten units for everybody.
+/// The desk with a budget of ten of the cheapest requests for everybody: one unit to come in, and one for the question.
 fn poor(desk: Desk) -> Desk {
-    let budget = Budget { per_second: 1, burst: 10 };
+    let budget = Budget { per_second: 1, burst: 20 };
     let budgets = Budgets { key: budget, agent: budget, payers: 10 };
     let config = Config { budgets, ..desk.app.config.clone() };
     let app = Arc::new(App::new(Arc::clone(&desk.engine), config).unwrap());
@@ -48,12 +48,34 @@ async fn batches_are_paid_for_by_their_bytes_and_refused_whole() {
     let desk = poor(Desk::new());
     let ingest = desk.key(KeyClass::Ingest);
     let lines = |count: usize| "{\"k\":\"ticket\",\"id\":77,\"status\":\"open\"}\n".repeat(count);
-    desk.change(&ingest, "", &lines(50)).await.ok();
+    desk.change(&ingest, "", &lines(100)).await.ok();
     let refused = "{\"k\":\"ticket\",\"id\":78,\"group\":\"billing\"}\n".repeat(50);
     assert_eq!(desk.change(&ingest, "", &refused).await.code(), "over_budget");
     let admin = desk.key(KeyClass::Admin);
     let there = desk.get(&admin, "/v1/tenants/acme/check?ticket=78&as_admin=true").await;
     assert_eq!(there.ok()["visible"], false);
+}
+
+#[tokio::test]
+async fn whoever_is_refused_pays_too_and_what_is_over_budget_is_counted() {
+    let refused = [
+        ("/v1/tenants/acme/stats", "wrong_class"),
+        ("/v1/tenants", "wrong_class"),
+        ("/metrics", "wrong_class"),
+        ("/v1/tenants/acme/count?no_such=1", "bad_parameter"),
+        ("/v1/tenants/absent/count?as=ann", "no_such_tenant"),
+    ];
+    for (path, code) in refused {
+        let desk = poor(Desk::new());
+        let search = desk.key_of(KeyClass::Search, "acme");
+        for _ in 0..20 {
+            assert_eq!(desk.get(&search, path).await.code(), code);
+        }
+        for asked in 1..=5 {
+            assert_eq!(desk.get(&search, path).await.code(), "over_budget", "{path}");
+            assert_eq!(desk.app.metrics.refused.get(), asked, "{path}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -64,12 +64,22 @@ async fn what_a_signing_key_signs_is_believed_in_its_time() {
     token_keys(&desk).promote("k2", NOW).unwrap();
     assert!(is_let_in(&desk, &sign(NOW.0), OWN_COUNT).await, "current");
     assert!(is_let_in(&desk, &old, OWN_COUNT).await, "previous");
-    // A token that the retired key signs later than that dies with the key, before its own end.
-    at.fetch_add(14 * 60_000, Ordering::Relaxed);
-    let late = desk.token_issued("acme", "ann", Timestamp(at.load(Ordering::Relaxed)));
-    assert!(is_let_in(&desk, &late, OWN_COUNT).await);
-    at.fetch_add(60_000 + 5_000, Ordering::Relaxed);
-    assert!(!is_let_in(&desk, &late, OWN_COUNT).await);
+    // What the retired key signs later, by a clock that may differ by the leeway, was never believed.
+    let signed_after = |seconds: i64| desk.token_issued("acme", "ann", Timestamp(NOW.0 + seconds * 1000));
+    at.fetch_add(6_000, Ordering::Relaxed);
+    assert!(is_let_in(&desk, &signed_after(5), OWN_COUNT).await);
+    assert!(!is_let_in(&desk, &signed_after(6), OWN_COUNT).await);
+    at.store(NOW.0 + 899_000, Ordering::Relaxed);
+    assert!(is_let_in(&desk, &old, OWN_COUNT).await);
+    assert!(!is_let_in(&desk, &signed_after(899), OWN_COUNT).await);
+    // By a clock that is set back it would never end.
+    at.store(NOW.0 - 5_000, Ordering::Relaxed);
+    assert!(is_let_in(&desk, &signed_after(-5), OWN_COUNT).await);
+    at.store(NOW.0 - 6_000, Ordering::Relaxed);
+    assert!(!is_let_in(&desk, &signed_after(-6), OWN_COUNT).await);
+    at.store(NOW.0 + 905_000, Ordering::Relaxed);
+    assert!(!is_let_in(&desk, &old, OWN_COUNT).await);
+    assert!(!is_let_in(&desk, &signed_after(5), OWN_COUNT).await);
     let now = at.load(Ordering::Relaxed);
     assert!(is_let_in(&desk, &sign(now), OWN_COUNT).await);
     token_keys(&desk).revoke("k2").unwrap();

@@ -1,6 +1,6 @@
 //! The public keys that tokens may be signed with, and the four states in which a key lives.
 
-use std::{collections::HashMap, fmt, path::PathBuf};
+use std::{collections::HashMap, fmt, path::PathBuf, time::Duration};
 
 use jsonwebtoken::DecodingKey;
 use parking_lot::{Mutex, RwLock};
@@ -22,8 +22,8 @@ pub enum TokenKeyState {
     Standby,
     /// What it signs is believed.
     Current,
-    /// It was current. What it signs is believed until the last token of its time has died: [`MAX_TOKEN_LIFETIME`] after
-    /// this moment.
+    /// It was current. What it signed until then is believed until the last such token has died, [`MAX_TOKEN_LIFETIME`]
+    /// after this moment; what it signs later is not.
     Previous {
         /// When another key took its place.
         retired: Timestamp,
@@ -43,18 +43,34 @@ impl TokenKeyState {
         }
     }
 
+    /// Whether anything that it signed is believed at `now`.
     pub(super) fn check(self, now: Timestamp) -> Result<(), Disbelief> {
         match self {
             Self::Current => Ok(()),
             Self::Standby => Err(Disbelief::StandbyKey),
             Self::Revoked => Err(Disbelief::RevokedKey),
             Self::Previous { retired } => {
-                let last = (MAX_TOKEN_LIFETIME + LEEWAY).as_millis();
                 let since = i128::from(now.0) - i128::from(retired.0);
-                if u128::try_from(since).is_ok_and(|since| since >= last) { Err(Disbelief::RetiredKey) } else { Ok(()) }
+                let (leeway, last) = (millis(LEEWAY), millis(MAX_TOKEN_LIFETIME + LEEWAY));
+                // By a clock from before its end that end would never come.
+                if (-leeway..last).contains(&since) { Ok(()) } else { Err(Disbelief::RetiredKey) }
             }
         }
     }
+
+    /// Whether it may have signed a token that says it was issued at `issued`.
+    pub(super) fn check_issued(self, issued: Timestamp) -> Result<(), Disbelief> {
+        match self {
+            Self::Previous { retired } if i128::from(issued.0) > i128::from(retired.0) + millis(LEEWAY) => {
+                Err(Disbelief::IssuedLate)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i128 {
+    i128::try_from(duration.as_millis()).unwrap_or(i128::MAX)
 }
 
 /// A signing key as it is listed.

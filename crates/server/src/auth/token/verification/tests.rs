@@ -25,9 +25,16 @@ fn a_key_goes_from_standby_to_current_to_previous_and_to_its_end() {
     // 15 minutes and the leeway.
     assert_eq!(state("a").check(Timestamp(NOW.0 + 904_999)), Ok(()));
     assert_eq!(state("a").check(Timestamp(NOW.0 + 905_000)), Err(Disbelief::RetiredKey));
-    // A clock set back before the retirement does not revive more than there was.
-    assert_eq!(state("a").check(Timestamp(i64::MIN)), Ok(()));
-    assert_eq!(state("a").check(Timestamp(i64::MAX)), Err(Disbelief::RetiredKey));
+    // A clock set back before the retirement is believed within the leeway.
+    assert_eq!(state("a").check(Timestamp(NOW.0 - 5_000)), Ok(()));
+    assert_eq!(state("a").check(Timestamp(NOW.0 - 5_001)), Err(Disbelief::RetiredKey));
+    for wrong in [i64::MIN, i64::MAX] {
+        assert_eq!(state("a").check(Timestamp(wrong)), Err(Disbelief::RetiredKey));
+    }
+    assert_eq!(state("a").check_issued(Timestamp(i64::MIN)), Ok(()));
+    assert_eq!(state("a").check_issued(Timestamp(NOW.0 + 5_000)), Ok(()));
+    assert_eq!(state("a").check_issued(Timestamp(NOW.0 + 5_001)), Err(Disbelief::IssuedLate));
+    assert_eq!(state("b").check_issued(Timestamp(i64::MAX)), Ok(()));
     keys.revoke("a").unwrap();
     assert_eq!(state("a").check(NOW), Err(Disbelief::RevokedKey));
     keys.revoke("b").unwrap();
