@@ -113,7 +113,7 @@ fn explain_shows_estimates_and_what_they_came_to() {
     assert_eq!(plan["filters"][0]["visible"], 2);
     let plans: Vec<&str> =
         plan["plans"].as_array().expect("plans").iter().filter_map(|plan| plan["plan"].as_str()).collect();
-    assert_eq!(plans, ["seek", "prune"]);
+    assert_eq!(plans, ["seek", "prune", "layers"]);
     assert!(desk.run(&args).expect(0).out.starts_with("plan: "));
 }
 
