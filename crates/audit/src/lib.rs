@@ -2,11 +2,11 @@
 //! chained by hashes and only ever appended to.
 //!
 //! An [`Entry`] is what somebody did; [`AuditLog::append`] makes it a [`Record`] that is on disk before it returns, many
-//! waiting entries under one fsync. [`verify`] walks the chain and names the first line that is not what was written;
+//! waiting entries under one fsync. [`verify()`] walks the chain and names the first line that is not what was written;
 //! [`records`] reads the log.
 //!
 //! It is **not** a log of faults, and no proof against whoever may write the directory: they can write a whole new chain.
-//! That is found by whoever kept a [`Head`] elsewhere and gives it to [`verify`]. It reads no clock, holds no secret and
+//! That is found by whoever kept a [`Head`] elsewhere and gives it to [`verify()`]. It reads no clock, holds no secret and
 //! knows neither tickets nor principals: what it is given is text.
 //!
 //! # Files

@@ -36,7 +36,7 @@ pub struct Records {
 }
 
 /// Reads the log in `dir`, also while it is being appended to; one file at a time is in memory. It is read as it is:
-/// [`crate::verify`] says whether it is what was written.
+/// [`crate::verify()`] says whether it is what was written.
 ///
 /// # Errors
 /// [`FileError`] if the directory cannot be listed; one that is not there is an empty log.

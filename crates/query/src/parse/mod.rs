@@ -105,7 +105,7 @@ impl<'a> Context<'a> {
         self
     }
 
-    /// The same, where errors may also name these fields: [`crate::fields`] of the asker.
+    /// The same, where errors may also name these fields: [`crate::fields()`] of the asker.
     #[must_use]
     pub fn naming(mut self, fields: &'a [FieldId]) -> Self {
         self.named = fields;
