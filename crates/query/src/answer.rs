@@ -15,7 +15,7 @@ use crate::{
     cursor::Cursor,
     lower::lower_filter,
     plan::{ListPlan, choose},
-    relevance::{self, Scored},
+    relevance::{self, Hits, Scored},
     sort::{SortValue, Sorter},
     suggest::{MAX_PREFIX_BYTES, MAX_SUGGESTIONS},
     words::{AskedClause, Readable, numbers},
@@ -184,6 +184,8 @@ pub(crate) struct Found<'a> {
     pub(crate) readable: Option<Readable<'a>>,
     /// The clauses that look for words, in the query's order, bare numbers last.
     pub(crate) clauses: Vec<AskedClause>,
+    /// Whether the query is one clause of words and nothing else.
+    pub(crate) is_one_clause: bool,
 }
 
 pub(crate) fn find<'a>(snapshot: &'a Snapshot, access: &Access, query: &Query) -> Result<Found<'a>, AnswerError> {
@@ -204,7 +206,8 @@ pub(crate) fn find<'a>(snapshot: &'a Snapshot, access: &Access, query: &Query) -
         }
     }
     let filter = lower_filter(snapshot, &query.filter, visible.set(), formulas, readable.is_some());
-    Ok(Found { visible, filter, readable, clauses })
+    let is_one_clause = query.filter.is_empty() && clauses.len() == 1;
+    Ok(Found { visible, filter, readable, clauses, is_one_clause })
 }
 
 impl Found<'_> {
@@ -325,25 +328,27 @@ fn cut(
     };
     let found = find(snapshot, access, query)?;
     let index = snapshot.index();
-    let hits = found.hits(index);
+    let gathered = Hits::new(&found, index);
     let rank = if let Start::Rank(rank) = page.start { rank } else { 0 };
     // One row more tells whether there is another page.
     let want = page.limit as usize + 1;
     let now = after.as_ref().map_or(page.now, |cursor| cursor.now);
-    let mut ords: Vec<(u32, Option<f32>)>;
+    let (mut ords, total): (Vec<(u32, Option<f32>)>, u32);
     let (chosen_plan, place): (ListPlan, Option<SortValue>);
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
-        let scored = Scored::new(readable, &found.clauses, &hits)?;
+        let scored = Scored::new(readable, &gathered)?;
+        total = scored.total();
         let chosen = plan.unwrap_or_else(|| scored.choose(rank as usize + want));
         let best = scored.best(index, chosen, after.as_ref(), rank, want)?;
         ords = best.into_iter().map(|(score, ord)| (ord, Some(score))).collect();
         chosen_plan = chosen;
         place = ords.get(page.limit as usize - 1).map(|(_, score)| relevance::place(score.unwrap_or_default()));
     } else {
+        let hits = gathered.set();
+        total = hits.len();
         let sorter = Sorter::new(index, snapshot.schema(), sort);
-        let chosen = plan.unwrap_or_else(|| choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope()));
-        let rows =
-            crate::plan::execute(chosen, index, &found.visible, &hits, &sorter, sort, after.as_ref(), rank, want);
+        let chosen = plan.unwrap_or_else(|| choose(index, &found.visible, hits, sort, rank, found.is_whole_scope()));
+        let rows = crate::plan::execute(chosen, index, &found.visible, hits, &sorter, sort, after.as_ref(), rank, want);
         // Without words to score all tickets are equally relevant.
         let score = (sort.by == SortKey::Relevance).then_some(0.0);
         ords = rows.into_iter().map(|ord| (ord, score)).collect();
@@ -356,7 +361,7 @@ fn cut(
         let cursor = Cursor { now, value, key: index.key(TicketOrd(*ord)) };
         cursor.seal(snapshot.cursor_secret(), &question)
     });
-    Ok(Cut { total: hits.len(), ords, next, plan: chosen_plan })
+    Ok(Cut { total, ords, next, plan: chosen_plan })
 }
 
 /// The moment at which the query behind a cursor was first read: relative dates of later pages are read with it. The

@@ -10,7 +10,7 @@ use crate::{
     ast::{Query, SortKey},
     lower::lower_clause,
     plan::{choose, execute, possible},
-    relevance::Scored,
+    relevance::{Hits, Scored},
     sort::Sorter,
 };
 
@@ -89,7 +89,8 @@ pub fn explain(
 ) -> Result<Explanation, AnswerError> {
     let found = find(snapshot, &access.into(), query)?;
     let index = snapshot.index();
-    let hits = found.hits(index);
+    let gathered = Hits::new(&found, index);
+    let hits = gathered.set();
     let visible = found.visible.set();
     let filters = query
         .filter
@@ -122,7 +123,7 @@ pub fn explain(
     let mut plans = Vec::new();
     let chosen;
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
-        let scored = Scored::new(readable, &found.clauses, &hits)?;
+        let scored = Scored::new(readable, &gathered)?;
         let cost = scored.cost(rank as usize + want)?;
         chosen = scored.choose(rank as usize + want);
         for plan in scored.plans() {
@@ -135,10 +136,10 @@ pub fn explain(
         }
     } else {
         let sorter = Sorter::new(index, snapshot.schema(), sort);
-        chosen = choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope());
+        chosen = choose(index, &found.visible, hits, sort, rank, found.is_whole_scope());
         for plan in possible(query) {
             let began = Instant::now();
-            execute(plan, index, &found.visible, &hits, &sorter, sort, None, rank, want);
+            execute(plan, index, &found.visible, hits, &sorter, sort, None, rank, want);
             let took = micros(began);
             plans.push(ExplainedPlan { plan, estimate: None, took, scored: None, offered: None });
         }

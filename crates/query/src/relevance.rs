@@ -1,6 +1,6 @@
 //! Lists by relevance: the words' scores inside the asker's own scopes.
 
-use std::cmp::Ordering;
+use std::{cell::OnceCell, cmp::Ordering};
 
 use bitmap::{Index, TicketSet};
 use model::TicketOrd;
@@ -9,19 +9,32 @@ use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_text as text;
 
-use crate::{
-    AnswerError,
-    cursor::Cursor,
-    plan::ListPlan,
-    sort::SortValue,
-    words::{AskedClause, Readable},
-};
+use crate::{AnswerError, answer::Found, cursor::Cursor, plan::ListPlan, sort::SortValue, words::Readable};
 
 /// Hits with what they are scored by.
 pub(crate) struct Scored<'a> {
     readable: &'a Readable<'a>,
     clauses: Vec<ScoredClause>,
-    hits: &'a TicketSet,
+    hits: &'a Hits<'a>,
+    /// Where all hits are those of one leaf: how many, and the tickets in which it may be found.
+    only: Option<(u32, &'a TicketSet)>,
+}
+
+/// The tickets that match, gathered when they are needed.
+pub(crate) struct Hits<'a> {
+    found: &'a Found<'a>,
+    index: &'a Index,
+    set: OnceCell<TicketSet>,
+}
+
+impl<'a> Hits<'a> {
+    pub(crate) fn new(found: &'a Found<'a>, index: &'a Index) -> Self {
+        Self { found, index, set: OnceCell::new() }
+    }
+
+    pub(crate) fn set(&self) -> &TicketSet {
+        self.set.get_or_init(|| self.found.hits(self.index))
+    }
 }
 
 /// What the plans are expected to cost, in microseconds on the machine of the measurements in README.
@@ -49,12 +62,14 @@ impl RankCost {
 
 /// Microseconds to begin with one list.
 const LIST: f64 = 2.0;
-/// Microseconds to seek one hit in one posting list and score it, while most hits are in blocks of their own.
-const SEEK: f64 = 0.09;
+/// Microseconds to meet and to keep one hit, and to look it up in one list, while most hits are far from each other.
+const HIT: f64 = 0.02;
+const SEEK: f64 = 0.016;
 /// So many are.
 const SPARSE: f64 = 500.0;
-/// Microseconds for each further hit.
-const SEEK_DENSE: f64 = 0.027;
+/// The same for each further hit.
+const HIT_DENSE: f64 = 0.003;
+const SEEK_DENSE: f64 = 0.006;
 /// Microseconds to read one posting in order.
 const READ: f64 = 0.005;
 /// Microseconds that pruning takes at least, for each list.
@@ -63,31 +78,37 @@ const START: f64 = 40.0;
 /// are hits.
 const SKIP: f64 = 6.0;
 /// Microseconds to look up one document of a layer.
-const LOOK: f64 = 0.004;
+const LOOK: f64 = 0.002;
 /// Documents that are looked up for each row of the page, over the share of postings that are hits: the best layers of a
 /// scope are not always those of the whole.
 const DEPTH: f64 = 4.0;
 /// Microseconds to score a candidate by several lists.
-const SCORE: f64 = 0.2;
+const SCORE: f64 = 0.06;
 /// Of several lists that many candidates are scored for the square root of the hits.
-const CANDIDATES: f64 = 18.0;
+const CANDIDATES: f64 = 12.0;
 
 impl<'a> Scored<'a> {
-    pub(crate) fn new(
-        readable: &'a Readable<'a>,
-        clauses: &[AskedClause],
-        hits: &'a TicketSet,
-    ) -> Result<Self, AnswerError> {
-        let mut scored = Vec::with_capacity(clauses.len());
-        for clause in clauses {
-            scored.extend(readable.weigh(clause)?);
+    pub(crate) fn new(readable: &'a Readable<'a>, hits: &'a Hits<'a>) -> Result<Self, AnswerError> {
+        let asked = &hits.found.clauses;
+        let mut clauses = Vec::with_capacity(asked.len());
+        for clause in asked {
+            clauses.extend(readable.weigh(clause)?);
         }
-        Ok(Self { readable, clauses: scored, hits })
+        let only = match (hits.found.is_one_clause, clauses.as_slice()) {
+            (true, [clause]) => only_leaf(readable, clause),
+            _ => None,
+        };
+        Ok(Self { readable, clauses, hits, only })
+    }
+
+    /// How many tickets match.
+    pub(crate) fn total(&self) -> u32 {
+        self.only.map_or_else(|| self.hits.set().len(), |(found, _)| found)
     }
 
     /// What the plans are expected to cost.
     pub(crate) fn cost(&self, keep: usize) -> Result<RankCost, AnswerError> {
-        let hits = f64::from(self.hits.len());
+        let hits = f64::from(self.total());
         let leaves = || {
             let alternatives = self.clauses.iter().flatten();
             alternatives.flat_map(|alternative| &alternative.fields).flat_map(|best| &best.leaves)
@@ -98,7 +119,8 @@ impl<'a> Scored<'a> {
             postings += f64::from(self.readable.view().find(leaf.leaf())?.len());
             lists += 1.0;
         }
-        let seek = lists * (LIST + hits.min(SPARSE) * SEEK + (hits - SPARSE).max(0.0) * SEEK_DENSE);
+        let (few, more) = (hits.min(SPARSE), (hits - SPARSE).max(0.0));
+        let seek = lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE);
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
         let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
         let prune = can_prune.then(|| START * lists + (postings * READ).min(SKIP * lists / share));
@@ -163,14 +185,25 @@ impl<'a> Scored<'a> {
             ListPlan::Layers => RankPlan::Layers,
             _ => RankPlan::Seek,
         };
-        let ranked = Ranked {
-            hits: self.hits,
-            clauses: &self.clauses,
-            keep: keep.min(self.hits.len() as usize),
-            accept: &accept,
-            tie: &tie,
+        let hits = match (self.only, plan) {
+            // Whoever is met in the lists of the one leaf has it.
+            (Some((_, readable)), RankPlan::Prune | RankPlan::Layers) => readable,
+            _ => self.hits.set(),
         };
+        let ranked =
+            Ranked { hits, clauses: &self.clauses, keep: keep.min(self.total() as usize), accept: &accept, tie: &tie };
         Ok(self.readable.view().rank(plan, &ranked)?)
+    }
+}
+
+/// The one leaf of a clause, if there is just one: in how many tickets it is found, and where it may be.
+fn only_leaf<'a>(readable: &'a Readable<'_>, clause: &ScoredClause) -> Option<(u32, &'a TicketSet)> {
+    let mut fields = clause.iter().flat_map(|alternative| &alternative.fields);
+    let (Some(only), None) = (fields.next(), fields.next()) else { return None };
+    let is_named = clause.iter().any(|alternative| alternative.named.is_some());
+    match only.leaves.as_slice() {
+        [only] if !is_named => Some((only.statistics().found, readable.tickets(only.leaf().field))),
+        _ => None,
     }
 }
 

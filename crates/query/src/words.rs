@@ -38,6 +38,8 @@ fn class_of(field: TextField) -> Class {
 pub(crate) struct Readable<'a> {
     view: &'a TextView,
     number: u64,
+    /// Whether the text of some tickets may be read no more, though they are seen.
+    masked: bool,
     /// By [`Class`]: the scope, and its tickets whose words may be found.
     classes: [(Arc<CachedScope>, TicketSet); 3],
 }
@@ -77,7 +79,7 @@ impl<'a> Readable<'a> {
             readable(snapshot.visible(&access.private)),
             readable(snapshot.visible(&access.side)),
         ];
-        Ok(Some(Self { view, number: state.number(), classes }))
+        Ok(Some(Self { view, number: state.number(), masked: !state.masked().is_empty(), classes }))
     }
 
     pub(crate) fn view(&self) -> &'a TextView {
@@ -170,12 +172,21 @@ impl<'a> Readable<'a> {
         AskedClause { negated, alternatives }
     }
 
-    /// The tickets that match a clause, as a formula.
+    /// Whether a field may be read wherever a ticket is seen.
+    fn is_seen_whole(&self, field: TextField) -> bool {
+        !self.masked && Arc::ptr_eq(&self.class(field).0, &self.classes[0].0)
+    }
+
+    /// The tickets that match a clause, as a formula that is true of the visible ones alone.
     pub(crate) fn lower(&self, clause: &AskedClause) -> Result<SetExpr, AnswerError> {
         let mut sets = Vec::new();
         for alternative in &clause.alternatives {
             for leaf in alternative.fields.iter().flatten() {
-                sets.push(self.find(leaf)?);
+                if self.is_seen_whole(leaf.field) {
+                    sets.push(TicketSet::clone(&*self.view.find(leaf)?));
+                } else if self.found(leaf)? > 0 {
+                    sets.push(self.find(leaf)?);
+                }
             }
             sets.extend(alternative.named.map(|ord| TicketSet::from_sorted(&[ord.0])));
         }
@@ -198,7 +209,8 @@ impl<'a> Readable<'a> {
                     weighed.extend(WeighedLeaf::new(leaf.clone(), self.statistics(leaf, tickets)?));
                 }
                 if let Some(first) = weighed.first() {
-                    let readable = self.tickets(first.leaf().field).clone();
+                    let field = first.leaf().field;
+                    let readable = (!self.is_seen_whole(field)).then(|| self.tickets(field).clone());
                     fields.push(Best { readable, leaves: weighed });
                 }
             }
@@ -208,10 +220,15 @@ impl<'a> Readable<'a> {
         Ok(Some(scored))
     }
 
+    /// In how many tickets the asker may find a leaf.
+    fn found(&self, leaf: &Leaf) -> Result<u32, AnswerError> {
+        let (scope, readable) = self.class(leaf.field);
+        scope.text_found(self.number, leaf, || Ok(self.view.find(leaf)?.and_len(readable)))
+    }
+
     fn statistics(&self, leaf: &Leaf, tickets: u32) -> Result<Statistics, AnswerError> {
         let (scope, readable) = self.class(leaf.field);
-        let found =
-            scope.text_found(self.number, leaf, || Ok::<_, AnswerError>(self.view.find(leaf)?.and_len(readable)))?;
+        let found = self.found(leaf)?;
         let form = leaf.pattern.form();
         let length = scope.text_length(self.number, (leaf.field, form), || {
             Ok::<_, AnswerError>(self.view.length(leaf.field, form, readable)?)

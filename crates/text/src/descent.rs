@@ -5,17 +5,18 @@
 //! looked at scores at most the sum, over the clauses, of what their next layers can add. Once the page is full and its last
 //! score is above that for every segment, nobody else belongs on it.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use bitmap::TicketSet;
 use model::TicketOrd;
+use rustc_hash::FxHashSet;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 
 use crate::{
     error::TextError,
     layers::Layers,
-    rank::{Ranked, Ranking, SLACK, Scorer, Top, WeighedLeaf, Weight, offer_all, score_without_text},
+    rank::{Ranked, Ranking, SLACK, Scorer, Top, WeighedLeaf, Weight, leaves, offer_all, score_without_text},
     segment::Segment,
     view::TextView,
 };
@@ -127,7 +128,7 @@ struct Descent<'a> {
     clauses: Vec<Vec<Vec<Stairs<'a>>>>,
     /// Made when something must be scored; cloned for each layer, for postings are read in one direction.
     scorer: Option<Scorer<'a>>,
-    met: HashSet<u32>,
+    met: FxHashSet<u32>,
 }
 
 impl<'a> Descent<'a> {
@@ -147,7 +148,7 @@ impl<'a> Descent<'a> {
             }
             clauses.push(fields);
         }
-        Ok(Some(Self { segment, clauses, scorer: None, met: HashSet::new() }))
+        Ok(Some(Self { segment, clauses, scorer: None, met: FxHashSet::default() }))
     }
 
     /// What a hit can score that was not met; nothing if all of them were.
@@ -168,15 +169,26 @@ impl<'a> Descent<'a> {
     /// Looks at the hits in the layer that can add most. Answers how many there are.
     fn step(&mut self, ranked: &Ranked<'a>, lookup: &Lookup<'_>, top: &mut Top<'_>) -> Result<u32, TextError> {
         let is_single = self.is_single();
-        let open = self.clauses.iter_mut().flatten().flatten().filter(|stairs| !stairs.is_done());
-        let Some(steepest) = open.max_by(|a, b| a.bound().total_cmp(&b.bound())) else { return Ok(0) };
+        let bound = self.bound().unwrap_or_default();
+        let open = self.clauses.iter_mut().flatten().flat_map(|leaves| {
+            let mut bounds: Vec<f32> = leaves.iter().map(Stairs::bound).collect();
+            bounds.sort_unstable_by(|a, b| b.total_cmp(a));
+            let second = bounds.get(1).copied().unwrap_or_default();
+            leaves.iter_mut().filter(|stairs| !stairs.is_done()).map(move |stairs| (stairs, second))
+        });
+        let steepest = open.max_by(|(a, _), (b, _)| a.bound().total_cmp(&b.bound()));
+        let Some((steepest, sibling)) = steepest else { return Ok(0) };
         let live = self.segment.reader().has_deletes().then(|| self.segment.live());
         let is_hit = |ord: u32| lookup.is_hit(ord) && live.is_none_or(|live| live.contains(TicketOrd(ord)));
         let met = &self.met;
         let (mut offered, mut unscored) = (0, Vec::new());
+        // What the other fields can add to a ticket that none of them has shown yet; in its own field the better leaf counts.
+        let others = bound - steepest.bound();
         steepest.step(|tickets, score, is_exact| {
-            // A class that cannot reach the page is passed over, ties included.
-            if is_single && is_exact && top.least().is_some_and(|least| score < least) {
+            // A class that cannot reach the page is passed over.
+            let highest = others + score.max(sibling);
+            let is_low = |least: f32| if is_single && is_exact { score < least } else { highest < least * SLACK };
+            if top.least().is_some_and(is_low) {
                 return;
             }
             let mut visit = |ord: u32| {
@@ -209,8 +221,9 @@ impl<'a> Descent<'a> {
         if !is_single {
             self.met.extend(&unscored);
         }
-        self.segment
-            .for_each_document(&TicketSet::from_sorted(&unscored), |doc, ord| top.offer(scorer.score(doc, ord), ord));
+        for ord in unscored {
+            top.offer(scorer.score(ord), ord);
+        }
         Ok(offered)
     }
 }
@@ -227,12 +240,15 @@ impl TextView {
         let mut descents = Vec::with_capacity(self.segments().len());
         for segment in self.segments() {
             offered += offer_all(segment, &named, &mut top)?;
-            match Descent::new(segment, ranked)? {
-                Some(mut descent) => {
-                    descent.met.extend(named.iter());
-                    descents.push(descent);
+            if let Some(mut descent) = Descent::new(segment, ranked)? {
+                descent.met.extend(named.iter());
+                descents.push(descent);
+            } else {
+                let mut standing = Vec::new();
+                for leaf in ranked.clauses.iter().take(1).flat_map(leaves) {
+                    standing.push(segment.find(leaf.leaf())?.tickets.and(ranked.hits));
                 }
-                None => offered += offer_all(segment, &ranked.hits.minus(&named), &mut top)?,
+                offered += offer_all(segment, &TicketSet::union(&standing).minus(&named), &mut top)?;
             }
         }
         named.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));

@@ -12,6 +12,8 @@ use bitmap::{SetBuilder, TicketSet};
 use tantivy::query::Bm25Weight;
 use ticketscope_bitmap as bitmap;
 
+use crate::impacts::Impacts;
+
 /// Documents of the first layer, or a few more; each further one has at least [`GROWTH`] times as many.
 const FIRST: u32 = 16;
 const GROWTH: u32 = 2;
@@ -67,21 +69,18 @@ impl Layer {
 pub(crate) struct Layers(Vec<Layer>);
 
 impl Layers {
-    /// Layers of documents with their tickets and counts, which come in ascending order of both; `length` is that of a
-    /// document. `mean` is the length by which impacts are put in order; another one makes the layers less selective and
-    /// the answer no less exact. Linear.
-    pub(crate) fn build(found: &[(u32, u32, u32)], length: impl Fn(u32) -> u8, mean: f32) -> Self {
+    /// Layers of impacts. `mean` is the length by which they are put in order; another one makes the layers less selective
+    /// and the answer no less exact. Linear.
+    pub(crate) fn build(impacts: &Impacts, mean: f32) -> Self {
         let mut sizes = vec![0_u32; (MOST as usize + 1) * LENGTHS];
         let mut most = 0;
-        let numbers: Vec<u16> = found
-            .iter()
-            .map(|(doc, _, count)| {
-                let class = (*count).min(MOST) as usize * LENGTHS + usize::from(length(*doc));
-                sizes[class] += 1;
-                most = most.max(*count);
-                narrow(class)
-            })
-            .collect();
+        let mut found: Vec<(u32, u16)> = Vec::with_capacity(impacts.len());
+        impacts.for_each(|ord, Impact { count, length }| {
+            let class = count.min(MOST) as usize * LENGTHS + usize::from(length);
+            sizes[class] += 1;
+            most = most.max(count);
+            found.push((ord, narrow(class)));
+        });
         let impact = |class: usize| {
             let count = u32::from(narrow(class / LENGTHS));
             Impact { count: if count == MOST { most } else { count }, length: class.to_le_bytes()[0] }
@@ -101,9 +100,9 @@ impl Layers {
             next += sizes[*class];
         }
         let mut tickets = vec![0_u32; found.len()];
-        for ((_, ord, _), class) in found.iter().zip(numbers) {
+        for (ord, class) in found {
             let place = &mut places[usize::from(class)];
-            tickets[*place as usize] = *ord;
+            tickets[*place as usize] = ord;
             *place += 1;
         }
         let (mut layers, mut rest) = (Vec::new(), tickets.as_slice());
@@ -169,6 +168,12 @@ mod tests {
 
     use super::*;
 
+    /// Layers of documents with their tickets and counts.
+    fn layers_of(found: &[(u32, u32, u32)], length: impl Fn(u32) -> u8, mean: f32) -> Layers {
+        let impact = |(doc, ord, count): &(u32, u32, u32)| (*ord, Impact { count: *count, length: length(*doc) });
+        Layers::build(&Impacts::build(&found.iter().map(impact).collect::<Vec<_>>()), mean)
+    }
+
     /// Documents of random impacts; those of one ordinal in `spread`.
     fn documents(rng: &mut Rng) -> (Vec<(u32, u32, u32)>, Vec<u8>) {
         let (count, spread) = (rng.usize(..6000), rng.u32(1..200));
@@ -189,7 +194,7 @@ mod tests {
             let rng = &mut Rng::with_seed(seed);
             let (found, lengths) = documents(rng);
             let length = |doc: u32| lengths[doc as usize];
-            let layers = Layers::build(&found, length, 1.0 + rng.f32() * 100.0);
+            let layers = layers_of(&found, length, 1.0 + rng.f32() * 100.0);
             let classes =
                 || layers.as_slice().iter().flat_map(|layer| layer.classes.iter().map(move |class| (layer, class)));
             let in_layers: u32 = classes().map(|(_, class)| class.tickets.len()).sum();
@@ -212,15 +217,15 @@ mod tests {
     #[test]
     fn layers_grow_and_hold_whole_classes() {
         let found: Vec<(u32, u32, u32)> = (0..100_000).map(|doc| (doc, doc, 1 + doc % 7)).collect();
-        let layers = Layers::build(&found, |doc| (doc % 5).to_le_bytes()[0], 3.0);
+        let layers = layers_of(&found, |doc| (doc % 5).to_le_bytes()[0], 3.0);
         // Seven counts and five lengths make 35 classes of 2857 documents each.
         let classes: usize = layers.as_slice().iter().map(|layer| layer.classes.len()).sum();
         assert_eq!(classes, 35);
         assert_eq!(layers.as_slice()[0].classes.len(), 1);
         assert!(layers.as_slice().len() < 35);
         let small: Vec<(u32, u32, u32)> = (0..10).map(|doc| (doc, doc, 1 + doc)).collect();
-        assert_eq!(Layers::build(&small, |_| 1, 3.0).as_slice().len(), 1);
-        assert_eq!(Layers::build(&[], |_| 1, 3.0).as_slice().len(), 0);
+        assert_eq!(layers_of(&small, |_| 1, 3.0).as_slice().len(), 1);
+        assert_eq!(layers_of(&[], |_| 1, 3.0).as_slice().len(), 0);
     }
 
     #[test]
@@ -230,7 +235,7 @@ mod tests {
         let lengths: BTreeSet<u8> = (5..45).collect();
         let lengths: Vec<u8> = found.iter().map(|_| *lengths.iter().nth(rng.usize(..40)).unwrap()).collect();
         let length = |doc: u32| lengths[doc as usize];
-        let layers = Layers::build(&found, length, 60.0);
+        let layers = layers_of(&found, length, 60.0);
         let weight = Bm25Weight::for_one_term_without_explain(1, 2, 60.0);
         let mut least = f32::MAX;
         for layer in layers.as_slice() {

@@ -17,6 +17,7 @@ mod descent;
 mod document;
 mod error;
 mod fields;
+mod impacts;
 mod index;
 mod layers;
 mod leaf;

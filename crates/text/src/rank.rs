@@ -4,13 +4,12 @@
 //! fields it looks at; and in one field the best of the stems of a word. Each leaf is weighed by BM25 (Robertson et al.,
 //! "Okapi at TREC-3", 1994; k1 = 1.2, b = 0.75) with statistics that the caller took inside a scope.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
 use bitmap::TicketSet;
 use model::TicketOrd;
 use tantivy::{
     Term,
-    fieldnorm::FieldNormReader,
     query::{Bm25StatisticsProvider, Bm25Weight, BooleanQuery, EnableScoring, Occur, Query, TermQuery},
     schema::{Field, IndexRecordOption},
 };
@@ -19,8 +18,9 @@ use ticketscope_model as model;
 
 use crate::{
     error::TextError,
+    impacts::Impacts,
     leaf::{Leaf, Pattern},
-    segment::{Frequencies, Segment},
+    segment::{Found, Segment},
     view::TextView,
 };
 
@@ -111,8 +111,8 @@ impl WeighedLeaf {
 /// The leaves of one word in one field: the best of them counts.
 #[derive(Debug, Clone)]
 pub struct Best {
-    /// In which tickets the field may be read.
-    pub readable: TicketSet,
+    /// In which tickets the field may be read; nothing if that is in every hit.
+    pub readable: Option<TicketSet>,
     /// One for each stem.
     pub leaves: Vec<WeighedLeaf>,
 }
@@ -154,7 +154,9 @@ pub struct Ranking {
 
 /// What is ranked.
 pub struct Ranked<'a> {
-    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key.
+    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key. To go by
+    /// the lists of a single leaf ([`RankPlan::Prune`], [`RankPlan::Layers`]), others in which it does not stand may be
+    /// among them.
     pub hits: &'a TicketSet,
     /// What they are weighed by, in the query's order.
     pub clauses: &'a [ScoredClause],
@@ -196,6 +198,10 @@ impl<'a> Top<'a> {
 
     pub(crate) fn offer(&mut self, score: f32, ord: u32) {
         self.scored += 1;
+        // Most are worse than the page, and need no further look.
+        if self.least().is_some_and(|least| score < least) {
+            return;
+        }
         if self.ranked.keep == 0 || !(self.ranked.accept)(score, ord) {
             return;
         }
@@ -230,7 +236,7 @@ impl<'a> Top<'a> {
     }
 }
 
-/// Scores the documents of one segment, asked for in ascending order.
+/// Scores the tickets of one segment, asked for in ascending order.
 #[derive(Clone)]
 pub(crate) struct Scorer<'a> {
     clauses: Vec<Vec<AlternativeScorer<'a>>>,
@@ -238,66 +244,77 @@ pub(crate) struct Scorer<'a> {
 
 #[derive(Clone)]
 struct AlternativeScorer<'a> {
-    /// Where each field may be read, and its leaves.
-    fields: Vec<(&'a TicketSet, Vec<LeafScorer<'a>>)>,
+    fields: Vec<FieldScorer<'a>>,
     named: Option<(TicketOrd, f32)>,
 }
 
 #[derive(Clone)]
-struct LeafScorer<'a> {
-    frequencies: Frequencies,
-    lengths: FieldNormReader,
-    weight: &'a Weight,
+struct FieldScorer<'a> {
+    /// Where the field may be read, unless that is in every hit.
+    readable: Option<&'a TicketSet>,
+    leaves: Vec<LeafScorer<'a>>,
 }
 
-impl LeafScorer<'_> {
-    fn score(&mut self, doc: u32, ord: u32) -> f32 {
-        match self.frequencies.of(doc, ord) {
-            0 => 0.0,
-            count => match self.weight {
-                Weight::Counted(weight) => weight.score(self.lengths.fieldnorm_id(doc), count),
-                Weight::Constant(score) => *score,
-            },
+impl FieldScorer<'_> {
+    #[inline]
+    fn score(&mut self, ord: u32) -> f32 {
+        let score = self.leaves.iter_mut().map(|leaf| leaf.score(ord)).fold(0.0, f32::max);
+        if score > 0.0 && self.readable.is_none_or(|readable| readable.contains(TicketOrd(ord))) { score } else { 0.0 }
+    }
+}
+
+#[derive(Clone)]
+enum LeafScorer<'a> {
+    Counted { impacts: Arc<Impacts>, place: usize, weight: &'a Bm25Weight },
+    Constant { found: Arc<Found>, score: f32 },
+}
+
+impl<'a> LeafScorer<'a> {
+    fn new(segment: &Segment, weighed: &'a WeighedLeaf) -> Result<Self, TextError> {
+        Ok(match &weighed.weight {
+            Weight::Counted(weight) => Self::Counted { impacts: segment.impacts(&weighed.leaf)?, place: 0, weight },
+            Weight::Constant(score) => Self::Constant { found: segment.find(&weighed.leaf)?, score: *score },
+        })
+    }
+
+    #[inline]
+    fn score(&mut self, ord: u32) -> f32 {
+        match self {
+            Self::Counted { impacts, place, weight } => {
+                impacts.of(ord, place).map_or(0.0, |impact| impact.score(weight))
+            }
+            Self::Constant { found, score } => {
+                if found.tickets.contains(TicketOrd(ord)) {
+                    *score
+                } else {
+                    0.0
+                }
+            }
         }
     }
 }
 
 impl<'a> Scorer<'a> {
     pub(crate) fn new(segment: &Segment, clauses: &'a [ScoredClause]) -> Result<Self, TextError> {
-        let leaf = |weighed: &'a WeighedLeaf| -> Result<LeafScorer<'a>, TextError> {
-            Ok(LeafScorer {
-                frequencies: segment.frequencies(&weighed.leaf)?,
-                lengths: segment.lengths(weighed.leaf.field, weighed.leaf.pattern.form())?,
-                weight: &weighed.weight,
-            })
+        let field = |best: &'a Best| -> Result<FieldScorer<'a>, TextError> {
+            let leaves = best.leaves.iter().map(|leaf| LeafScorer::new(segment, leaf)).collect::<Result<_, _>>()?;
+            Ok(FieldScorer { readable: best.readable.as_ref(), leaves })
         };
-        let mut built = Vec::with_capacity(clauses.len());
-        for clause in clauses {
-            let mut alternatives = Vec::with_capacity(clause.len());
-            for alternative in clause {
-                let mut fields = Vec::with_capacity(alternative.fields.len());
-                for best in &alternative.fields {
-                    let leaves = best.leaves.iter().map(leaf).collect::<Result<Vec<_>, _>>()?;
-                    fields.push((&best.readable, leaves));
-                }
-                alternatives.push(AlternativeScorer { fields, named: alternative.named });
-            }
-            built.push(alternatives);
-        }
-        Ok(Self { clauses: built })
+        let alternative = |alternative: &'a Alternative| -> Result<AlternativeScorer<'a>, TextError> {
+            let fields = alternative.fields.iter().map(field).collect::<Result<_, _>>()?;
+            Ok(AlternativeScorer { fields, named: alternative.named })
+        };
+        let clause = |clause: &'a ScoredClause| clause.iter().map(alternative).collect::<Result<Vec<_>, TextError>>();
+        Ok(Self { clauses: clauses.iter().map(clause).collect::<Result<_, _>>()? })
     }
 
-    pub(crate) fn score(&mut self, doc: u32, ord: u32) -> f32 {
+    #[inline]
+    pub(crate) fn score(&mut self, ord: u32) -> f32 {
         let mut total = 0.0;
         for clause in &mut self.clauses {
             let mut clause_score = 0.0;
             for AlternativeScorer { fields, named } in clause {
-                let mut score = 0.0;
-                for (readable, leaves) in fields {
-                    if readable.contains(TicketOrd(ord)) {
-                        score += leaves.iter_mut().map(|leaf| leaf.score(doc, ord)).fold(0.0, f32::max);
-                    }
-                }
+                let score = fields.iter_mut().fold(0.0, |sum, field| sum + field.score(ord));
                 clause_score += score + named_score(*named, ord);
             }
             total += clause_score;
@@ -389,7 +406,7 @@ impl TextView {
                 offered += 1;
                 let ord = segment.ticket(doc);
                 if ranked.hits.contains(TicketOrd(ord)) && segment.is_live(doc) {
-                    top.offer(scorer.score(doc, ord), ord);
+                    top.offer(scorer.score(ord), ord);
                 }
                 bound(&top)
             })?;
@@ -403,12 +420,12 @@ pub(crate) fn offer_all(segment: &Segment, tickets: &TicketSet, top: &mut Top<'_
     let here = tickets.and(segment.live());
     if !here.is_empty() {
         let mut scorer = Scorer::new(segment, top.ranked.clauses)?;
-        segment.for_each_document(&here, |doc, ord| top.offer(scorer.score(doc, ord), ord));
+        here.for_each(|ord| top.offer(scorer.score(ord), ord));
     }
     Ok(here.len())
 }
 
-fn leaves(clause: &ScoredClause) -> impl Iterator<Item = &WeighedLeaf> {
+pub(crate) fn leaves(clause: &ScoredClause) -> impl Iterator<Item = &WeighedLeaf> {
     clause.iter().flat_map(|alternative| &alternative.fields).flat_map(|best| &best.leaves)
 }
 

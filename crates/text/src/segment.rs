@@ -1,7 +1,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bitmap::{SetBuilder, TicketSet};
-use model::TicketOrd;
 use tantivy::{
     DocSet, SegmentReader, TERMINATED, Term,
     fastfield::AliveBitSet,
@@ -10,14 +9,14 @@ use tantivy::{
     schema::{Field, IndexRecordOption},
 };
 use ticketscope_bitmap as bitmap;
-use ticketscope_model as model;
 
 use crate::{
     cache::Cache,
     document::Bounds,
     error::TextError,
     fields::{BOUNDS, Fields, Form, ROW, TextField},
-    layers::Layers,
+    impacts::{Impacts, gallop},
+    layers::{Impact, Layers},
     leaf::{Leaf, Pattern, Section},
 };
 
@@ -26,6 +25,9 @@ const KEPT_BYTES_PER_DOCUMENT: usize = 16;
 
 /// And at least so many in all.
 const MIN_KEPT_BYTES: usize = 1 << 20;
+
+/// Bytes of decoded impacts that a segment keeps, for each of its documents.
+const IMPACT_BYTES_PER_DOCUMENT: usize = 16;
 
 /// Bytes of impact layers that a segment keeps, for each of its documents.
 const LAYER_BYTES_PER_DOCUMENT: usize = 16;
@@ -61,7 +63,10 @@ pub(crate) struct Base {
     rows: Vec<u32>,
     /// Whether a ticket has two documents here, one of them deleted: then what is found depends on the deletions.
     twins: bool,
+    /// Whether the tickets are a row of ordinals without a gap, a document each.
+    is_row: bool,
     kept: Cache<Leaf, Found>,
+    impacts: Cache<Leaf, Impacts>,
     layers: Cache<Leaf, Layers>,
 }
 
@@ -116,6 +121,9 @@ impl Segment {
     /// Calls `visit` with document and ticket for each of `tickets`, all of which are live here; ascending.
     pub(crate) fn for_each_document(&self, tickets: &TicketSet, mut visit: impl FnMut(u32, u32)) {
         let rows = &self.base.rows;
+        if let (Some(first), true) = (rows.first(), self.base.is_row) {
+            return tickets.for_each(|ord| visit(ord - first, ord));
+        }
         let (mut at, mut failed) = (0, false);
         let has_deletes = self.reader.has_deletes();
         tickets.for_each(|ord| {
@@ -166,6 +174,42 @@ impl Segment {
         self.base.kept.get(leaf, Found::heap_bytes, || self.compute(leaf))
     }
 
+    /// How often a leaf stands in the text of each ticket, deleted ones included unless a ticket may have two; decoded once as
+    /// long as there is room.
+    pub(crate) fn impacts(&self, leaf: &Leaf) -> Result<Arc<Impacts>, TextError> {
+        if self.base.twins {
+            return Ok(Arc::new(self.decode(leaf)?));
+        }
+        self.base.impacts.get(leaf, Impacts::heap_bytes, || self.decode(leaf))
+    }
+
+    fn decode(&self, leaf: &Leaf) -> Result<Impacts, TextError> {
+        let lengths = self.lengths(leaf.field, leaf.pattern.form())?;
+        let counts = match &leaf.pattern {
+            Pattern::Term(form, word) if leaf.section == Section::Whole => {
+                Arc::new(self.word_counts(leaf.field, *form, word)?)
+            }
+            _ => self.find(leaf)?.counts.clone().unwrap_or_default(),
+        };
+        let known = counts.iter().filter(|(doc, _)| !self.base.twins || self.is_live(*doc));
+        let found: Vec<(u32, Impact)> = known
+            .map(|(doc, count)| (self.ticket(*doc), Impact { count: *count, length: lengths.fieldnorm_id(*doc) }))
+            .collect();
+        Ok(Impacts::build(&found))
+    }
+
+    fn word_counts(&self, field: TextField, form: Form, word: &str) -> Result<Counts, TextError> {
+        let index = self.reader.inverted_index(self.fields.text(field, form))?;
+        let Some(info) = index.get_term_info(&self.term(field, form, word))? else { return Ok(Counts::new()) };
+        let mut counts = Counts::with_capacity(info.doc_freq as usize);
+        let mut postings = index.read_block_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
+        while postings.block_len() > 0 {
+            counts.extend(postings.docs().iter().copied().zip(postings.freqs().iter().copied()));
+            postings.advance();
+        }
+        Ok(counts)
+    }
+
     /// The documents of a leaf whose score depends on count and length, by impact; built once as long as there is room.
     /// None in a segment where a ticket may have two documents.
     pub(crate) fn layers(&self, leaf: &Leaf) -> Result<Option<Arc<Layers>>, TextError> {
@@ -173,36 +217,10 @@ impl Segment {
             return Ok(None);
         }
         let build = || -> Result<Layers, TextError> {
-            let form = leaf.pattern.form();
-            let lengths = self.lengths(leaf.field, form)?;
-            let length = |doc| lengths.fieldnorm_id(doc);
-            Ok(Layers::build(&self.counts(leaf)?, length, self.mean_length(leaf.field, form)?))
+            let mean = self.mean_length(leaf.field, leaf.pattern.form())?;
+            Ok(Layers::build(&*self.impacts(leaf)?, mean))
         };
         self.base.layers.get(leaf, Layers::heap_bytes, build).map(Some)
-    }
-
-    /// The documents in which a leaf stands, their tickets, and how often it does, deleted ones included.
-    fn counts(&self, leaf: &Leaf) -> Result<Vec<(u32, u32, u32)>, TextError> {
-        let mut found = Vec::new();
-        match &leaf.pattern {
-            Pattern::Term(form, word) if leaf.section == Section::Whole => {
-                let index = self.reader.inverted_index(self.fields.text(leaf.field, *form))?;
-                let Some(info) = index.get_term_info(&self.term(leaf.field, *form, word))? else { return Ok(found) };
-                found.reserve(info.doc_freq as usize);
-                let mut postings = index.read_block_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
-                while postings.block_len() > 0 {
-                    let docs = postings.docs().iter().zip(postings.freqs());
-                    found.extend(docs.map(|(doc, count)| (*doc, self.ticket(*doc), *count)));
-                    postings.advance();
-                }
-            }
-            _ => {
-                let counts = &self.find(leaf)?.counts;
-                let counts = counts.iter().flat_map(|counts| counts.iter());
-                found.extend(counts.map(|(doc, count)| (*doc, self.ticket(*doc), *count)));
-            }
-        }
-        Ok(found)
     }
 
     /// [`Self::find`] without keeping what was found.
@@ -438,23 +456,6 @@ impl Segment {
         let alive = self.reader.alive_bitset().filter(|_| self.base.twins);
         Collector { rows: &self.base.rows, alive, builder, list: Vec::new() }
     }
-
-    /// How often a leaf stands in documents that are asked for in ascending order.
-    pub(crate) fn frequencies(&self, leaf: &Leaf) -> Result<Frequencies, TextError> {
-        Ok(match &leaf.pattern {
-            Pattern::Term(form, word) if leaf.section == Section::Whole => {
-                match self.postings(leaf.field, *form, word, IndexRecordOption::WithFreqs)? {
-                    Some(postings) => Frequencies::Postings(Box::new(postings)),
-                    None => Frequencies::None,
-                }
-            }
-            Pattern::Term(..) | Pattern::Phrase { .. } => match &self.find(leaf)?.counts {
-                Some(counts) => Frequencies::Counts { counts: Arc::clone(counts), at: 0 },
-                None => Frequencies::None,
-            },
-            Pattern::Prefix(_) | Pattern::Any(_) => Frequencies::Tickets(self.find(leaf)?),
-        })
-    }
 }
 
 impl Base {
@@ -466,43 +467,17 @@ impl Base {
         }
         let bytes = MIN_KEPT_BYTES.max(rows.len() * KEPT_BYTES_PER_DOCUMENT);
         let twins = rows.windows(2).any(|pair| pair[0] == pair[1]);
-        let layers = MIN_KEPT_BYTES.max(rows.len() * LAYER_BYTES_PER_DOCUMENT);
-        Ok(Self { rows, twins, kept: Cache::new(bytes), layers: Cache::new(layers) })
+        let is_row = rows
+            .first()
+            .zip(rows.last())
+            .is_some_and(|(first, last)| !twins && (last - first) as usize + 1 == rows.len());
+        let impacts = Cache::new(MIN_KEPT_BYTES.max(rows.len() * IMPACT_BYTES_PER_DOCUMENT));
+        let layers = Cache::new(MIN_KEPT_BYTES.max(rows.len() * LAYER_BYTES_PER_DOCUMENT));
+        Ok(Self { rows, twins, is_row, kept: Cache::new(bytes), impacts, layers })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.rows.len() * 4 + self.kept.bytes() + self.layers.bytes()
-    }
-}
-
-/// How often a leaf stands in documents.
-#[derive(Clone)]
-pub(crate) enum Frequencies {
-    /// Never.
-    None,
-    /// By a posting list.
-    Postings(Box<SegmentPostings>),
-    /// By a list made before.
-    Counts { counts: Arc<Counts>, at: usize },
-    /// Once, if at all.
-    Tickets(Arc<Found>),
-}
-
-impl Frequencies {
-    /// How often in `doc`, which is not before the one asked for last and is the document of `ord`.
-    pub(crate) fn of(&mut self, doc: u32, ord: u32) -> u32 {
-        match self {
-            Self::None => 0,
-            Self::Postings(postings) => {
-                let at = if postings.doc() < doc { postings.seek(doc) } else { postings.doc() };
-                if at == doc { postings.term_freq() } else { 0 }
-            }
-            Self::Counts { counts, at } => {
-                *at += counts.get(*at..).map_or(0, |rest| rest.partition_point(|(other, _)| *other < doc));
-                counts.get(*at).filter(|(other, _)| *other == doc).map_or(0, |(_, count)| *count)
-            }
-            Self::Tickets(found) => u32::from(found.tickets.contains(TicketOrd(ord))),
-        }
+        self.rows.len() * 4 + self.kept.bytes() + self.impacts.bytes() + self.layers.bytes()
     }
 }
 
@@ -538,18 +513,6 @@ fn count_starts(found: impl Iterator<Item = (u32, Vec<u32>)>) -> Counts {
 #[expect(clippy::cast_possible_truncation, reason = "tantivy numbers documents in 32 bits")]
 fn doc_id(at: usize) -> u32 {
     at as u32
-}
-
-/// The first place at or after `from` whose row is not below `ord`.
-fn gallop(rows: &[u32], from: usize, ord: u32) -> usize {
-    let mut step = 1;
-    let mut low = from;
-    while rows.get(low + step).is_some_and(|row| *row < ord) {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step + 1).min(rows.len());
-    low + rows.get(low..high).map_or(0, |rows| rows.partition_point(|row| *row < ord))
 }
 
 /// Gathers documents in ascending order as tickets.
