@@ -9,8 +9,8 @@ use ticketscope_model::{
 };
 use ticketscope_storage::{DataDir, ReadError, Table};
 
-/// Where the golden files of format version 1 stand.
-pub const DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/format/v1/engine");
+/// Where the golden files of format version 2 stand.
+pub const DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/format/v2/engine");
 /// In [`DIR`]: a data directory.
 pub const DATA: &str = "data";
 /// In [`DIR`]: [`account`] of its tenant.

@@ -30,6 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     store.compact()?;
     store.mark_clean()?;
     drop(store);
+    // The text index is derived, and others own its form.
+    let text = data.join("tenants").join(golden::id().as_str()).join("text");
+    if text.exists() {
+        fs::remove_dir_all(text)?;
+    }
     // Every opening makes it.
     Ok(fs::remove_file(data.join("LOCK"))?)
 }

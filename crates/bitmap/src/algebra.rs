@@ -5,10 +5,14 @@ use ticketscope_model::TicketOrd;
 
 use crate::{
     block::Block,
+    blocks::Blocks,
     builder::SetBuilder,
     ords::U32s,
-    set::{Blocks, LIST_MAX, Piece, Repr, TicketSet, high, low},
+    set::{LIST_MAX, Piece, Repr, TicketSet, high, low},
 };
+
+/// Changes of one block from which they are made with whole bitmaps.
+const BULK: usize = 64;
 
 impl TicketSet {
     /// The members that `other` has too.
@@ -16,7 +20,7 @@ impl TicketSet {
     pub fn and(&self, other: &Self) -> Self {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
-                let mut list = Vec::with_capacity(a.list.len().min(b.list.len()));
+                let mut list = Vec::with_capacity(a.count().min(b.count()));
                 both(a, b, |number, a, b| {
                     if Arc::ptr_eq(a, b) {
                         list.push((number, Arc::clone(a)));
@@ -27,7 +31,7 @@ impl TicketSet {
                         list.push((number, Arc::new(Block::new(bitmap))));
                     }
                 });
-                Self::from_blocks(list)
+                Self::from_blocks(&list)
             }
             (_, Repr::List(list)) if list.len() <= self.len() as usize => self.filter(list, true),
             (Repr::List(list), _) => other.filter(list, true),
@@ -76,8 +80,8 @@ impl TicketSet {
         match (&self.0, &other.0) {
             (Repr::List(list), _) => other.filter(list, false),
             (Repr::Blocks(a), _) => {
-                let mut kept = Vec::with_capacity(a.list.len());
-                for (number, block) in &a.list {
+                let mut kept = Vec::with_capacity(a.count());
+                for (number, block) in a.iter() {
                     let bitmap = match other.piece(*number) {
                         None => {
                             kept.push((*number, Arc::clone(block)));
@@ -96,7 +100,7 @@ impl TicketSet {
                         kept.push((*number, Arc::new(Block::new(bitmap))));
                     }
                 }
-                Self::from_blocks(kept)
+                Self::from_blocks(&kept)
             }
         }
     }
@@ -147,7 +151,7 @@ impl TicketSet {
                     *at += 1;
                 }
             }
-            let mut here = blocks.iter().filter_map(|of| of.find(number).ok().map(|at| &of.list[at].1));
+            let mut here = blocks.iter().filter_map(|of| of.find(number));
             let block = match (words.take_block(), here.next()) {
                 (None, None) => continue,
                 (None, Some(first)) => match here.next() {
@@ -158,7 +162,7 @@ impl TicketSet {
             };
             union.push((number, block));
         }
-        Self::from_blocks(union)
+        Self::from_blocks(&union)
     }
 
     /// This set with `add` and without `remove`, both sorted and disjoint. Copies only the blocks they touch.
@@ -173,31 +177,27 @@ impl TicketSet {
             }
             Repr::List(list) => Self::from_sorted(&merge_list(list, add, remove)),
             Repr::Blocks(blocks) => {
-                let mut list = blocks.list.clone();
+                let mut blocks = Blocks::clone(blocks);
                 let (mut add, mut remove) = (add, remove);
                 while let Some(number) = next_block(add, remove) {
                     let (adding, later) = split_block(add, number);
                     let (removing, later_removed) = split_block(remove, number);
                     (add, remove) = (later, later_removed);
-                    let at = list.binary_search_by_key(&number, |(number, _)| *number);
-                    let mut bitmap =
-                        at.as_ref().map_or_else(|_| RoaringBitmap::new(), |at| list[*at].1.bitmap().clone());
-                    for ord in removing {
-                        bitmap.remove(u32::from(low(*ord)));
-                    }
-                    for ord in adding {
-                        bitmap.insert(u32::from(low(*ord)));
-                    }
-                    match (at, bitmap.is_empty()) {
-                        (Ok(at), true) => {
-                            list.remove(at);
+                    let mut bitmap = blocks.find(number).map_or_else(RoaringBitmap::new, |old| old.bitmap().clone());
+                    if removing.len() + adding.len() < BULK {
+                        for ord in removing {
+                            bitmap.remove(u32::from(low(*ord)));
                         }
-                        (Err(_), true) => {}
-                        (Ok(at), false) => list[at].1 = Arc::new(Block::new(bitmap)),
-                        (Err(at), false) => list.insert(at, (number, Arc::new(Block::new(bitmap)))),
+                        for ord in adding {
+                            bitmap.insert(u32::from(low(*ord)));
+                        }
+                    } else {
+                        bitmap -= bitmap_of(removing);
+                        bitmap |= bitmap_of(adding);
                     }
+                    blocks.put(number, (!bitmap.is_empty()).then(|| Arc::new(Block::new(bitmap))));
                 }
-                Self::from_blocks(list)
+                Self::of_blocks(blocks)
             }
         }
     }
@@ -238,7 +238,7 @@ impl TicketSet {
                 for ord in list.iter() {
                     if number != Some(high(ord)) {
                         number = Some(high(ord));
-                        block = blocks.find(high(ord)).ok().map(|at| blocks.list[at].1.bitmap());
+                        block = blocks.find(high(ord)).map(|block| block.bitmap());
                     }
                     visit(ord, block.is_some_and(|block| block.contains(u32::from(low(ord)))));
                 }
@@ -248,16 +248,17 @@ impl TicketSet {
 }
 
 fn both(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>)) {
-    let (mut a, mut b) = (a.list.as_slice(), b.list.as_slice());
-    while let ([(left, in_a), rest_a @ ..], [(right, in_b), rest_b @ ..]) = (a, b) {
+    let (mut rest_a, mut rest_b) = (a.iter(), b.iter());
+    let (mut a, mut b) = (rest_a.next(), rest_b.next());
+    while let (Some((left, in_a)), Some((right, in_b))) = (a, b) {
         if left == right {
             visit(*left, in_a, in_b);
         }
         if left <= right {
-            a = rest_a;
+            a = rest_a.next();
         }
         if right <= left {
-            b = rest_b;
+            b = rest_b.next();
         }
     }
 }
@@ -290,6 +291,13 @@ fn merge_list(list: &U32s, add: &[u32], remove: &[u32]) -> Vec<u32> {
     }
     merged.extend_from_slice(add);
     merged
+}
+
+/// The low halves of ordinals of one block.
+fn bitmap_of(ords: &[u32]) -> RoaringBitmap {
+    let mut bitmap = RoaringBitmap::new();
+    bitmap.extend(ords.iter().map(|ord| u32::from(low(*ord))));
+    bitmap
 }
 
 fn next_block(add: &[u32], remove: &[u32]) -> Option<u16> {

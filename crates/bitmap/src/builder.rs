@@ -64,7 +64,7 @@ impl SetBuilder {
     /// The set of everything added.
     pub fn finish(mut self) -> TicketSet {
         self.close_block();
-        TicketSet::from_blocks(self.list)
+        TicketSet::from_blocks(&self.list)
     }
 }
 

@@ -270,7 +270,7 @@ impl Column {
             heads.push((input.i64()?, input.i64()?, input.u32()?));
         }
         input.align()?;
-        let mut leaves = Spine::new();
+        let mut leaves = Vec::with_capacity(heads.len());
         for (base, max, shape) in heads {
             let [width, fill, rest @ ..] = shape.to_le_bytes();
             let known = matches!((width, fill, rest), (0, 0 | 1, [0, 0]) | (1 | 2 | 4 | 8 | WHOLE, 0, [0, 0]));
@@ -280,7 +280,7 @@ impl Column {
             let data = input.bytes(LEAF * usize::from(width))?;
             leaves.push(Arc::new(Leaf { base, max, fill, width, data }));
         }
-        Ok(Self { leaves })
+        Ok(Self { leaves: Spine::from_slice(&leaves) })
     }
 }
 

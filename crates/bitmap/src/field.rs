@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use model::{FieldDef, Value};
 use rayon::prelude::*;
 use ticketscope_model as model;
 
 use crate::{
-    block::Block,
+    blocks::Numbered,
     builder::SetBuilder,
     column::{Column, LEAF},
     dictionary::Dictionary,
@@ -203,8 +201,13 @@ impl FieldIndex {
                     }
                 }
                 changes.sort_unstable();
-                postings.apply(&changes);
-                column.set_all(&updates);
+                let (mut invert, mut set) = (|| postings.apply(&changes), || column.set_all(&updates));
+                if updates.len() < PARALLEL_SETS {
+                    invert();
+                    set();
+                } else {
+                    rayon::join(invert, set);
+                }
             }
             Kind::Many { dictionary, postings, column } => {
                 let codes = dictionary.intern(sets.iter().flat_map(|(_, values)| values).map(text_of));
@@ -227,8 +230,13 @@ impl FieldIndex {
                     updates.push((*ord, new));
                 }
                 changes.sort_unstable();
-                postings.apply(&changes);
-                column.set_all(&updates);
+                let (mut invert, mut set) = (|| postings.apply(&changes), || column.set_all(&updates));
+                if updates.len() < PARALLEL_SETS {
+                    invert();
+                    set();
+                } else {
+                    rayon::join(invert, set);
+                }
             }
         }
     }
@@ -247,6 +255,9 @@ impl FieldIndex {
     }
 }
 
+/// New values from which posting lists and column are changed beside each other.
+const PARALLEL_SETS: usize = 1 << 13;
+
 /// Tickets in a counting pass from which it is split among threads.
 const PARALLEL: u32 = 1 << 18;
 
@@ -255,17 +266,17 @@ fn count_codes(column: &Column, tickets: &TicketSet, counts: &mut [u32]) {
         tickets.slices(|ords| count_slice(column, ords, counts));
         return;
     };
-    let count = |blocks: &[(u16, Arc<Block>)], counts: &mut [u32]| {
+    let list: Vec<&Numbered> = blocks.iter().collect();
+    let count = |blocks: &[&Numbered], counts: &mut [u32]| {
         for (number, block) in blocks {
             block.slices_of(*number, |ords| count_slice(column, ords, counts));
         }
     };
     if tickets.len() < PARALLEL || counts.len() > tickets.len() as usize / 4 {
-        return count(&blocks.list, counts);
+        return count(&list, counts);
     }
-    let share = blocks.list.len().div_ceil(rayon::current_num_threads() * 4);
-    let parts: Vec<Vec<u32>> = blocks
-        .list
+    let share = list.len().div_ceil(rayon::current_num_threads() * 4);
+    let parts: Vec<Vec<u32>> = list
         .par_chunks(share.max(1))
         .map(|blocks| {
             let mut part = vec![0; counts.len()];

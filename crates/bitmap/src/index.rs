@@ -8,6 +8,7 @@ use crate::{
     keys::Keys,
     order::Order,
     set::TicketSet,
+    state::{Record, TICKETS_PER_RECORD},
 };
 
 /// The fields whose newest-first order is kept.
@@ -18,7 +19,7 @@ pub const ORDERED: [FieldId; 2] = [fields::UPDATED_AT, fields::CREATED_AT];
 #[derive(Debug, Clone)]
 pub struct Index {
     pub(crate) universe: TicketSet,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) fields: Vec<(FieldId, Arc<FieldIndex>)>,
     /// Newest first by [`ORDERED`], tickets without a date last, then by key.
     pub(crate) orders: [Order; 2],
@@ -44,6 +45,8 @@ pub struct Touched {
     pub values: Vec<(FieldId, u32)>,
     /// Fields in which any ticket changed, ascending.
     pub fields: Vec<FieldId>,
+    /// Records of the state that say something else now, ascending; of some of them nothing is left.
+    pub records: Vec<Record>,
 }
 
 /// Heap bytes of an index by part; mapped bytes are not counted.
@@ -55,6 +58,14 @@ pub struct HeapBytes {
     pub orders: usize,
     /// Per field: dictionary, posting lists, column.
     pub fields: Vec<(FieldId, [usize; 3])>,
+}
+
+impl Touched {
+    /// Whether tickets were made or erased.
+    pub fn changes_universe(&self) -> bool {
+        // Records of keys come first.
+        matches!(self.records.first(), Some(Record::Keys { .. }))
+    }
 }
 
 impl HeapBytes {
@@ -72,7 +83,7 @@ impl Index {
     pub fn new() -> Self {
         Self {
             universe: TicketSet::empty(),
-            keys: Keys::new(),
+            keys: Arc::new(Keys::new()),
             fields: Vec::new(),
             orders: [Order::new(), Order::new()],
         }
@@ -147,7 +158,9 @@ impl Index {
     /// Applies a batch. `schema` knows every field of it.
     pub fn apply(&mut self, schema: &Schema, batch: &TicketBatch) -> Touched {
         let first = self.keys.len();
-        self.keys.append(&batch.created);
+        if !batch.created.is_empty() {
+            Arc::make_mut(&mut self.keys).append(&batch.created);
+        }
         let created: Vec<u32> = (first..self.keys.len()).collect();
         let mut touched = Touched::default();
         touched.ords.extend_from_slice(&created);
@@ -157,6 +170,10 @@ impl Index {
         }
         touched.ords.sort_unstable();
         touched.ords.dedup();
+        let mut born_or_gone = numbers(batch.erased.iter().chain(&created).copied());
+        born_or_gone.sort_unstable();
+        born_or_gone.dedup();
+        touched.records.extend(born_or_gone.into_iter().map(|number| Record::Keys { number }));
 
         let mut fields: Vec<FieldId> = batch.sets.iter().map(|(field, _)| *field).collect();
         if !batch.erased.is_empty() {
@@ -220,6 +237,8 @@ impl Index {
                 touched.values.push((id, before));
             }
             touched.fields.push(id);
+            let numbers = numbers(sets.iter().map(|(ord, _)| *ord));
+            touched.records.extend(numbers.into_iter().map(|number| Record::Field { field: id, number }));
         }
         if let Some(order) = order {
             let mut entering: Vec<u32> = sets
@@ -294,10 +313,17 @@ impl Index {
     }
 
     pub(crate) fn from_parts(universe: TicketSet, keys: Keys, fields: Vec<(FieldId, Arc<FieldIndex>)>) -> Self {
-        let mut index = Self { universe, keys, fields, orders: [Order::new(), Order::new()] };
+        let mut index = Self { universe, keys: Arc::new(keys), fields, orders: [Order::new(), Order::new()] };
         index.orders = ORDERED.map(|field| index.sort_newest_first(field, &index.universe));
         index
     }
+}
+
+/// The records in which ascending ordinals stand.
+fn numbers(ords: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut numbers: Vec<u32> = ords.map(|ord| ord / TICKETS_PER_RECORD).collect();
+    numbers.dedup();
+    numbers
 }
 
 impl Default for Index {

@@ -30,6 +30,7 @@
 
 mod algebra;
 mod block;
+mod blocks;
 mod builder;
 mod codec;
 mod column;
@@ -67,4 +68,4 @@ pub use postings::SectionTooLarge;
 pub use range::ValueRange;
 pub use restore::Restore;
 pub use set::TicketSet;
-pub use state::{StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD};
+pub use state::{Record, StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD};

@@ -131,7 +131,7 @@ impl ManyColumn {
         for _ in 0..count {
             heads.push((input.u32()?, input.u32()?));
         }
-        let mut leaves = Spine::new();
+        let mut leaves = Vec::with_capacity(heads.len());
         for (shape, count) in heads {
             let [width, wide_ends, rest @ ..] = shape.to_le_bytes();
             if !matches!((width, wide_ends, rest), (1 | 2 | 4, 0 | 1, [0, 0])) {
@@ -148,6 +148,6 @@ impl ManyColumn {
             }
             leaves.push(Arc::new(leaf));
         }
-        Ok(Self { leaves })
+        Ok(Self { leaves: Spine::from_slice(&leaves) })
     }
 }

@@ -1,7 +1,7 @@
-use std::{fmt, iter::FusedIterator, sync::Arc};
+use std::{fmt, iter::FusedIterator};
 
 use crate::{
-    block::Block,
+    blocks,
     ords::U32s,
     set::{Repr, TicketSet, join},
 };
@@ -13,14 +13,14 @@ pub struct Members<'a>(Source<'a>);
 #[derive(Clone)]
 enum Source<'a> {
     List(&'a U32s, usize),
-    Blocks { number: u16, here: Option<roaring::bitmap::Iter<'a>>, later: std::slice::Iter<'a, (u16, Arc<Block>)> },
+    Blocks { number: u16, here: Option<roaring::bitmap::Iter<'a>>, later: blocks::Iter<'a> },
 }
 
 impl<'a> Members<'a> {
     pub(crate) fn of(set: &'a TicketSet) -> Self {
         Self(match &set.0 {
             Repr::List(list) => Source::List(list, 0),
-            Repr::Blocks(blocks) => Source::Blocks { number: 0, here: None, later: blocks.list.iter() },
+            Repr::Blocks(blocks) => Source::Blocks { number: 0, here: None, later: blocks.iter() },
         })
     }
 }

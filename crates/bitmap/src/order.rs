@@ -18,7 +18,7 @@ const NODE: usize = 256;
 /// for summing the lengths of at most a few hundred nodes.
 #[derive(Debug, Clone)]
 pub struct Order {
-    nodes: Vec<Arc<Node>>,
+    nodes: Arc<Vec<Arc<Node>>>,
     len: u32,
 }
 
@@ -39,7 +39,7 @@ impl Node {
 impl Order {
     /// An order of nothing.
     pub(crate) fn new() -> Self {
-        Self { nodes: Vec::new(), len: 0 }
+        Self { nodes: Arc::default(), len: 0 }
     }
 
     /// An order of `ords`, which are sorted.
@@ -50,7 +50,7 @@ impl Order {
     fn from_blocks(blocks: &[U32s]) -> Self {
         let nodes: Vec<_> = blocks.chunks(NODE * 3 / 4).map(|blocks| Arc::new(Node::new(blocks.to_vec()))).collect();
         let len = nodes.iter().map(|node| node.len).sum();
-        Self { nodes, len }
+        Self { nodes: Arc::new(nodes), len }
     }
 
     /// How many tickets.
@@ -147,7 +147,7 @@ impl Order {
         let mut rest = ords;
         let mut nodes: Vec<Arc<Node>> = Vec::with_capacity(self.nodes.len() + 1);
         let count = self.nodes.len();
-        for (at, node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
+        for (at, node) in self.nodes.iter().enumerate() {
             let here = match node.blocks.last() {
                 Some(block) if at + 1 < count => {
                     rest.partition_point(|ord| compare(*ord, last(block)) != Ordering::Greater)
@@ -157,7 +157,7 @@ impl Order {
             let (here, later) = rest.split_at(here);
             rest = later;
             if here.is_empty() {
-                nodes.push(node);
+                nodes.push(Arc::clone(node));
                 continue;
             }
             let blocks = rewrite_blocks(&node.blocks, here, compare, edit);
@@ -173,7 +173,7 @@ impl Order {
             }
         }
         self.len = nodes.iter().map(|node| node.len).sum();
-        self.nodes = nodes;
+        self.nodes = Arc::new(nodes);
     }
 
     #[cfg(test)]

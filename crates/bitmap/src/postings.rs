@@ -1,18 +1,23 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use rayon::prelude::*;
 
 use crate::{
     block::Block,
+    blocks::Blocks,
     codec::{Reader, SectionError, Writer},
     column::ord_of,
     ords::{U32s, read_u32},
-    set::{Blocks, Repr, TicketSet},
+    set::{Repr, TicketSet},
     spine::Spine,
 };
 
 /// Posting lists a chunk holds.
-const CHUNK: usize = 256;
+const CHUNK: usize = 64;
+
+/// Changes from which chunks are changed by several threads.
+const PARALLEL: usize = 1 << 14;
 
 /// The tickets of each value of a field, by the value's code.
 #[derive(Debug, Clone)]
@@ -21,7 +26,7 @@ pub(crate) struct Postings {
     len: u32,
 }
 
-/// 256 posting lists; those of a mapped file are taken apart at first use.
+/// 64 posting lists; those of a mapped file are taken apart at first use.
 #[derive(Debug)]
 struct Chunk {
     mapped: Option<MappedChunk>,
@@ -87,6 +92,24 @@ impl Chunk {
     }
 }
 
+impl Chunk {
+    /// The chunk after changes of its lists.
+    fn changed(&self, changes: &[(u32, u32, bool)]) -> Self {
+        let mut lists = self.lists().to_vec();
+        for same_code in changes.chunk_by(|a, b| a.0 == b.0) {
+            let place = same_code[0].0 as usize % CHUNK;
+            if lists.len() <= place {
+                lists.resize(place + 1, NOTHING);
+            }
+            let of = |added: bool| -> Vec<u32> {
+                same_code.iter().filter(|change| change.2 == added).map(|change| change.1).collect()
+            };
+            lists[place] = Posting::from_set(lists[place].to_set().updated(&of(true), &of(false)));
+        }
+        Self { mapped: None, lists: OnceLock::from(lists) }
+    }
+}
+
 impl MappedChunk {
     fn lists(&self) -> Vec<Posting> {
         (0..self.count).map(|at| self.list(self.heads + at * HEAD)).collect()
@@ -101,8 +124,8 @@ impl MappedChunk {
                 Posting::Set(Arc::new(TicketSet(Repr::List(U32s::Mapped(self.section.slice(from..from + len * 4))))))
             }
             BLOCKS => {
-                let (len, table, count) = (word(1), word(2) as usize * 8, word(3) as usize);
-                let list = (0..count)
+                let (table, count) = (word(2) as usize * 8, word(3) as usize);
+                let list: Vec<_> = (0..count)
                     .map(|at| {
                         let row = |word: usize| read_u32(&self.section, table + at * ROW + word * 4);
                         let from = row(2) as usize * 8;
@@ -110,7 +133,7 @@ impl MappedChunk {
                         (crate::set::low(row(0)), Arc::new(Block::mapped(row(1), bytes)))
                     })
                     .collect();
-                Posting::Set(Arc::new(TicketSet(Repr::Blocks(Arc::new(Blocks { len, list })))))
+                Posting::Set(Arc::new(TicketSet(Repr::Blocks(Arc::new(Blocks::from_sorted(&list))))))
             }
             few => Posting::Few(few.to_le_bytes()[0], [word(1), word(2), word(3)]),
         }
@@ -193,27 +216,26 @@ impl Postings {
 
     /// Applies sorted changes `(code, ordinal, whether it is added)`.
     pub(crate) fn apply(&mut self, changes: &[(u32, u32, bool)]) {
-        for same_chunk in changes.chunk_by(|a, b| a.0 as usize / CHUNK == b.0 as usize / CHUNK) {
-            let Some((code, ..)) = same_chunk.first() else { continue };
-            let number = *code as usize / CHUNK;
-            while self.chunks.len() <= number {
-                self.chunks.push(Arc::new(Chunk { mapped: None, lists: OnceLock::from(Vec::new()) }));
-            }
-            let Some(slot) = self.chunks.get_mut(number) else { continue };
-            let mut lists = slot.lists().to_vec();
-            for same_code in same_chunk.chunk_by(|a, b| a.0 == b.0) {
-                let place = same_code[0].0 as usize % CHUNK;
-                if lists.len() <= place {
-                    lists.resize(place + 1, NOTHING);
-                }
-                let of = |added: bool| -> Vec<u32> {
-                    same_code.iter().filter(|change| change.2 == added).map(|change| change.1).collect()
-                };
-                lists[place] = Posting::from_set(lists[place].to_set().updated(&of(true), &of(false)));
-                self.len = self.len.max(same_code[0].0 + 1);
-            }
-            *slot = Arc::new(Chunk { mapped: None, lists: OnceLock::from(lists) });
+        let Some((last, ..)) = changes.last() else { return };
+        while self.chunks.len() <= *last as usize / CHUNK {
+            self.chunks.push(Arc::new(Chunk { mapped: None, lists: OnceLock::from(Vec::new()) }));
         }
+        let by_chunk: Vec<_> = changes.chunk_by(|a, b| a.0 as usize / CHUNK == b.0 as usize / CHUNK).collect();
+        let rewritten = |changes: &&[(u32, u32, bool)]| {
+            let number = changes.first().map_or(0, |(code, ..)| *code as usize / CHUNK);
+            (number, self.chunks.get(number).map(|chunk| chunk.changed(changes)))
+        };
+        let chunks: Vec<_> = if changes.len() < PARALLEL {
+            by_chunk.iter().map(rewritten).collect()
+        } else {
+            by_chunk.par_iter().map(rewritten).collect()
+        };
+        for (number, chunk) in chunks {
+            if let (Some(slot), Some(chunk)) = (self.chunks.get_mut(number), chunk) {
+                *slot = Arc::new(chunk);
+            }
+        }
+        self.len = self.len.max(last + 1);
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -241,8 +263,8 @@ impl Postings {
                         [LIST, set.len(), from, 0]
                     }
                     Repr::Blocks(blocks) => {
-                        let mut rows = Vec::with_capacity(blocks.list.len());
-                        for (number, block) in &blocks.list {
+                        let mut rows = Vec::with_capacity(blocks.count());
+                        for (number, block) in blocks.iter() {
                             let from = place(&mut out)?;
                             let before = out.out.len();
                             block.serialize_into(&mut out.out);
@@ -266,13 +288,13 @@ impl Postings {
         let mut input = Reader::new(section, bytes.clone());
         let len = input.number()?;
         input.bytes(len.saturating_mul(HEAD))?;
-        let mut chunks = Spine::new();
+        let mut chunks = Vec::with_capacity(len.div_ceil(CHUNK));
         for first in (0..len).step_by(CHUNK) {
             let chunk = MappedChunk { section: bytes.clone(), heads: 8 + first * HEAD, count: CHUNK.min(len - first) };
             chunk.check().map_err(|what| input.damaged(what))?;
             chunks.push(Arc::new(Chunk { mapped: Some(chunk), lists: OnceLock::new() }));
         }
-        Ok(Self { chunks, len: ord_of(len) })
+        Ok(Self { chunks: Spine::from_slice(&chunks), len: ord_of(len) })
     }
 }
 

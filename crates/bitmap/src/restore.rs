@@ -8,17 +8,18 @@ use crate::{
     index::Index,
     keys::Keys,
     set::TicketSet,
-    state::{StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD, members},
-    varint::{take, take_bytes, take_mask, take_signed},
+    state::{CODES, Mask, NUMBERS, ONE_CODE, Record, StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD, members},
+    varint::{take, take_byte, take_bytes, take_mask, take_signed},
 };
 
-/// Rebuilds an index from the records of the state: first those of values, fields in any order, then those of tickets;
-/// each in ascending order of numbers.
-#[derive(Debug, Default)]
+/// Rebuilds an index from the records of the state: first those of values, fields in any order, each in ascending order of
+/// numbers; then those of tickets in the order of [`Record`].
+#[derive(Debug, Clone, Default)]
 pub struct Restore {
     values: BTreeMap<FieldId, Vec<String>>,
-    next: u32,
-    live: Vec<u32>,
+    last: Option<Record>,
+    /// Which tickets live, by number of record.
+    live: BTreeMap<u32, Mask>,
     keys: Vec<TicketKey>,
     codes: BTreeMap<FieldId, Vec<(u32, u32)>>,
     numbers: BTreeMap<FieldId, Vec<(u32, i64)>>,
@@ -61,51 +62,75 @@ impl Restore {
     ///
     /// # Errors
     /// [`StateError`] if it is damaged or out of turn.
-    pub fn tickets(&mut self, schema: &Schema, number: u32, record: &[u8]) -> Result<(), StateError> {
-        self.take_tickets(schema, number, record).map_err(|what| StateError { record: number, what })
+    pub fn tickets(&mut self, schema: &Schema, record: Record, bytes: &[u8]) -> Result<(), StateError> {
+        self.take_tickets(schema, record, bytes).map_err(|what| StateError { record: record.number(), what })
     }
 
-    fn take_tickets(&mut self, schema: &Schema, number: u32, record: &[u8]) -> Result<(), Damage> {
-        let first = number.checked_mul(TICKETS_PER_RECORD).ok_or("there is no such record")?;
-        if number < self.next {
+    fn take_tickets(&mut self, schema: &Schema, record: Record, bytes: &[u8]) -> Result<(), Damage> {
+        let first = record.number().checked_mul(TICKETS_PER_RECORD).ok_or("there is no such record")?;
+        if self.last >= Some(record) {
             return Err("it is out of turn");
         }
-        self.next = number + 1;
-        let mut input = record;
-        let live = take_mask(&mut input).ok_or(CUT_OFF)?;
-        for ord in members(live, first) {
-            self.keys.push(take_key(&mut input)?);
-            self.live.push(ord);
-        }
-        let mut next_field = 0;
-        for _ in 0..take(&mut input).ok_or(CUT_OFF)? {
-            let id = take(&mut input).and_then(|id| u16::try_from(id).ok()).ok_or(CUT_OFF)?;
-            if id < next_field {
-                return Err("its fields are out of order");
-            }
-            next_field = id.saturating_add(1);
-            let def = schema.by_id(FieldId(id)).ok_or("the schema does not know a field")?;
-            let mask = take_mask(&mut input).ok_or(CUT_OFF)?;
-            if mask & !live != 0 {
-                return Err("a ticket that does not live has values");
-            }
-            for ord in members(mask, first) {
-                if def.kind.is_keyword() {
-                    self.take_codes(def, ord, &mut input)?;
-                } else {
-                    let number = take_signed(&mut input).ok_or(CUT_OFF)?;
-                    self.numbers.entry(def.id).or_default().push((ord, number));
+        self.last = Some(record);
+        let mut input = bytes;
+        match record {
+            Record::Keys { number } => {
+                let live: Mask = take_mask(&mut input).ok_or(CUT_OFF)?;
+                let mut before = 0;
+                for _ in members(&live, first) {
+                    self.keys.push(take_key(&mut input, &mut before)?);
                 }
+                self.live.insert(number, live);
+            }
+            Record::Field { field, number } => {
+                let def = schema.by_id(field).ok_or("the schema does not know its field")?;
+                let form = take_byte(&mut input).ok_or(CUT_OFF)?;
+                let has: Mask = take_mask(&mut input).ok_or(CUT_OFF)?;
+                let live = self.live.get(&number);
+                if !live.is_some_and(|live| has.iter().zip(live).all(|(has, live)| has & !live == 0)) {
+                    return Err("a ticket that does not live has values");
+                }
+                self.take_values(def, form, members(&has, first), &mut input)?;
             }
         }
         if input.is_empty() { Ok(()) } else { Err("it goes on after its end") }
     }
 
-    fn take_codes(&mut self, def: &FieldDef, ord: u32, input: &mut &[u8]) -> Result<(), Damage> {
+    fn take_values(
+        &mut self,
+        def: &FieldDef,
+        form: u8,
+        ords: impl Iterator<Item = u32>,
+        input: &mut &[u8],
+    ) -> Result<(), Damage> {
+        match (form, def.kind.is_keyword()) {
+            (ONE_CODE, true) => {
+                for ord in ords {
+                    self.take_codes(def, ord, 1, input)?;
+                }
+            }
+            (CODES, true) if def.many => {
+                for ord in ords {
+                    let count = take(input).ok_or(CUT_OFF)?;
+                    self.take_codes(def, ord, count, input)?;
+                }
+            }
+            (NUMBERS, false) => {
+                let rows = self.numbers.entry(def.id).or_default();
+                let mut before = 0;
+                for ord in ords {
+                    rows.push((ord, take_step(input, &mut before)?));
+                }
+            }
+            _ => return Err("its form is not one of its field"),
+        }
+        Ok(())
+    }
+
+    fn take_codes(&mut self, def: &FieldDef, ord: u32, count: u64, input: &mut &[u8]) -> Result<(), Damage> {
         let known = self.values.get(&def.id).map_or(0, Vec::len) as u64;
-        let count = take(input).ok_or(CUT_OFF)?;
-        if count == 0 || count > 1 && !def.many {
-            return Err("a ticket has too few or too many values of a field");
+        if count == 0 {
+            return Err("a ticket that has values has none");
         }
         let rows = self.codes.entry(def.id).or_default();
         let mut next = 0;
@@ -125,14 +150,16 @@ impl Restore {
     /// # Errors
     /// [`StateError`] if a ticket lies beyond that, or values belong to no field that has any.
     pub fn finish(mut self, schema: &Schema, ordinals: u32) -> Result<Index, StateError> {
-        if let Some(last) = self.live.last().filter(|last| **last >= ordinals) {
+        let live: Vec<u32> =
+            self.live.iter().flat_map(|(number, mask)| members(mask, number * TICKETS_PER_RECORD)).collect();
+        if let Some(last) = live.last().filter(|last| **last >= ordinals) {
             return Err(StateError {
                 record: last / TICKETS_PER_RECORD,
                 what: "a ticket has an ordinal never given out",
             });
         }
         let mut all = vec![TicketKey::Text("".into()); ordinals as usize];
-        for (ord, key) in self.live.iter().zip(self.keys) {
+        for (ord, key) in live.iter().zip(self.keys) {
             if let Some(slot) = all.get_mut(*ord as usize) {
                 *slot = key;
             }
@@ -156,16 +183,21 @@ impl Restore {
             field.restore_numbers(rows);
             fields.insert(*id, Arc::new(field));
         }
-        Ok(Index::from_parts(TicketSet::from_sorted(&self.live), keys, fields.into_iter().collect()))
+        Ok(Index::from_parts(TicketSet::from_sorted(&live), keys, fields.into_iter().collect()))
     }
 }
 
-fn take_key(input: &mut &[u8]) -> Result<TicketKey, Damage> {
+fn take_key(input: &mut &[u8], before: &mut i64) -> Result<TicketKey, Damage> {
     if let Some((0, rest)) = input.split_first() {
         *input = rest;
-        return Ok(TicketKey::Int(take_signed(input).ok_or(CUT_OFF)?));
+        return Ok(TicketKey::Int(take_step(input, before)?));
     }
     let text = take_bytes(input).ok_or(CUT_OFF)?;
     let text = std::str::from_utf8(text).or(Err("a key is not UTF-8"))?;
     TicketKey::parse(text).or(Err("a key is no key"))
+}
+
+fn take_step(input: &mut &[u8], before: &mut i64) -> Result<i64, Damage> {
+    *before = before.wrapping_add(take_signed(input).ok_or(CUT_OFF)?);
+    Ok(*before)
 }

@@ -95,6 +95,6 @@ impl Index {
             let field = FieldIndex::read(def, (first, need(first)?), (second, &need(second)?))?;
             fields.push((id, Arc::new(field)));
         }
-        Ok(Self { universe, keys, fields, orders })
+        Ok(Self { universe, keys: Arc::new(keys), fields, orders })
     }
 }

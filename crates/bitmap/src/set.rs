@@ -3,7 +3,14 @@ use std::{fmt, sync::Arc};
 use model::TicketOrd;
 use ticketscope_model as model;
 
-use crate::{block::Block, builder::SetBuilder, members::Members, ords::U32s};
+use crate::{
+    block::Block,
+    blocks::{Blocks, Numbered},
+    builder::SetBuilder,
+    members::Members,
+    ords::U32s,
+    state::{MASK_WORDS, Mask, TICKETS_PER_RECORD},
+};
 
 /// Sets of at most this many members are one sorted list: 16 KiB, what a single change copies at worst.
 pub(crate) const LIST_MAX: usize = 4096;
@@ -19,13 +26,6 @@ pub struct TicketSet(pub(crate) Repr);
 pub(crate) enum Repr {
     List(U32s),
     Blocks(Arc<Blocks>),
-}
-
-/// Blocks in ascending order of their number, none empty.
-#[derive(Clone, Default)]
-pub(crate) struct Blocks {
-    pub(crate) len: u32,
-    pub(crate) list: Vec<(u16, Arc<Block>)>,
 }
 
 /// What a set holds of one block: a range of its list, or a block.
@@ -70,23 +70,26 @@ impl TicketSet {
         Self::from_sorted(&ords)
     }
 
-    pub(crate) fn from_blocks(list: Vec<(u16, Arc<Block>)>) -> Self {
-        let len = list.iter().map(|(_, block)| block.len()).sum::<u32>();
-        if len as usize <= LIST_MAX / 2 {
-            let mut ords = Vec::with_capacity(len as usize);
-            for (number, block) in &list {
-                ords.extend(block.bitmap().iter().map(|ord| join(*number, ord)));
-            }
-            return Self(Repr::List(ords.into()));
+    pub(crate) fn from_blocks(list: &[Numbered]) -> Self {
+        Self::of_blocks(Blocks::from_sorted(list))
+    }
+
+    pub(crate) fn of_blocks(blocks: Blocks) -> Self {
+        if blocks.len() as usize > LIST_MAX / 2 {
+            return Self(Repr::Blocks(Arc::new(blocks)));
         }
-        Self(Repr::Blocks(Arc::new(Blocks { len, list })))
+        let mut ords = Vec::with_capacity(blocks.len() as usize);
+        for (number, block) in blocks.iter() {
+            ords.extend(block.bitmap().iter().map(|ord| join(*number, ord)));
+        }
+        Self(Repr::List(ords.into()))
     }
 
     /// How many members; constant time.
     pub fn len(&self) -> u32 {
         match &self.0 {
             Repr::List(list) => u32::try_from(list.len()).unwrap_or(u32::MAX),
-            Repr::Blocks(blocks) => blocks.len,
+            Repr::Blocks(blocks) => blocks.len(),
         }
     }
 
@@ -103,10 +106,9 @@ impl TicketSet {
                 let at = list.lower_bound(ord.0);
                 at < list.len() && list.at(at) == ord.0
             }
-            Repr::Blocks(blocks) => match blocks.find(high(ord.0)) {
-                Ok(at) => blocks.list[at].1.bitmap().contains(u32::from(low(ord.0))),
-                Err(_) => false,
-            },
+            Repr::Blocks(blocks) => {
+                blocks.find(high(ord.0)).is_some_and(|block| block.bitmap().contains(u32::from(low(ord.0))))
+            }
         }
     }
 
@@ -115,26 +117,31 @@ impl TicketSet {
         Members::of(self)
     }
 
-    /// The members among `first..first + 64`, a bit each; `first` is a multiple of 64.
-    pub(crate) fn mask(&self, first: u32) -> u64 {
+    /// The members among `first..first + 1024`, a bit each; `first` is a multiple of 1,024.
+    pub(crate) fn mask(&self, first: u32) -> Mask {
+        let mut mask = [0; MASK_WORDS];
+        let mut note = |at: u32| mask[at as usize / 64] |= 1u64 << (at % 64);
         match &self.0 {
-            Repr::List(list) => (list.lower_bound(first)..list.len())
-                .map(|at| list.at(at) - first)
-                .take_while(|bit| *bit < 64)
-                .fold(0, |mask, bit| mask | 1 << bit),
-            Repr::Blocks(blocks) => blocks.find(high(first)).map_or(0, |at| {
-                let from = u32::from(low(first));
-                let here = blocks.list[at].1.bitmap().range(from..from + 64);
-                here.fold(0, |mask, ord| mask | 1 << (ord - from))
-            }),
+            Repr::List(list) => {
+                let here = (list.lower_bound(first)..list.len()).map(|at| list.at(at) - first);
+                here.take_while(|at| *at < TICKETS_PER_RECORD).for_each(note);
+            }
+            Repr::Blocks(blocks) => {
+                if let Some(block) = blocks.find(high(first)) {
+                    let from = u32::from(low(first));
+                    let here = block.bitmap().range(from..from + TICKETS_PER_RECORD);
+                    here.for_each(|low| note(low - from));
+                }
+            }
         }
+        mask
     }
 
     /// A bound above every member: the next multiple of 65,536, or exact for a list.
     pub(crate) fn reach(&self) -> u64 {
         match &self.0 {
             Repr::List(list) => list.iter().next_back().map_or(0, |last| u64::from(last) + 1),
-            Repr::Blocks(blocks) => blocks.list.last().map_or(0, |(number, _)| (u64::from(*number) + 1) << 16),
+            Repr::Blocks(blocks) => blocks.last_number().map_or(0, |number| (u64::from(number) + 1) << 16),
         }
     }
 
@@ -149,7 +156,7 @@ impl TicketSet {
         match &self.0 {
             Repr::List(U32s::Owned(list)) => visit(list),
             Repr::List(list) => visit(&list.to_vec()),
-            Repr::Blocks(blocks) => blocks.list.iter().for_each(|(number, block)| block.slices_of(*number, &mut visit)),
+            Repr::Blocks(blocks) => blocks.iter().for_each(|(number, block)| block.slices_of(*number, &mut visit)),
         }
     }
 
@@ -166,7 +173,7 @@ impl TicketSet {
                 }
             }
             Repr::Blocks(blocks) => {
-                for (number, block) in &blocks.list {
+                for (number, block) in blocks.iter() {
                     visit(*number, &Piece::Block(block));
                 }
             }
@@ -181,7 +188,7 @@ impl TicketSet {
                 let to = list_end(list, number);
                 (from < to).then_some(Piece::List(list, from, to))
             }
-            Repr::Blocks(blocks) => blocks.find(number).ok().map(|at| Piece::Block(&blocks.list[at].1)),
+            Repr::Blocks(blocks) => blocks.find(number).map(|block| Piece::Block(block)),
         }
     }
 
@@ -189,17 +196,19 @@ impl TicketSet {
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::List(list) => list.heap_bytes(),
-            Repr::Blocks(blocks) => blocks.list.iter().map(|(_, block)| block.heap_bytes() + 16).sum::<usize>() + 32,
+            Repr::Blocks(blocks) => blocks.iter().map(|(_, block)| block.heap_bytes() + 16).sum::<usize>() + 32,
         }
     }
-}
 
-impl Blocks {
-    pub(crate) fn find(&self, number: u16) -> Result<usize, usize> {
-        // Most sets have a block for every number, so that a block's number is its place.
-        match self.list.get(usize::from(number)) {
-            Some((found, _)) if *found == number => Ok(usize::from(number)),
-            _ => self.list.binary_search_by_key(&number, |(number, _)| *number),
+    /// Bytes that [`Self::heap_bytes`] does not exceed; constant time but for a step per 32 blocks.
+    pub fn heap_bound(&self) -> usize {
+        match &self.0 {
+            Repr::List(list) => list.heap_bytes(),
+            Repr::Blocks(blocks) => {
+                // A block takes two bytes a member, or 8 KiB if that is less: most in all if each has as many as another.
+                let (count, len) = (blocks.count(), blocks.len() as usize);
+                (len * 2).min(count * 8192) + count * (48 + size_of::<Block>() + 32) + 32
+            }
         }
     }
 }

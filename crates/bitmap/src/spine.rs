@@ -1,18 +1,25 @@
 use std::sync::Arc;
 
-/// Elements a group holds.
-const GROUP: usize = 64;
+/// Elements of a twig, and twigs of a branch.
+const FAN: usize = 32;
 
-/// A persistent vector: a clone copies one reference per 64 elements, a write copies one group of 64.
+/// A persistent vector of three levels: a clone copies one reference per 1,024 elements, a write 64 more.
 #[derive(Debug, Clone)]
 pub(crate) struct Spine<T> {
-    groups: Vec<Arc<Vec<T>>>,
+    branches: Vec<Arc<[Twig<T>]>>,
     len: usize,
 }
 
+type Twig<T> = Arc<[T]>;
+
 impl<T: Clone> Spine<T> {
     pub(crate) fn new() -> Self {
-        Self { groups: Vec::new(), len: 0 }
+        Self { branches: Vec::new(), len: 0 }
+    }
+
+    pub(crate) fn from_slice(list: &[T]) -> Self {
+        let twigs: Vec<Twig<T>> = list.chunks(FAN).map(Arc::from).collect();
+        Self { branches: twigs.chunks(FAN).map(Arc::from).collect(), len: list.len() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -21,25 +28,34 @@ impl<T: Clone> Spine<T> {
 
     #[inline]
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
-        self.groups.get(at / GROUP)?.get(at % GROUP)
+        self.branches.get(at / (FAN * FAN))?.get(at / FAN % FAN)?.get(at % FAN)
     }
 
     pub(crate) fn push(&mut self, element: T) {
-        if self.len.is_multiple_of(GROUP) {
-            self.groups.push(Arc::new(Vec::with_capacity(GROUP)));
+        if self.len.is_multiple_of(FAN * FAN) {
+            self.branches.push(Arc::from([]));
         }
-        if let Some(group) = self.groups.last_mut() {
-            Arc::make_mut(group).push(element);
+        if let Some(branch) = self.branches.last_mut() {
+            if self.len.is_multiple_of(FAN) {
+                *branch = with_last(branch, Arc::from([element]));
+            } else if let Some(twig) = Arc::make_mut(branch).last_mut() {
+                *twig = with_last(twig, element);
+            }
         }
         self.len += 1;
     }
 
-    /// The element at `at` for writing; its group becomes this vector's own.
+    /// The element at `at` for writing; its twig and branch become this vector's own.
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
-        Arc::make_mut(self.groups.get_mut(at / GROUP)?).get_mut(at % GROUP)
+        let branch = Arc::make_mut(self.branches.get_mut(at / (FAN * FAN))?);
+        Arc::make_mut(branch.get_mut(at / FAN % FAN)?).get_mut(at % FAN)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.groups.iter().flat_map(|group| group.iter())
+        self.branches.iter().flat_map(|branch| branch.iter()).flat_map(|twig| twig.iter())
     }
+}
+
+fn with_last<T: Clone>(list: &[T], element: T) -> Arc<[T]> {
+    list.iter().cloned().chain([element]).collect()
 }

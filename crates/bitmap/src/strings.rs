@@ -131,14 +131,14 @@ impl Strings {
         for _ in 0..len.div_ceil(LEAF) {
             sizes.push(input.u32()? as usize);
         }
-        let mut leaves = Spine::new();
+        let mut leaves = Vec::with_capacity(sizes.len());
         for (number, size) in sizes.into_iter().enumerate() {
             let count = LEAF.min(len - number * LEAF);
             let data = input.bytes(size)?;
             check_strings(&data, count).map_err(|what| input.damaged(what))?;
             leaves.push(Arc::new(StringLeaf { count, data, folded: OnceLock::new() }));
         }
-        Ok(Self { leaves, len: ord_of(len) })
+        Ok(Self { leaves: Spine::from_slice(&leaves), len: ord_of(len) })
     }
 }
 

@@ -39,8 +39,18 @@ pub(crate) fn take_bytes<'a>(input: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(bytes)
 }
 
-pub(crate) fn take_mask(input: &mut &[u8]) -> Option<u64> {
-    let (bytes, rest) = input.split_first_chunk::<8>()?;
+pub(crate) fn take_byte(input: &mut &[u8]) -> Option<u8> {
+    let (byte, rest) = input.split_first()?;
     *input = rest;
-    Some(u64::from_le_bytes(*bytes))
+    Some(*byte)
+}
+
+pub(crate) fn take_mask<const WORDS: usize>(input: &mut &[u8]) -> Option<[u64; WORDS]> {
+    let mut mask = [0; WORDS];
+    for word in &mut mask {
+        let (bytes, rest) = input.split_first_chunk::<8>()?;
+        *input = rest;
+        *word = u64::from_le_bytes(*bytes);
+    }
+    Some(mask)
 }

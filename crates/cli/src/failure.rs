@@ -275,6 +275,7 @@ impl From<DataDirError> for Failure {
         let kind = match &error {
             DataDirError::Locked(_) => LOCKED,
             DataDirError::Newer { .. } => "newer_format",
+            DataDirError::Older { .. } => "older_format",
             DataDirError::NotADataDir(_) => "not_a_data_dir",
             DataDirError::File(_) => "file",
         };

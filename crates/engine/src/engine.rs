@@ -1,8 +1,10 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use parking_lot::Mutex;
+use query::DEFAULT_SCOPE_BYTES;
 use storage::{CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, TenantId};
 use thiserror::Error;
+use ticketscope_query as query;
 use ticketscope_storage as storage;
 
 use crate::tenant::{CheckpointError, Tenant, TenantOpenError};
@@ -16,12 +18,16 @@ pub struct Options {
     /// Tenants kept open at most, but for those that somebody holds. The one asked for longest ago is closed first; it
     /// opens again when it is asked for.
     pub max_open_tenants: usize,
+    /// Bytes that the kept scopes of each tenant take at most, with the orders and facets that were asked of them. The ones
+    /// asked for longest ago leave first and are evaluated anew when they are asked for; the one asked for last stays
+    /// whatever it takes. Smaller means less memory and more questions that wait for an evaluation.
+    pub scope_bytes: usize,
 }
 
 impl Default for Options {
-    /// A mapped snapshot for every 64 MiB of log, and 256 open tenants.
+    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, and [`DEFAULT_SCOPE_BYTES`] of kept scopes in each.
     fn default() -> Self {
-        Self { checkpoint_log_bytes: 64 << 20, max_open_tenants: 256 }
+        Self { checkpoint_log_bytes: 64 << 20, max_open_tenants: 256, scope_bytes: DEFAULT_SCOPE_BYTES }
     }
 }
 

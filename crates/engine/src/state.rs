@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bitmap::{Index, Restore, SectionError, StateError};
+use bitmap::{Index, Record, Restore, SectionError, StateError};
 use model::{FieldId, Opstamp, Schema};
 use scope::{Directory, RoleError};
 use storage::{Batch, CommitError, ReadError, Row, SnapshotError, Store, Table};
@@ -27,8 +27,30 @@ pub(crate) const SECRET_KEY: &[u8] = &[0, 1];
 /// What rebuilding a ticket from the rows costs, in bytes of log that cost as much to replay.
 const RESTORED_BYTES: u64 = 256;
 
-pub(crate) fn record_key(number: u32) -> Vec<u8> {
-    number.to_be_bytes().to_vec()
+/// The key of a record of tickets: keys before fields, then by field, then by number.
+///
+/// ```text
+/// 0 u8 | number u32
+/// 1 u8 | field u16 | number u32
+/// ```
+///
+/// Big-endian, so that rows stand in the order in which they are restored.
+pub(crate) fn record_key(record: Record) -> Vec<u8> {
+    match record {
+        Record::Keys { number } => [&[0][..], &number.to_be_bytes()].concat(),
+        Record::Field { field, number } => [&[1][..], &field.0.to_be_bytes(), &number.to_be_bytes()].concat(),
+    }
+}
+
+fn record_of_key(key: &[u8]) -> Result<Record, Malformed> {
+    match *key {
+        [0, a, b, c, d] => Ok(Record::Keys { number: u32::from_be_bytes([a, b, c, d]) }),
+        [1, high, low, a, b, c, d] => {
+            let field = FieldId(u16::from_be_bytes([high, low]));
+            Ok(Record::Field { field, number: u32::from_be_bytes([a, b, c, d]) })
+        }
+        _ => Err(Malformed { at: 0 }),
+    }
 }
 
 pub(crate) fn values_key(field: FieldId, number: u32) -> Vec<u8> {
@@ -179,9 +201,6 @@ pub(crate) fn restore(store: &Store, schema: &Schema, ordinals: u32) -> Result<I
         let number = number.try_into().or(Err(Malformed { at: 2 }))?;
         Ok(restore.values(FieldId(u16::from_be_bytes(*field)), u32::from_be_bytes(number), row)?)
     })?;
-    store.scan::<RecoverError>(Table::Tickets, |key, row| {
-        let number = key.try_into().or(Err(Malformed { at: 0 }))?;
-        Ok(restore.tickets(schema, u32::from_be_bytes(number), row)?)
-    })?;
+    store.scan::<RecoverError>(Table::Tickets, |key, row| Ok(restore.tickets(schema, record_of_key(key)?, row)?))?;
     Ok(restore.finish(schema, ordinals)?)
 }

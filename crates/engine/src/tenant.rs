@@ -161,6 +161,7 @@ impl Tenant {
             working.directory.clone(),
             cursor_secret,
         )
+        .with_scope_bytes(options.scope_bytes)
         .with_text(TextState::opening());
         let newest = recovery.snapshot.unwrap_or_default();
         let shared = Shared {
@@ -303,8 +304,8 @@ impl Tenant {
             }
             let store = &self.shared.store;
             let staged = match session {
-                Some(session) => writer.stage(store, &mut group, changes, on_refusal, &mut session.lock()),
-                None => writer.stage(store, &mut group, changes, on_refusal, &mut ImportSession::new()),
+                Some(session) => writer.stage(store, &mut group, changes, on_refusal, Some(&mut session.lock())),
+                None => writer.stage(store, &mut group, changes, on_refusal, None),
             };
             match staged {
                 Ok(outcome) => outcomes.push((answer, Some(outcome))),
@@ -653,7 +654,7 @@ pub struct Stats {
     pub disk: DiskUsage,
     /// Bytes on the heap, by part.
     pub heap: HeapBytes,
-    /// Cached scopes, and the bytes of their sets.
+    /// Cached scopes, and about how many bytes they take: at most [`Options::scope_bytes`] and the last one asked for.
     pub cached_scopes: (usize, usize),
     /// The text index.
     pub text: TextStats,

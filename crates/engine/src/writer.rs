@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use bitmap::{Index, TICKETS_PER_RECORD, Touched, VALUES_PER_RECORD};
+use bitmap::{Index, Record, Touched, VALUES_PER_RECORD};
 use model::{Change, Opstamp, Schema};
 use query::{Snapshot, TextChanges};
+use rayon::prelude::*;
 use scope::Directory;
 use storage::{Batch, CommitError, ReadError, Row, Store, Table};
 use thiserror::Error;
@@ -19,6 +20,9 @@ use crate::{
     state::{ORDINALS_KEY, record_key, values_key},
     wire::Malformed,
 };
+
+/// Records of tickets from which making them is split among threads.
+const PARALLEL_RECORDS: usize = 64;
 
 /// Why a batch could not be written. The tenant must be opened again.
 #[derive(Debug, Error)]
@@ -77,17 +81,20 @@ impl Writer {
         Self { working, opstamp }
     }
 
-    /// Resolves a batch and adds it to `group`.
+    /// Resolves a batch, which may be one of an import, and adds it to `group`.
     pub(crate) fn stage(
         &mut self,
         store: &Store,
         group: &mut Group,
         changes: Vec<Change>,
         on_refusal: OnRefusal,
-        session: &mut ImportSession,
+        session: Option<&mut ImportSession>,
     ) -> Result<Outcome, WriteError> {
         let mut refused = Vec::new();
+        let (is_import, mut own) = (session.is_some(), ImportSession::new());
+        let session = session.unwrap_or(&mut own);
         let mut resolver = Resolver::new(&mut self.working, store, &group.rows, session);
+        resolver.look_ahead(&changes, is_import);
         for (at, change) in changes.into_iter().enumerate() {
             match resolver.apply(change) {
                 Ok(Ok(())) => {}
@@ -129,13 +136,13 @@ impl Writer {
     pub(crate) fn commit(&mut self, store: &Store, group: Group) -> Result<Committed, WriteError> {
         let Group { log, mut rows, touched, texts, directory_changed, .. } = group;
         let index = &self.working.index;
-        let mut last = None;
-        for number in touched.ords.iter().map(|ord| ord / TICKETS_PER_RECORD) {
-            if last != Some(number) {
-                rows.insert((Table::Tickets, record_key(number)), Some(index.ticket_record(number)));
-                last = Some(number);
-            }
-        }
+        let encoded = |record: &Record| (record_key(*record), index.ticket_record(*record));
+        let records: Vec<_> = if touched.records.len() < PARALLEL_RECORDS {
+            touched.records.iter().map(encoded).collect()
+        } else {
+            touched.records.par_iter().map(encoded).collect()
+        };
+        rows.extend(records.into_iter().map(|(key, record)| ((Table::Tickets, key), record)));
         for (field, first) in &touched.values {
             let codes = index.field(*field).map_or(0, bitmap::FieldIndex::codes);
             for number in first / VALUES_PER_RECORD..codes.div_ceil(VALUES_PER_RECORD) {
@@ -198,6 +205,9 @@ impl Group {
         self.touched.fields.extend(touched.fields);
         self.touched.fields.sort_unstable();
         self.touched.fields.dedup();
+        self.touched.records.extend(touched.records);
+        self.touched.records.sort_unstable();
+        self.touched.records.dedup();
         for (field, first) in touched.values {
             // The first batch to add values to a field wrote from the lowest code.
             if !self.touched.values.iter().any(|(known, _)| *known == field) {

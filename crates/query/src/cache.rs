@@ -1,14 +1,19 @@
+mod budget;
+mod follow;
+mod principals;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use bitmap::{Index, ORDERED, Order, TicketSet, Touched};
-use model::{FieldId, TicketOrd, fields};
-use parking_lot::Mutex;
+use model::{FieldId, fields};
+use parking_lot::{Mutex, MutexGuard};
+use rayon::prelude::*;
 use scope::{Scope, ScopeView, VERBS};
 use text::{Form, Leaf, TextField};
 use ticketscope_bitmap as bitmap;
@@ -16,13 +21,14 @@ use ticketscope_model as model;
 use ticketscope_scope as scope;
 use ticketscope_text as text;
 
-use crate::{lower::lower_scope, touched::TicketValues};
+use budget::Budget;
+use follow::Step;
+use principals::PrincipalScopes;
 
-/// Scopes kept at most; the least recently asked quarter leaves when there are more.
-const MAX_SCOPES: usize = 4096;
+pub use budget::DEFAULT_SCOPE_BYTES;
 
-/// A batch that touches more tickets than this is followed by set algebra over the touched tickets, not one by one.
-const FOLLOW_EACH: usize = 1024;
+/// Touched tickets times kept scopes from which following is split among threads.
+const PARALLEL: usize = 1 << 16;
 
 /// Leaves of text whose frequency in a scope is kept, at most; then all are forgotten.
 const MAX_LEAVES: usize = 4096;
@@ -33,30 +39,44 @@ const MAX_FACET_CODES: u32 = 65_536;
 /// The evaluated scopes of one snapshot.
 ///
 /// A set is found by the scope's *content*, the concrete values it was resolved to, so it depends on nothing but the
-/// tickets: a membership, role, flag or tree change gives the principal another scope, and with it another set.
+/// tickets: a membership, role, flag or tree change gives the principal another scope, and with it another set. Principals
+/// with equal scopes share one. What is kept is bounded by a [`Budget`] of bytes; what leaves is evaluated anew when it is
+/// asked for.
 #[derive(Debug, Default)]
 pub(crate) struct ScopeCache {
-    sets: Mutex<HashMap<Scope, Arc<CachedScope>>>,
+    sets: Mutex<Sets>,
     /// Shared by the snapshots of one directory.
     principals: Arc<Mutex<PrincipalScopes>>,
     clock: AtomicU64,
+    budget: Budget,
+    /// How often a scope had grown when the budget was last looked at.
+    looked: AtomicU64,
 }
 
-/// Scopes by verb and principal.
-type PrincipalScopes = HashMap<Box<str>, HashMap<Box<str>, Scope>>;
+/// The kept scopes by content.
+type Sets = HashMap<Scope, Arc<CachedScope>>;
 
 /// A scope's tickets, with what was asked about them so far.
 #[derive(Debug)]
 pub struct CachedScope {
     set: TicketSet,
-    /// The fields on which it depends: changes of others move no ticket in or out.
-    depends_on: Arc<BTreeSet<FieldId>>,
+    /// What the rule takes, in bytes.
+    rule_bytes: usize,
+    /// The fields on which it depends, ascending: changes of others move no ticket in or out.
+    depends_on: Arc<[FieldId]>,
     /// Newest first, by [`ORDERED`].
     orders: [OnceLock<Order>; 2],
-    facets: Mutex<HashMap<FieldId, Arc<Vec<u32>>>>,
+    facets: Mutex<Facets>,
     text: Mutex<TextNumbers>,
     used: AtomicU64,
+    /// About how much all of it takes, by [`budget`]'s reckoning.
+    bytes: AtomicUsize,
+    /// Counts how often a scope of this tenant grew.
+    grown: Arc<AtomicU64>,
 }
+
+/// Counts by code of the fields that were asked for.
+type Facets = Vec<(FieldId, Arc<Vec<u32>>)>;
 
 /// Statistics of the text of a scope's tickets, as of one state of the text.
 #[derive(Debug, Default)]
@@ -66,18 +86,8 @@ struct TextNumbers {
     lengths: HashMap<(TextField, Form), u64>,
 }
 
-impl TextNumbers {
-    /// Forgets what belongs to another state of the text.
-    fn at(&mut self, number: u64) -> &mut Self {
-        if self.number != number {
-            *self = Self { number, ..Self::default() };
-        }
-        self
-    }
-}
-
 impl CachedScope {
-    fn new(scope: &Scope, set: TicketSet) -> Self {
+    fn new(scope: &Scope, set: TicketSet, grown: &Arc<AtomicU64>) -> Self {
         let mut depends_on = match scope.view() {
             ScopeView::Restricted(resolved) => resolved.fields(),
             ScopeView::Nothing | ScopeView::Unrestricted => BTreeSet::new(),
@@ -85,18 +95,27 @@ impl CachedScope {
         if scope.gate().is_some() {
             depends_on.insert(fields::LIFE);
         }
-        Self::with(set, Arc::new(depends_on))
+        Self::with(set, depends_on.into_iter().collect(), budget::of_rule(scope), grown)
     }
 
-    fn with(set: TicketSet, depends_on: Arc<BTreeSet<FieldId>>) -> Self {
+    fn with(set: TicketSet, depends_on: Arc<[FieldId]>, rule_bytes: usize, grown: &Arc<AtomicU64>) -> Self {
+        let bytes = rule_bytes + budget::of_set(&set);
         Self {
             set,
+            rule_bytes,
             depends_on,
             orders: [OnceLock::new(), OnceLock::new()],
             facets: Mutex::default(),
             text: Mutex::default(),
             used: AtomicU64::new(0),
+            bytes: AtomicUsize::new(bytes),
+            grown: Arc::clone(grown),
         }
+    }
+
+    fn grow(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.grown.fetch_add(1, Relaxed);
     }
 
     /// The tickets.
@@ -110,7 +129,10 @@ impl CachedScope {
         if self.set.len() == index.universe().len() {
             return index.order(field);
         }
-        Some(self.orders[at].get_or_init(|| index.sort_newest_first(field, &self.set)))
+        Some(self.orders[at].get_or_init(|| {
+            self.grow(budget::of_order(self.set.len()));
+            index.sort_newest_first(field, &self.set)
+        }))
     }
 
     /// The order if somebody has asked for it before.
@@ -121,12 +143,16 @@ impl CachedScope {
 
     /// How many of the tickets have each value of `field`, by code.
     pub(crate) fn facet(&self, index: &Index, field: FieldId) -> Arc<Vec<u32>> {
-        if let Some(counts) = self.facets.lock().get(&field) {
+        if let Some((_, counts)) = self.facets.lock().iter().find(|(kept, _)| *kept == field) {
             return Arc::clone(counts);
         }
         let counts = Arc::new(count(index, field, &self.set));
         if index.field(field).is_some_and(|field| field.codes() <= MAX_FACET_CODES) {
-            self.facets.lock().insert(field, Arc::clone(&counts));
+            let mut facets = self.facets.lock();
+            if facets.iter().all(|(kept, _)| *kept != field) {
+                facets.push((field, Arc::clone(&counts)));
+                self.grow(budget::of_facet(counts.len()));
+            }
         }
         counts
     }
@@ -138,16 +164,18 @@ impl CachedScope {
         leaf: &Leaf,
         count: impl FnOnce() -> Result<u32, E>,
     ) -> Result<u32, E> {
-        if let Some(found) = self.text.lock().at(number).found.get(leaf) {
+        if let Some(found) = self.text_numbers(number).found.get(leaf) {
             return Ok(*found);
         }
         let found = count()?;
-        let mut numbers = self.text.lock();
-        let kept = &mut numbers.at(number).found;
-        if kept.len() >= MAX_LEAVES {
-            kept.clear();
+        let mut numbers = self.text_numbers(number);
+        if numbers.found.len() >= MAX_LEAVES {
+            self.bytes.fetch_sub(budget::of_leaves(numbers.found.len()), Relaxed);
+            numbers.found.clear();
         }
-        kept.insert(leaf.clone(), found);
+        if numbers.found.insert(leaf.clone(), found).is_none() {
+            self.grow(budget::of_leaves(1));
+        }
         Ok(found)
     }
 
@@ -158,116 +186,23 @@ impl CachedScope {
         field: (TextField, Form),
         sum: impl FnOnce() -> Result<u64, E>,
     ) -> Result<u64, E> {
-        if let Some(length) = self.text.lock().at(number).lengths.get(&field) {
+        if let Some(length) = self.text_numbers(number).lengths.get(&field) {
             return Ok(*length);
         }
         let length = sum()?;
-        self.text.lock().at(number).lengths.insert(field, length);
+        self.text_numbers(number).lengths.insert(field, length);
         Ok(length)
     }
 
-    /// This scope after a batch; itself if the batch changes nothing that it keeps.
-    fn follow(
-        self: &Arc<Self>,
-        scope: &Scope,
-        before: &Index,
-        after: &Index,
-        touched: &Touched,
-        tickets: &[TicketValues<'_>],
-    ) -> Arc<Self> {
-        if touched.ords.len() > FOLLOW_EACH {
-            let ords = TicketSet::from_sorted(&touched.ords);
-            let now = after.eval_within(&lower_scope(after, scope), &ords.and(after.universe()));
-            return Arc::new(self.successor(self.set.minus(&ords).or(&now)));
+    /// What is kept about one state of the text; what belongs to another is forgotten.
+    fn text_numbers(&self, number: u64) -> MutexGuard<'_, TextNumbers> {
+        let mut numbers = self.text.lock();
+        if numbers.number != number {
+            self.bytes.fetch_sub(budget::of_leaves(numbers.found.len()), Relaxed);
+            *numbers = TextNumbers { number, ..TextNumbers::default() };
         }
-        let (mut add, mut remove) = (Vec::new(), Vec::new());
-        let (mut was_in, mut is_in) = (Vec::new(), Vec::new());
-        let same_rule = touched.fields.iter().all(|field| !self.depends_on.contains(field));
-        for (ord, ticket) in touched.ords.iter().copied().zip(tickets) {
-            let was = self.set.contains(TicketOrd(ord));
-            let existed = before.universe().contains(TicketOrd(ord));
-            let exists = after.universe().contains(TicketOrd(ord));
-            let is = if same_rule && existed && exists { was } else { exists && scope.matches(ticket) };
-            match (was, is) {
-                (false, true) => add.push(ord),
-                (true, false) => remove.push(ord),
-                _ => {}
-            }
-            if was {
-                was_in.push(ord);
-            }
-            if is {
-                is_in.push(ord);
-            }
-        }
-        let same_set = add.is_empty() && remove.is_empty();
-        // Copied, so that readers of the scope do not wait.
-        let facets = self.facets.lock().clone();
-        let moves = |field: &FieldId| touched.fields.binary_search(field).is_ok();
-        let kept = |(at, field): (usize, FieldId)| self.orders[at].get().is_some() && moves(&field);
-        let concerns = ORDERED.into_iter().enumerate().any(kept) || facets.keys().any(moves);
-        if same_set && (is_in.is_empty() || !concerns) {
-            return Arc::clone(self);
-        }
-        let mut next = self.successor(self.set.updated(&add, &remove));
-        for (at, field) in ORDERED.into_iter().enumerate() {
-            let Some(order) = self.orders[at].get() else { continue };
-            let order = match (moves(&field), same_set) {
-                (false, true) => order.clone(),
-                (false, false) => after.follow(before, field, order, &mut remove.clone(), &mut add.clone()),
-                (true, _) => after.follow(before, field, order, &mut was_in.clone(), &mut is_in.clone()),
-            };
-            next.orders[at] = OnceLock::from(order);
-        }
-        let mut followed = HashMap::with_capacity(facets.len());
-        for (field, counts) in &facets {
-            let counts = match (moves(field), same_set) {
-                (false, true) => Arc::clone(counts),
-                (false, false) => follow_facet(*field, counts, before, after, &remove, &add),
-                (true, _) => follow_facet(*field, counts, before, after, &was_in, &is_in),
-            };
-            followed.insert(*field, counts);
-        }
-        next.facets = Mutex::new(followed);
-        Arc::new(next)
+        numbers
     }
-
-    /// The same scope with another set and nothing asked about it yet.
-    fn successor(&self, set: TicketSet) -> Self {
-        Self { used: AtomicU64::new(self.used.load(Relaxed)), ..Self::with(set, Arc::clone(&self.depends_on)) }
-    }
-}
-
-fn follow_facet(
-    field: FieldId,
-    counts: &Arc<Vec<u32>>,
-    before: &Index,
-    after: &Index,
-    was_in: &[u32],
-    is_in: &[u32],
-) -> Arc<Vec<u32>> {
-    let mut next = Arc::clone(counts);
-    let codes = after.field(field).map_or(0, bitmap::FieldIndex::codes) as usize;
-    if next.len() < codes {
-        Arc::make_mut(&mut next).resize(codes, 0);
-    }
-    let mut changes: Vec<(u32, bool)> = Vec::new();
-    if let Some(field) = before.field(field) {
-        for ord in was_in {
-            field.for_each_code(*ord, |code| changes.push((code, false)));
-        }
-    }
-    if let Some(field) = after.field(field) {
-        for ord in is_in {
-            field.for_each_code(*ord, |code| changes.push((code, true)));
-        }
-    }
-    for (code, gained) in changes {
-        if let Some(count) = Arc::make_mut(&mut next).get_mut(code as usize) {
-            *count = if gained { *count + 1 } else { *count - 1 };
-        }
-    }
-    next
 }
 
 /// How many of `tickets` have each value of `field`, by code. Counts the smaller of the tickets and the others.
@@ -288,63 +223,69 @@ pub(crate) fn count(index: &Index, field: FieldId, tickets: &TicketSet) -> Vec<u
 }
 
 impl ScopeCache {
+    pub(crate) fn new(budget_bytes: usize) -> Self {
+        Self { budget: Budget::new(budget_bytes), ..Self::default() }
+    }
+
     pub(crate) fn scope_of<E>(
         &self,
         principal: &str,
         verb: &str,
         resolve: impl FnOnce() -> Result<Scope, E>,
     ) -> Result<Scope, E> {
-        if let Some(scope) = self.principals.lock().get(verb).and_then(|scopes| scopes.get(principal)) {
-            return Ok(scope.clone());
+        if let Some(scope) = self.principals.lock().get(principal, verb) {
+            return Ok(scope);
         }
         let scope = resolve()?;
         if !VERBS.contains(&verb) {
             return Ok(scope);
         }
-        self.principals.lock().entry(verb.into()).or_default().insert(principal.into(), scope.clone());
+        // One copy of what many principals have in common.
+        let shared = self.sets.lock().get_key_value(&scope).map(|(kept, _)| kept.clone());
+        let bytes = if shared.is_some() { 0 } else { budget::of_rule(&scope) };
+        let scope = shared.unwrap_or(scope);
+        self.principals.lock().insert(principal, verb, &scope, bytes, self.budget.principals());
         Ok(scope)
     }
 
     pub(crate) fn visible(&self, scope: &Scope, evaluate: impl FnOnce() -> TicketSet) -> Arc<CachedScope> {
         let now = self.clock.fetch_add(1, Relaxed);
-        if let Some(cached) = self.sets.lock().get(scope) {
-            cached.used.store(now, Relaxed);
-            return Arc::clone(cached);
-        }
-        // Evaluated outside the lock: two requests may do it at once, and both get the same set.
-        let cached = Arc::new(CachedScope::new(scope, evaluate()));
+        let found = self.sets.lock().get(scope).map(Arc::clone);
+        let cached = found.unwrap_or_else(|| {
+            // Evaluated outside the lock: two requests may do it at once, and both get the same set.
+            let made = Arc::new(CachedScope::new(scope, evaluate(), self.budget.grown()));
+            self.budget.grown().fetch_add(1, Relaxed);
+            Arc::clone(self.sets.lock().entry(scope.clone()).or_insert(made))
+        });
         cached.used.store(now, Relaxed);
-        let mut sets = self.sets.lock();
-        if sets.len() >= MAX_SCOPES {
-            let mut uses: Vec<u64> = sets.values().map(|cached| cached.used.load(Relaxed)).collect();
-            uses.sort_unstable();
-            let oldest = uses[uses.len() / 4];
-            sets.retain(|_, cached| cached.used.load(Relaxed) > oldest);
+        let grown = self.budget.grown().load(Relaxed);
+        if self.looked.swap(grown, Relaxed) != grown {
+            self.budget.keep(&mut self.sets.lock());
         }
-        Arc::clone(sets.entry(scope.clone()).or_insert(cached))
+        cached
     }
 
     /// The cache of the snapshot after a batch.
     pub(crate) fn follow(&self, before: &Index, after: &Index, touched: &Touched, new_directory: bool) -> Self {
         // Copied under the lock and followed outside it, so that readers do not wait.
         let mut sets = self.sets.lock().clone();
-        if !touched.ords.is_empty() {
-            let one_by_one = touched.ords.len() <= FOLLOW_EACH;
-            let fields = sets.values().flat_map(|cached| cached.depends_on.iter().copied()).collect();
-            let tickets: Vec<TicketValues<'_>> = if one_by_one {
-                touched.ords.iter().map(|ord| TicketValues::new(after, &fields, *ord)).collect()
+        if !touched.ords.is_empty() && !sets.is_empty() {
+            let step = Step::new(before, after, touched, sets.values().map(|kept| &*kept.depends_on));
+            if touched.ords.len() * sets.len() < PARALLEL {
+                for (scope, kept) in &mut sets {
+                    *kept = kept.follow(scope, &step);
+                }
             } else {
-                Vec::new()
-            };
-            for (scope, cached) in &mut sets {
-                let next = cached.follow(scope, before, after, touched, &tickets);
-                *cached = next;
+                sets.par_iter_mut().for_each(|(scope, kept)| *kept = kept.follow(scope, &step));
             }
         }
+        self.budget.keep(&mut sets);
         Self {
             sets: Mutex::new(sets),
             principals: if new_directory { Arc::default() } else { Arc::clone(&self.principals) },
             clock: AtomicU64::new(self.clock.load(Relaxed)),
+            budget: self.budget.clone(),
+            looked: AtomicU64::new(self.looked.load(Relaxed)),
         }
     }
 
@@ -354,12 +295,15 @@ impl ScopeCache {
             sets: Mutex::new(self.sets.lock().clone()),
             principals: Arc::clone(&self.principals),
             clock: AtomicU64::new(self.clock.load(Relaxed)),
+            budget: self.budget.clone(),
+            looked: AtomicU64::new(self.looked.load(Relaxed)),
         }
     }
 
+    /// How many scopes are kept, and about how many bytes they take.
     pub(crate) fn size(&self) -> (usize, usize) {
         let sets = self.sets.lock();
-        (sets.len(), sets.values().map(|cached| cached.set.heap_bytes()).sum())
+        (sets.len(), budget::total(&sets))
     }
 }
 

@@ -42,7 +42,7 @@ pub use answer::{
     facets, hit, list, list_keys, list_with, matching, plans,
 };
 pub use ast::Query;
-pub use cache::CachedScope;
+pub use cache::{CachedScope, DEFAULT_SCOPE_BYTES};
 pub use cursor::CursorError;
 pub use explain::{ExplainedFilter, ExplainedLeaf, ExplainedPlan, ExplainedWord, Explanation, explain};
 pub use fields::{fields, nearest_field};

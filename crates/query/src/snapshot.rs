@@ -23,7 +23,7 @@ pub struct Snapshot {
     directory: Directory,
     cursor_secret: [u8; 32],
     text: TextState,
-    cache: ScopeCache,
+    pub(crate) cache: ScopeCache,
 }
 
 impl Snapshot {
@@ -37,6 +37,13 @@ impl Snapshot {
     ) -> Self {
         let text = TextState::nowhere();
         Self { opstamp, schema, index, directory, cursor_secret, text, cache: ScopeCache::default() }
+    }
+
+    /// This snapshot without kept scopes, and with another bound on what its own and those of the snapshots after it take,
+    /// in bytes: see [`crate::DEFAULT_SCOPE_BYTES`].
+    #[must_use]
+    pub fn with_scope_bytes(self, bytes: usize) -> Self {
+        Self { cache: ScopeCache::new(bytes), ..self }
     }
 
     /// The snapshot after a batch: `index` is this one's with `touched` changed, `directory` is this one's unless the
@@ -135,7 +142,8 @@ impl Snapshot {
         }
     }
 
-    /// How many scopes are cached and the bytes their sets take.
+    /// How many scopes are cached, and about how many bytes they take with what is kept beside their sets. Linear in the
+    /// number of scopes.
     pub fn cached_scopes(&self) -> (usize, usize) {
         self.cache.size()
     }

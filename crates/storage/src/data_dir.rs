@@ -14,7 +14,7 @@ use crate::{CreateError, DataDirError, DeleteError, FileError, OpenError, Store,
 pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 /// The newest version of the directory layout, which is what is written.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const LOCK_FILE: &str = "LOCK";
 const FORMAT_FILE: &str = "FORMAT";
@@ -227,6 +227,7 @@ fn check_format(root: &Path) -> Result<(), DataDirError> {
     match version.and_then(|digits| digits.parse::<u32>().ok()) {
         Some(VERSION) => Ok(()),
         Some(found) if found > VERSION => Err(DataDirError::Newer { path: root.to_owned(), found, known: VERSION }),
+        Some(found) if found > 0 => Err(DataDirError::Older { path: root.to_owned(), found, known: VERSION }),
         _ => Err(DataDirError::NotADataDir(path)),
     }
 }

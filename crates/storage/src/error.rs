@@ -155,6 +155,19 @@ pub enum DataDirError {
         /// The newest version known.
         known: u32,
     },
+    /// Made by an earlier program, in a form that this one does not read.
+    #[error(
+        "data directory {} is of format {found}, and this program reads {known}; import its data into a new directory",
+        path.display()
+    )]
+    Older {
+        /// The directory.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+        /// The version known.
+        known: u32,
+    },
     /// Its `FORMAT` file is not one.
     #[error("{} does not hold a format version; is this a data directory?", .0.display())]
     NotADataDir(PathBuf),

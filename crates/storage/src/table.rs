@@ -7,7 +7,7 @@ use crate::envelope::Kind;
 /// One of the tables of current state. What its keys and values mean is the engine's affair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
-    /// One row for each ticket.
+    /// Records of tickets.
     Tickets,
     /// One row for each part of a ticket's text.
     Texts,

@@ -109,12 +109,16 @@ fn other_formats_are_refused_with_a_message_that_says_so() {
     let dir = tempfile::tempdir().unwrap();
     drop(DataDir::open(dir.path()).unwrap());
     let format = dir.path().join("FORMAT");
-    assert_eq!(fs::read(&format).unwrap(), b"ticketscope data 1\n");
-    fs::write(&format, b"ticketscope data 2\n").unwrap();
+    assert_eq!(fs::read(&format).unwrap(), b"ticketscope data 2\n");
+    fs::write(&format, b"ticketscope data 3\n").unwrap();
     let newer = DataDir::open(dir.path()).unwrap_err();
-    assert!(matches!(newer, DataDirError::Newer { found: 2, known: 1, .. }));
+    assert!(matches!(newer, DataDirError::Newer { found: 3, known: 2, .. }));
     assert!(newer.to_string().contains("newer version"), "{newer}");
-    for other in [&b""[..], b"ticketscope data 0\n", b"ticketscope data 1", b"ticketscope data x\n", b"1\n", b"\xff\n"]
+    fs::write(&format, b"ticketscope data 1\n").unwrap();
+    let older = DataDir::open(dir.path()).unwrap_err();
+    assert!(matches!(older, DataDirError::Older { found: 1, known: 2, .. }));
+    assert!(older.to_string().contains("is of format 1"), "{older}");
+    for other in [&b""[..], b"ticketscope data 0\n", b"ticketscope data 2", b"ticketscope data x\n", b"1\n", b"\xff\n"]
     {
         fs::write(&format, other).unwrap();
         assert!(matches!(DataDir::open(dir.path()), Err(DataDirError::NotADataDir(_))), "{other:?}");

@@ -73,7 +73,7 @@ impl Answers {
 }
 
 #[test]
-fn a_data_directory_of_version_1_opens_and_holds_what_was_written() {
+fn a_data_directory_of_version_2_opens_and_holds_what_was_written() {
     let dir = tempfile::tempdir().unwrap();
     copy(Path::new(content::DIR), dir.path());
     let data = DataDir::open(dir.path()).unwrap();

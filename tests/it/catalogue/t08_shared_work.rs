@@ -7,7 +7,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use ticketscope_engine::Engine;
+use ticketscope_engine::{Engine, Options};
 use ticketscope_model::{Change, Fact, FieldPatch, RawValue, TicketKey, Timestamp};
 use ticketscope_query::{count, parse};
 
@@ -97,10 +97,13 @@ fn distinct_scopes(seed: u64) {
 fn eviction() {
     const PEOPLE: i64 = 4_500;
     const READS: usize = 60_000;
+    /// Room for about half of them.
+    const SCOPE_BYTES: usize = 3 << 19;
     /// The sets that are kept are counted once in so many reads.
     const SAMPLE: i64 = 64;
     let dir = directory();
-    let engine = Engine::open(dir.path()).unwrap();
+    let options = Options { scope_bytes: SCOPE_BYTES, ..Options::default() };
+    let engine = Engine::open_with(dir.path(), options).unwrap();
     let tenant = engine.create_tenant(&id("acme")).unwrap();
     let mut changes = vec![role("agent", &[("view", "group in my.groups")])];
     for number in 0..PEOPLE {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use ticketscope_engine::{Engine, Tenant};
+use ticketscope_engine::{Engine, Options, Tenant};
 use ticketscope_model::{Timestamp, fields};
 use ticketscope_query::{Page, Start, facets, list_keys};
 use ticketscope_testkit::oracle::Asker;
@@ -160,7 +160,10 @@ fn wanted() -> u64 {
 fn what_was_revoked_is_in_no_answer_to_a_question_that_begins_after_the_acknowledgement() {
     let dir = directory();
     let engine = Engine::open(dir.path()).unwrap();
-    let tenants = ["left", "right"].map(|name| Contested::new(&engine, name));
+    // The other one keeps no scope but the last one asked for, so that every question puts one out.
+    let (tight_dir, tight) = (directory(), Options { scope_bytes: 0, ..Options::default() });
+    let tight = Engine::open_with(tight_dir.path(), tight).unwrap();
+    let tenants = [Contested::new(&engine, "left"), Contested::new(&tight, "right")];
     let (tally, races) = (Tally::default(), wanted());
     thread::scope(|scope| {
         for (contested, salt) in tenants.iter().zip([100, 200]) {

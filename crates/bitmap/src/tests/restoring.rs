@@ -8,13 +8,13 @@ use super::{
     for_seeds,
     model::{Rows, assert_is, schema},
 };
-use crate::{Index, Restore, StateError, TICKETS_PER_RECORD, TicketBatch, VALUES_PER_RECORD};
+use crate::{Index, Record, Restore, StateError, TICKETS_PER_RECORD, TicketBatch, VALUES_PER_RECORD};
 
 /// The state of an index: its records, as a database holds them.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct State {
     values: BTreeMap<(FieldId, u32), Vec<u8>>,
-    tickets: BTreeMap<u32, Vec<u8>>,
+    tickets: BTreeMap<Record, Vec<u8>>,
     ordinals: u32,
 }
 
@@ -27,9 +27,19 @@ impl State {
             }
         }
         for number in 0..index.ordinals().div_ceil(TICKETS_PER_RECORD) {
-            state.tickets.insert(number, index.ticket_record(number));
+            let fields = index.fields().map(|(field, _)| Record::Field { field, number });
+            for record in fields.chain([Record::Keys { number }]) {
+                state.put(index, record);
+            }
         }
         state
+    }
+
+    fn put(&mut self, index: &Index, record: Record) {
+        match index.ticket_record(record) {
+            Some(bytes) => self.tickets.insert(record, bytes),
+            None => self.tickets.remove(&record),
+        };
     }
 
     /// Only the records that a batch touched are written again.
@@ -41,9 +51,8 @@ impl State {
                 self.values.insert((*id, number), index.value_record(*id, number));
             }
         }
-        for number in touched.ords.iter().map(|ord| ord / TICKETS_PER_RECORD) {
-            self.tickets.insert(number, index.ticket_record(number));
-        }
+        assert!(touched.records.is_sorted_by(|a, b| a < b), "{:?}", touched.records);
+        touched.records.iter().for_each(|record| self.put(index, *record));
     }
 
     fn restore(&self, schema: &Schema) -> Result<Index, StateError> {
@@ -51,8 +60,8 @@ impl State {
         for ((field, number), record) in &self.values {
             restore.values(*field, *number, record)?;
         }
-        for (number, record) in &self.tickets {
-            restore.tickets(schema, *number, record)?;
+        for (record, bytes) in &self.tickets {
+            restore.tickets(schema, *record, bytes)?;
         }
         restore.finish(schema, self.ordinals)
     }
@@ -63,7 +72,8 @@ fn a_restored_index_equals_the_one_whose_state_it_was() {
     for_seeds(25, |rng| {
         let schema = schema();
         let (mut index, mut rows, mut state) = (Index::new(), Rows::default(), State::default());
-        let size = [3, 40, 400][rng.usize(..3)];
+        // The largest reach into a second record.
+        let size = [3, 40, 400, 1500][rng.usize(..4)];
         for _ in 0..6 {
             let touched = index.apply(&schema, &rows.batch(&schema, size, rng));
             state.follow(&index, &touched);
@@ -94,12 +104,12 @@ fn small(rng: &mut Rng) -> (Schema, State) {
 fn a_record_that_is_cut_off_is_refused() {
     for_seeds(2, |rng| {
         let (schema, state) = small(rng);
-        for (number, record) in &state.tickets {
-            for len in 0..record.len() {
+        for (record, bytes) in &state.tickets {
+            for len in 0..bytes.len() {
                 let mut cut = state.clone();
-                cut.tickets.insert(*number, record[..len].to_vec());
+                cut.tickets.insert(*record, bytes[..len].to_vec());
                 let refused = cut.restore(&schema).unwrap_err();
-                assert_eq!(refused.record, *number, "{len} of {} bytes: {refused}", record.len());
+                assert_eq!(refused.record, record.number(), "{len} of {} bytes: {refused}", bytes.len());
             }
         }
     });
@@ -138,17 +148,23 @@ fn damaged_records_are_refused_or_restore_something_and_never_panic() {
 #[test]
 fn records_out_of_turn_are_refused() {
     let (schema, state) = small(&mut Rng::with_seed(3));
-    let record = &state.tickets[&0];
+    let (keys, status) = (Record::Keys { number: 0 }, Record::Field { field: fields::STATUS, number: 0 });
+    let (group, beyond) = (Record::Field { field: fields::GROUP, number: 0 }, Record::Keys { number: u32::MAX });
     let mut restore = Restore::new();
     for ((field, number), record) in &state.values {
         restore.values(*field, *number, record).unwrap();
     }
-    restore.tickets(&schema, 1, &state.tickets[&1]).unwrap();
-    assert!(restore.tickets(&schema, 1, &state.tickets[&1]).is_err(), "twice");
-    assert!(restore.tickets(&schema, 0, record).is_err(), "backwards");
-    assert!(restore.tickets(&schema, u32::MAX, record).is_err(), "beyond all ordinals");
+    assert!(restore.clone().tickets(&schema, group, &state.tickets[&group]).is_err(), "values before keys");
+    restore.tickets(&schema, keys, &state.tickets[&keys]).unwrap();
+    assert!(restore.tickets(&schema, keys, &state.tickets[&keys]).is_err(), "twice");
+    let (first, second) = (group.min(status), group.max(status));
+    restore.tickets(&schema, second, &state.tickets[&second]).unwrap();
+    assert!(restore.tickets(&schema, first, &state.tickets[&first]).is_err(), "backwards");
+    assert!(restore.tickets(&schema, beyond, &state.tickets[&keys]).is_err(), "beyond all ordinals");
     assert!(Restore::new().values(fields::GROUP, 1, &[]).is_err(), "values without those before");
-    assert!(Restore::new().tickets(&schema, 0, record).is_err(), "codes without values");
+    let mut no_values = Restore::new();
+    no_values.tickets(&schema, keys, &state.tickets[&keys]).unwrap();
+    assert!(no_values.tickets(&schema, group, &state.tickets[&group]).is_err(), "codes without values");
 }
 
 #[test]
@@ -166,29 +182,55 @@ fn what_contradicts_the_schema_or_the_count_of_ordinals_is_refused() {
 }
 
 #[test]
-fn the_form_of_a_record_of_tickets_does_not_change() {
+fn a_record_in_the_form_of_another_kind_of_field_is_refused() {
+    let (schema, state) = small(&mut Rng::with_seed(3));
+    for (field, forms) in [(fields::GROUP, [1, 2, 3]), (fields::CREATED_AT, [0, 1, 3])] {
+        let record = Record::Field { field, number: 0 };
+        for form in forms {
+            let mut other = state.clone();
+            other.tickets.get_mut(&record).unwrap()[0] = form;
+            assert!(other.restore(&schema).is_err(), "{field:?} as {form}");
+        }
+    }
+}
+
+#[test]
+fn the_form_of_records_of_tickets_does_not_change() {
     let mut index = Index::new();
     let keyword = |text: &str| Value::Keyword(text.into());
+    let date = |at| vec![Value::Date(model::Timestamp(at))];
     index.apply(
         &Schema::builtin(),
         &TicketBatch {
-            created: vec![TicketKey::Int(-1), TicketKey::Text("AB".into())],
+            created: vec![TicketKey::Int(-1), TicketKey::Text("AB".into()), TicketKey::Int(1)],
             erased: vec![],
             sets: vec![
                 (fields::GROUP, vec![(1, vec![keyword("x")])]),
                 (fields::TAGS, vec![(0, vec![keyword("y"), keyword("z")])]),
-                (fields::CREATED_AT, vec![(0, vec![Value::Date(model::Timestamp(-64))])]),
+                (fields::CREATED_AT, vec![(0, date(-64)), (2, date(-63))]),
             ],
         },
     );
-    #[rustfmt::skip]
-    let expected = [
-        0b11, 0, 0, 0, 0, 0, 0, 0, /* live */ 0, 1, /* -1 */ 2, b'A', b'B',
-        3, /* fields */
-        2, 0b10, 0, 0, 0, 0, 0, 0, 0, /* group */ 1, 0,
-        31, 0b01, 0, 0, 0, 0, 0, 0, 0, /* tags */ 2, 0, 1,
-        37, 0b01, 0, 0, 0, 0, 0, 0, 0, /* created_at */ 127,
-    ];
-    assert_eq!(index.ticket_record(0), expected);
+    let record = |head: &[u8], mask: u8, tail: &[u8]| Some([head, &[mask], &[0; 127], tail].concat());
+    let field = |field| index.ticket_record(Record::Field { field, number: 0 });
+    let keys = [0, /* -1 */ 1, 2, b'A', b'B', 0, /* -1 + 2 */ 4];
+    assert_eq!(index.ticket_record(Record::Keys { number: 0 }), record(&[], 0b111, &keys));
+    assert_eq!(field(fields::GROUP), record(&[0], 0b010, &[0]));
+    assert_eq!(field(fields::TAGS), record(&[1], 0b001, &[2, 0, 1]));
+    assert_eq!(field(fields::CREATED_AT), record(&[2], 0b101, &[127, 2]));
+    assert_eq!(field(fields::STATUS), None);
+    assert_eq!(index.ticket_record(Record::Keys { number: 1 }), None);
     assert_eq!(index.value_record(fields::TAGS, 0), [1, b'y', 1, b'z']);
+}
+
+#[test]
+fn the_last_record_there_can_be_has_the_last_ordinals() {
+    let last = u32::MAX / TICKETS_PER_RECORD;
+    let mask = [0; crate::state::MASK_WORDS - 1].into_iter().chain([u64::MAX >> 1]);
+    let mask: Vec<u64> = mask.collect();
+    let ords: Vec<u32> =
+        crate::state::members(mask.as_slice().try_into().unwrap(), last * TICKETS_PER_RECORD).collect();
+    assert_eq!((ords.len(), ords.last()), (63, Some(&(u32::MAX - 1))));
+    let mut restore = Restore::new();
+    assert!(restore.tickets(&schema(), Record::Keys { number: last + 1 }, &[0; 128]).is_err());
 }

@@ -236,7 +236,7 @@ impl Draft {
 }
 
 /// The values of a field of a stored ticket, sorted.
-pub(crate) fn stored_values(index: &Index, def: &FieldDef, ord: u32) -> Vec<Value> {
+fn stored_values(index: &Index, def: &FieldDef, ord: u32) -> Vec<Value> {
     let Some(column) = index.field(def.id) else { return Vec::new() };
     if def.kind == model::FieldKind::Date {
         return column.number(ord).map(|at| Value::Date(Timestamp(at))).into_iter().collect();
@@ -247,6 +247,24 @@ pub(crate) fn stored_values(index: &Index, def: &FieldDef, ord: u32) -> Vec<Valu
     let mut values = Vec::new();
     column.for_each_code(ord, |code| values.push(Value::Keyword(column.value_of(code).into())));
     sorted(values)
+}
+
+/// Whether a stored ticket has exactly these values of a field, which are sorted.
+pub(super) fn holds_values(index: &Index, def: &FieldDef, ord: u32, values: &[Value]) -> bool {
+    let Some(column) = index.field(def.id) else { return values.is_empty() };
+    if !def.kind.is_keyword() {
+        return stored_values(index, def, ord) == values;
+    }
+    let (mut held, mut alike) = (0, true);
+    column.for_each_code(ord, |code| {
+        held += 1;
+        let is_it = |value: &Value| match value {
+            Value::Keyword(text) => (**text).cmp(column.value_of(code)),
+            Value::Number(_) | Value::Date(_) => std::cmp::Ordering::Greater,
+        };
+        alike = alike && values.binary_search_by(is_it).is_ok();
+    });
+    alike && held == values.len()
 }
 
 fn sorted(mut values: Vec<Value>) -> Vec<Value> {

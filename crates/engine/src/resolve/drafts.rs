@@ -1,9 +1,13 @@
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use model::{FieldId, TicketKey, Value};
 use ticketscope_model as model;
 
 use super::draft::Draft;
+
+/// Drafts for which room is made before there are any.
+const MOST_ROOM: usize = 1 << 20;
 
 /// The drafts of a batch in order of appearance, which is the order of new ordinals.
 ///
@@ -11,10 +15,16 @@ use super::draft::Draft;
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     list: Vec<(TicketKey, Draft)>,
-    places: HashMap<TicketKey, usize>,
+    places: HashMap<TicketKey, usize, RandomState>,
 }
 
 impl Drafts {
+    /// No drafts, and room for as many as a batch of `changes` is likely to make.
+    pub(super) fn with_room_for(changes: usize) -> Self {
+        let most = changes.min(MOST_ROOM);
+        Self { list: Vec::with_capacity(most), places: HashMap::with_capacity_and_hasher(most, RandomState::default()) }
+    }
+
     fn place(&self, key: &TicketKey) -> Option<usize> {
         // Most questions are about the draft that was just made.
         match self.list.last() {

@@ -5,13 +5,16 @@ mod drafts;
 mod fact;
 mod ticket;
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    sync::Arc,
+};
 
 use bitmap::{FieldSets, Index, TicketBatch};
-use model::{Change, Fact, FieldId, Schema, fields};
+use model::{Change, Fact, FieldId, Schema, TicketOrd, fields};
 use query::TextChanges;
+use rayon::prelude::*;
 use scope::Directory;
-use std::sync::Arc;
 use storage::{Store, Table};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -28,7 +31,7 @@ use crate::{
     writer::WriteError,
 };
 
-pub(crate) use draft::stored_values;
+use draft::holds_values;
 use drafts::Drafts;
 
 /// Rows to be written: a later one of the same key stands.
@@ -54,6 +57,12 @@ pub(crate) struct Resolved {
     pub(crate) directory_changed: bool,
 }
 
+/// The ticket that a change is about, as it stood before the batch; nothing if there was none.
+type Known = Option<TicketOrd>;
+
+/// Changes of a batch from which their tickets are found by several threads, ahead of taking the changes in.
+const LOOK_AHEAD: usize = 4096;
+
 /// Resolves the changes of one batch, one after the other, against a working state. Facts are changed in place and
 /// undone if the batch is given up; tickets are drafts until the end.
 pub(crate) struct Resolver<'a> {
@@ -62,6 +71,12 @@ pub(crate) struct Resolver<'a> {
     /// Rows of batches that are resolved but not yet committed.
     pending: &'a Rows,
     session: &'a mut ImportSession,
+    /// Whether the session must know which tickets were stated.
+    notes_tickets: bool,
+    /// What [`Self::look_ahead`] found for the changes to come.
+    ahead: std::vec::IntoIter<Option<Known>>,
+    /// What it found for the change that is being taken in.
+    known: Option<Known>,
     drafts: Drafts,
     undo: Vec<(FactKey, Option<FactCell>)>,
     changed: BTreeSet<FactKey>,
@@ -81,10 +96,28 @@ impl<'a> Resolver<'a> {
             store,
             pending,
             session,
+            notes_tickets: true,
+            ahead: Vec::new().into_iter(),
+            known: None,
             drafts: Drafts::default(),
             undo: Vec::new(),
             changed: BTreeSet::new(),
             before,
+        }
+    }
+
+    /// Prepares for `changes`, which are the next to be taken in, all of them. `lists` says whether a later batch may close
+    /// a listing of what they state.
+    pub(crate) fn look_ahead(&mut self, changes: &[Change], lists: bool) {
+        self.notes_tickets = lists || changes.iter().any(|change| matches!(change.fact, Fact::Complete(_)));
+        self.drafts = Drafts::with_room_for(changes.len());
+        if changes.len() >= LOOK_AHEAD {
+            let index = &self.working.index;
+            let find = |change: &Change| match &change.fact {
+                Fact::Ticket(patch) => Some(index.find(&patch.key)),
+                _ => None,
+            };
+            self.ahead = changes.par_iter().map(find).collect::<Vec<_>>().into_iter();
         }
     }
 
@@ -93,6 +126,7 @@ impl<'a> Resolver<'a> {
     /// The outer error is the store's and ends the batch; the inner one refuses the change, which then alters nothing.
     pub(crate) fn apply(&mut self, change: Change) -> Result<Result<(), Refusal>, WriteError> {
         let Change { rev, gone, fact } = change;
+        self.known = self.ahead.next().flatten();
         Ok(match fact {
             Fact::Schema(_) if gone => Err(Refusal::NotRemovable("schema")),
             Fact::Complete(_) if gone => Err(Refusal::NotRemovable("complete")),
@@ -135,7 +169,7 @@ impl<'a> Resolver<'a> {
     pub(crate) fn finish(mut self) -> Resolved {
         let mut rows = Rows::new();
         let mut tickets = TicketBatch::default();
-        let mut sets: BTreeMap<FieldId, FieldSets> = BTreeMap::new();
+        let mut sets: Vec<(FieldId, FieldSets)> = Vec::new();
         let mut changed_texts = Vec::new();
         let mut masked = Vec::new();
         let first = self.working.index.ordinals();
@@ -178,10 +212,14 @@ impl<'a> Resolver<'a> {
                     values.is_empty()
                 } else {
                     let def = self.working.schema.by_id(field);
-                    def.is_some_and(|def| stored_values(&self.working.index, def, ord) == values)
+                    def.is_some_and(|def| holds_values(&self.working.index, def, ord, &values))
                 };
                 if !same {
-                    sets.entry(field).or_default().push((ord, values));
+                    let at = sets.binary_search_by_key(&field, |(field, _)| *field).unwrap_or_else(|at| {
+                        sets.insert(at, (field, FieldSets::new()));
+                        at
+                    });
+                    sets[at].1.push((ord, values));
                 }
             }
         }
@@ -189,7 +227,7 @@ impl<'a> Resolver<'a> {
         changed_texts.sort_unstable();
         changed_texts.dedup();
         masked.sort_unstable();
-        tickets.sets = sets.into_iter().collect();
+        tickets.sets = sets;
         tickets.sets.iter_mut().for_each(|(_, sets)| sets.sort_unstable_by_key(|(ord, _)| *ord));
         let mut facts = Vec::with_capacity(self.changed.len());
         for key in &self.changed {

@@ -41,6 +41,7 @@ impl PartChange {
 impl Resolver<'_> {
     /// Makes the draft of a ticket, unless there is one.
     fn draft(&mut self, key: &TicketKey) -> Result<(), WriteError> {
+        let known = self.known.take();
         if self.drafts.contains_key(key) {
             return Ok(());
         }
@@ -52,7 +53,7 @@ impl Resolver<'_> {
         } else {
             TicketRevs::default()
         };
-        self.drafts.insert(key.clone(), Draft::new(self.working.index.find(key), revs));
+        self.drafts.insert(key.clone(), Draft::new(known.unwrap_or_else(|| self.working.index.find(key)), revs));
         Ok(())
     }
 
@@ -100,7 +101,9 @@ impl Resolver<'_> {
                 self.load_text(&key)?;
             }
         }
-        self.session.note_ticket(&key);
+        if self.notes_tickets {
+            self.session.note_ticket(&key);
+        }
         let (index, schema) = (&self.working.index, &self.working.schema);
         let Some(draft) = self.drafts.get_mut(&key) else { return Ok(Ok(())) };
         if !draft.state_existence(rev) {

@@ -1,4 +1,4 @@
-//! What the golden files of format version 1 hold. Shared by the program that writes them and the test that reads them.
+//! What the golden files of format version 2 hold. Shared by the program that writes them and the test that reads them.
 
 use ticketscope_model::Opstamp;
 use ticketscope_storage::{Batch, DataDir, Row, SnapshotError, Store, Table, TenantId, TenantIdError, TenantUuid};
@@ -7,7 +7,7 @@ use ticketscope_storage::{Batch, DataDir, Row, SnapshotError, Store, Table, Tena
 pub(crate) const UUID: TenantUuid = TenantUuid(*b"golden tenant v1");
 
 /// Where the golden files stand.
-pub(crate) const DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/format/v1");
+pub(crate) const DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/format/v2");
 
 /// The golden tenant's id.
 ///

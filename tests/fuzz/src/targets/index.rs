@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use bytes::Bytes;
 use fastrand::Rng;
 use ticketscope_bitmap::{
-    Index, ORDERED, Restore, SectionTooLarge, StateError, TICKETS_PER_RECORD, TicketBatch, VALUES_PER_RECORD,
+    Index, ORDERED, Record, Restore, SectionTooLarge, StateError, TICKETS_PER_RECORD, TicketBatch, VALUES_PER_RECORD,
 };
 use ticketscope_model::{FieldId, TicketKey, TicketOrd, Timestamp, Value, fields};
 
@@ -110,7 +110,7 @@ fn ask(index: &Index) {
 #[derive(Debug, Clone, PartialEq)]
 struct State {
     values: BTreeMap<(FieldId, u32), Vec<u8>>,
-    tickets: BTreeMap<u32, Vec<u8>>,
+    tickets: BTreeMap<Record, Vec<u8>>,
     ordinals: u32,
 }
 
@@ -125,7 +125,11 @@ impl State {
             }
         }
         let numbers = 0..index.ordinals().div_ceil(TICKETS_PER_RECORD);
-        let tickets = numbers.map(|number| (number, index.ticket_record(number))).collect();
+        let records = numbers.flat_map(|number| {
+            let fields = index.fields().map(move |(field, _)| Record::Field { field, number });
+            fields.chain([Record::Keys { number }])
+        });
+        let tickets = records.filter_map(|record| Some((record, index.ticket_record(record)?))).collect();
         Self { values, tickets, ordinals: index.ordinals() }
     }
 
@@ -134,8 +138,8 @@ impl State {
         for ((field, number), record) in &self.values {
             restore.values(*field, *number, record)?;
         }
-        for (number, record) in &self.tickets {
-            restore.tickets(&SCHEMA, *number, record)?;
+        for (record, bytes) in &self.tickets {
+            restore.tickets(&SCHEMA, *record, bytes)?;
         }
         restore.finish(&SCHEMA, self.ordinals)
     }
