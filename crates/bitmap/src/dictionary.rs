@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
@@ -40,7 +42,7 @@ impl Dictionary {
 
     /// The codes of `texts`, in order; new ones are numbered in order of first appearance.
     pub(crate) fn intern<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Vec<u32> {
-        let mut seen: HashMap<&str, u32> = HashMap::new();
+        let mut seen: HashMap<&str, u32, RandomState> = HashMap::default();
         let mut new: Vec<&str> = Vec::new();
         let first_new = self.len();
         let codes = texts

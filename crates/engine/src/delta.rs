@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use bitmap::TicketBatch;
+use foldhash::fast::RandomState;
 use model::{FieldId, Timestamp, Value};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -37,7 +38,8 @@ impl Delta {
         for (field, sets) in &self.tickets.sets {
             out.number(u64::from(field.0));
             write_ords(&mut out, sets.iter().map(|(ord, _)| *ord));
-            let (mut words, mut known, mut places) = (Vec::new(), HashMap::new(), Vec::new());
+            let (mut words, mut places) = (Vec::new(), Vec::new());
+            let mut known: HashMap<&str, usize, RandomState> = HashMap::default();
             for word in sets.iter().flat_map(|(_, values)| values).filter_map(word) {
                 places.push(*known.entry(word).or_insert_with(|| {
                     words.push(word);
