@@ -1,10 +1,11 @@
 //! How fast do tickets come in?
 //!
 //! - **Data:** 50,000 generated tickets as plain lines of scope-jsonl, without text and with (a subject and 12 to 60 words).
-//! - **Unit:** tickets per second. *parse* turns lines into changes; *import* parses on one thread and applies on
-//!   another, durable, into an empty tenant.
+//! - **Unit:** tickets per second. *parse* turns lines into changes; *durable* parses on one thread and applies on another,
+//!   into an empty tenant, until everything is acknowledged; *searchable* is that until every word can be found.
 //! - **Caches:** the lines are in memory; the tenant is new for every run.
-//! - **Run:** `cargo bench -p ticketscope-benches --bench import`
+//! - **Run:** `cargo bench -p ticketscope-benches --bench import`; `--example import` tells processor time and memory of one
+//!   import of any size.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ticketscope_benches::{World, world};
@@ -23,17 +24,25 @@ fn import(criterion: &mut Criterion) {
                 changes
             });
         });
-        group.bench_function("import", |bench| {
-            bench.iter_batched(
-                || tempfile::tempdir().expect("there is a place for temporary files"),
-                |dir| {
-                    let world = World::empty(dir.path());
-                    world.import_lines(lines.as_slice());
-                    (world, dir)
-                },
-                BatchSize::PerIteration,
-            );
-        });
+        for (stage, is_searched) in [("durable", false), ("searchable", true)] {
+            if is_searched && !text {
+                continue;
+            }
+            group.bench_function(stage, |bench| {
+                bench.iter_batched(
+                    || tempfile::tempdir().expect("there is a place for temporary files"),
+                    |dir| {
+                        let world = World::empty(dir.path());
+                        world.import_lines(lines.as_slice());
+                        if is_searched {
+                            world.wait_for_text();
+                        }
+                        (world, dir)
+                    },
+                    BatchSize::PerIteration,
+                );
+            });
+        }
         group.finish();
     }
 }

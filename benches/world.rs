@@ -79,8 +79,15 @@ impl World {
         }
     }
 
-    /// Imports lines of scope-jsonl: one thread parses, this one submits.
-    pub fn import_lines(&self, lines: impl std::io::Read + Send) {
+    /// Imports lines of scope-jsonl: one thread parses, this one submits. Answers how long each batch took from then to its
+    /// acknowledgement.
+    pub fn import_lines(&self, lines: impl std::io::Read + Send) -> Vec<Duration> {
+        let mut times = Vec::new();
+        let mut submit = |batch, session| {
+            let start = Instant::now();
+            self.submit_import(batch, session);
+            times.push(start.elapsed());
+        };
         let session = Arc::new(Mutex::new(ImportSession::new()));
         std::thread::scope(|threads| {
             let (send, receive) = mpsc::sync_channel::<Vec<Change>>(4);
@@ -91,13 +98,20 @@ impl World {
             for changes in receive {
                 batch.extend(changes);
                 if batch.len() >= BATCH {
-                    self.submit_import(std::mem::take(&mut batch), &session);
+                    submit(std::mem::take(&mut batch), &session);
                 }
             }
             if !batch.is_empty() {
-                self.submit_import(batch, &session);
+                submit(batch, &session);
             }
         });
+        times
+    }
+
+    /// Waits until the text of everything imported can be found.
+    pub fn wait_for_text(&self) {
+        let found = self.tenant.wait_for_text(self.snapshot().opstamp(), Duration::from_hours(1));
+        assert!(found, "the text is indexed in time");
     }
 
     fn submit_import(&self, batch: Vec<Change>, session: &Arc<Mutex<ImportSession>>) {

@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use query::{
     Snapshot, TextState,
     text::{
-        TextDefect, TextError, TextIdentity, TextIndex, TextView, Workload,
+        TakeText, TextDefect, TextError, TextIdentity, TextIndex, TextView, Texts,
         analysis::{Language, Languages},
     },
 };
@@ -32,6 +32,12 @@ use crate::{delta::Delta, tenant::Shared, texts, wire::Malformed};
 /// Time between commits while text keeps changing and nobody waits for it.
 const PACE: Duration = Duration::from_millis(250);
 
+/// The same after a commit of [`MANY`] tickets, as while an import goes on: segments are larger, and fewer are merged.
+const BULK_PACE: Duration = Duration::from_secs(2);
+
+/// Tickets of a commit from which on more are likely to come.
+const MANY: u32 = 4096;
+
 /// Time without changes after which the writer's memory is let go.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -41,11 +47,8 @@ const ADVANCE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks whether the thread still runs.
 const ADVANCE_LOOK: Duration = Duration::from_millis(50);
 
-/// Tickets that are read and analysed at once.
-const CHUNK: usize = 2048;
-
-/// Changed tickets from which on more threads and memory are worth it.
-const MANY: usize = 4096;
+/// Tickets after which the thread looks whether it must stop.
+const STOP_LOOK: usize = 512;
 
 /// Times that an index is made anew before the tenant goes on without words.
 const ATTEMPTS: u32 = 3;
@@ -65,6 +68,8 @@ enum TextFault {
     File(#[from] FileError),
     #[error("the tenant was closed after a failed commit")]
     Closed,
+    #[error("the thread was told to stop")]
+    Stopped,
 }
 
 /// What the thread is asked to do.
@@ -270,7 +275,7 @@ impl TextWorker {
 fn run(shared: &Arc<Shared>) {
     for _ in 0..ATTEMPTS {
         match keep_up(shared) {
-            Ok(()) | Err(TextFault::Closed) => return,
+            Ok(()) | Err(TextFault::Closed | TextFault::Stopped) => return,
             Err(fault) => {
                 let why = chain(&fault);
                 // What cannot be indexed is not answered from an index that lacks it.
@@ -328,9 +333,7 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
                         Some(open) => open,
                         None => index.insert(TextIndex::open(&shared.store.text_dir()?, identity)?),
                     };
-                    if !write(shared, open, &reader, &tickets)? {
-                        return Ok(());
-                    }
+                    write(shared, open, &reader, &tickets)?;
                     let behind = snapshot.opstamp() > open.view().position();
                     if !tickets.is_empty() || (behind && next != Next::Index) {
                         open.commit(snapshot.opstamp())?;
@@ -346,7 +349,7 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
                     }
                     return Ok(());
                 }
-                pace = Instant::now() + PACE;
+                pace = Instant::now() + if tickets.len() < MANY { PACE } else { BULK_PACE };
             }
             Next::Rest => {
                 if let Some(index) = &mut index {
@@ -387,14 +390,13 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
         }
         Err(other) => return Err(other),
     };
-    if write(shared, &mut index, &reader, &tickets)? {
-        if !tickets.is_empty() {
-            index.commit(snapshot.opstamp())?;
-        }
-        publish(shared, Arc::clone(index.view()));
-        // The new one stands: what a damaged one held of erased words goes.
-        shared.store.remove_text_aside()?;
+    write(shared, &mut index, &reader, &tickets)?;
+    if !tickets.is_empty() {
+        index.commit(snapshot.opstamp())?;
     }
+    publish(shared, Arc::clone(index.view()));
+    // The new one stands: what a damaged one held of erased words goes.
+    shared.store.remove_text_aside()?;
     Ok(Some(index))
 }
 
@@ -426,33 +428,41 @@ fn usable(
 fn all(reader: &Reader) -> Result<TicketSet, TextFault> {
     let mut tickets = Vec::new();
     reader.scan::<TextFault>(Table::Texts, |key, _| {
-        tickets.push(u32::from_be_bytes(key.try_into().or(Err(Malformed { at: 0 }))?));
+        tickets.push(texts::row_ord(key)?);
         Ok(())
     })?;
     Ok(TicketSet::from_unsorted(tickets))
 }
 
-/// Writes the text of `tickets` as `reader` has it. Answers whether it came to the end: if the thread is to stop nothing
-/// may be committed, and the next opening begins again.
-fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &TicketSet) -> Result<bool, TextFault> {
-    let workload = if tickets.len() as usize >= MANY { Workload::Many } else { Workload::Few };
-    let mut chunk = Vec::with_capacity(CHUNK);
-    for ord in tickets {
-        let parts = match reader.get(Table::Texts, &texts::row_key(ord))? {
-            Some(row) => texts::decode(&row)?.into_values().collect(),
-            None => Vec::new(),
-        };
-        chunk.push((ord, parts));
-        if chunk.len() == CHUNK {
-            index.write(&chunk, workload)?;
-            chunk.clear();
-            if shared.text.must_stop() {
-                return Ok(false);
+/// The texts of tickets as a reader has them, until the thread is to stop.
+struct Stored<'a> {
+    worker: &'a TextWorker,
+    reader: &'a Reader,
+}
+
+impl Texts for Stored<'_> {
+    type Error = TextFault;
+
+    fn read(&self, tickets: &[u32], each: &mut TakeText<'_>) -> Result<(), TextFault> {
+        for tickets in tickets.chunks(STOP_LOOK) {
+            if self.worker.must_stop() {
+                return Err(TextFault::Stopped);
             }
+            let keys = tickets.iter().map(|ord| texts::row_key(*ord));
+            self.reader.get_each(Table::Texts, keys, |key, row| -> Result<(), TextFault> {
+                let parts = row.map(texts::indexed).transpose()?.unwrap_or_default();
+                Ok(each(texts::row_ord(key)?, &parts)?)
+            })?;
         }
+        Ok(())
     }
-    index.write(&chunk, workload)?;
-    Ok(true)
+}
+
+/// Writes the text of `tickets` as `reader` has it. If the thread is to stop before the end nothing may be committed, and
+/// the next opening begins again.
+fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &TicketSet) -> Result<(), TextFault> {
+    let tickets: Vec<u32> = tickets.iter().collect();
+    index.write(&tickets, &Stored { worker: &shared.text, reader })
 }
 
 fn publish(shared: &Shared, view: Arc<TextView>) {

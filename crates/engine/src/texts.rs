@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{TextClass, TextPart, Timestamp};
+use query::text::Part;
 use ticketscope_model as model;
+use ticketscope_query as query;
 
 use crate::wire::{Malformed, Reader, Writer};
 
@@ -12,6 +14,11 @@ pub(crate) type Parts = BTreeMap<Arc<str>, TextPart>;
 
 pub(crate) fn row_key(ord: u32) -> [u8; 4] {
     ord.to_be_bytes()
+}
+
+/// The ticket of a row.
+pub(crate) fn row_ord(key: &[u8]) -> Result<u32, Malformed> {
+    Ok(u32::from_be_bytes(key.try_into().or(Err(Malformed { at: 0 }))?))
 }
 
 pub(crate) fn encode(parts: &Parts) -> Vec<u8> {
@@ -39,16 +46,36 @@ fn class_number(class: TextClass) -> u8 {
 }
 
 pub(crate) fn decode(row: &[u8]) -> Result<Parts, Malformed> {
-    let mut input = Reader::new(row);
     let mut parts = Parts::new();
-    while !input.is_empty() {
-        let part: Arc<str> = input.text()?.into();
-        let class = TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?;
-        let lang = input.option(Reader::text)?.map(Into::into);
-        let author = input.option(Reader::text)?.map(Into::into);
-        let at = input.option(Reader::signed)?.map(Timestamp);
-        let body = input.text()?.into();
-        parts.insert(Arc::clone(&part), TextPart { part, class, lang, body, author, at });
-    }
+    each_part(row, |Part { id, class, lang, body }, author, at| {
+        let (part, lang) = (Arc::<str>::from(id), lang.map(Into::into));
+        let part = TextPart { part, class, lang, body: body.into(), author: author.map(Into::into), at };
+        parts.insert(Arc::clone(&part.part), part);
+    })?;
     Ok(parts)
+}
+
+/// What is indexed of a row, in the order of [`decode`].
+pub(crate) fn indexed(row: &[u8]) -> Result<Vec<Part<'_>>, Malformed> {
+    let mut parts = Vec::new();
+    each_part(row, |part, _, _| parts.push(part))?;
+    Ok(parts)
+}
+
+/// Calls `each` with every part of a row, its author and its moment.
+fn each_part<'r>(
+    row: &'r [u8],
+    mut each: impl FnMut(Part<'r>, Option<&'r str>, Option<Timestamp>),
+) -> Result<(), Malformed> {
+    let mut input = Reader::new(row);
+    while !input.is_empty() {
+        let id = input.text()?;
+        let class = TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?;
+        let lang = input.option(Reader::text)?;
+        let author = input.option(Reader::text)?;
+        let at = input.option(Reader::signed)?.map(Timestamp);
+        let body = input.text()?;
+        each(Part { id, class, lang, body }, author, at);
+    }
+    Ok(())
 }

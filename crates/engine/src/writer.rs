@@ -14,6 +14,7 @@ use ticketscope_scope as scope;
 use ticketscope_storage as storage;
 
 use crate::{
+    delta::Delta,
     refusal::Refusal,
     resolve::{Resolver, Rows, Working},
     session::ImportSession,
@@ -23,6 +24,9 @@ use crate::{
 
 /// Records of tickets from which making them is split among threads.
 const PARALLEL_RECORDS: usize = 64;
+
+/// Fields set, over all tickets of a batch, from which on two threads are faster than one.
+const MANY_SETS: usize = 1 << 14;
 
 /// Why a batch could not be written. The tenant must be opened again.
 #[derive(Debug, Error)]
@@ -115,13 +119,13 @@ impl Writer {
             return Ok(Outcome::Refused(refused));
         }
         let outcome = resolver.finish();
-        if outcome.delta == crate::delta::Delta::default() && outcome.rows.is_empty() {
+        if outcome.delta == Delta::default() && outcome.rows.is_empty() {
             // Nothing changed: there is nothing to make durable.
             return Ok(Outcome::Applied { opstamp: self.opstamp, refused });
         }
         self.opstamp = self.opstamp.next();
-        let touched = self.working.index.apply(&self.working.schema, &outcome.delta.tickets);
-        let log = outcome.delta.encode();
+        let Working { schema, index, .. } = &mut self.working;
+        let (touched, log) = apply(index, schema, outcome.delta);
         group.log_bytes += log.len() as u64;
         group.log.push((self.opstamp, log));
         group.rows.extend(outcome.rows);
@@ -156,6 +160,20 @@ impl Writer {
         let schema = Arc::clone(&self.working.schema);
         Ok(Committed { opstamp: self.opstamp, schema, index: index.clone(), directory, touched, texts })
     }
+}
+
+/// Applies a batch to the index; answers what that touched, and the batch as the log keeps it.
+///
+/// Of a large batch both are done at once, and its memory is freed while the next one is resolved: that alone takes half as
+/// long as applying it.
+fn apply(index: &mut Index, schema: &Schema, delta: Delta) -> (Touched, Vec<u8>) {
+    let sets: usize = delta.tickets.sets.iter().map(|(_, sets)| sets.len()).sum();
+    if sets < MANY_SETS {
+        return (index.apply(schema, &delta.tickets), delta.encode());
+    }
+    let done = rayon::join(|| index.apply(schema, &delta.tickets), || delta.encode());
+    rayon::spawn(move || drop(delta));
+    done
 }
 
 /// A durable group of batches, ready to be published.

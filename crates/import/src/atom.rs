@@ -7,6 +7,7 @@ use ticketscope_model::{RawValue, TicketKey, Timestamp};
 use crate::{
     error::{Fault, Problem, shown},
     json::{Cursor, Number, array},
+    names::Names,
 };
 
 type Read<T> = Result<T, Fault>;
@@ -24,22 +25,22 @@ pub(crate) fn wrong_type<T>(cursor: &mut Cursor<'_>, key: &str, expected: &'stat
 }
 
 /// Any value that a field can be given: a scalar or a list of scalars.
-pub(crate) fn value(cursor: &mut Cursor<'_>, key: &str) -> Read<RawValue> {
+pub(crate) fn value(cursor: &mut Cursor<'_>, key: &str, names: &mut Names) -> Read<RawValue> {
     if cursor.peek() != Some(b'[') {
-        return scalar(cursor, key);
+        return scalar(cursor, key, names);
     }
     let mut items = Vec::new();
     array(cursor, |cursor, _| {
-        items.push(scalar(cursor, key)?);
+        items.push(scalar(cursor, key, names)?);
         Ok(())
     })?;
     Ok(RawValue::List(items))
 }
 
 /// Any value but a list or an object.
-pub(crate) fn scalar(cursor: &mut Cursor<'_>, key: &str) -> Read<RawValue> {
+pub(crate) fn scalar(cursor: &mut Cursor<'_>, key: &str, names: &mut Names) -> Read<RawValue> {
     Ok(match cursor.peek() {
-        Some(b'"') => RawValue::Text(cursor.string()?.into()),
+        Some(b'"') => RawValue::Text(names.value(&cursor.string()?)),
         Some(b'-' | b'0'..=b'9') => match cursor.number()? {
             Number::Int(number) => RawValue::Int(number),
             Number::Big(digits) => RawValue::Text(digits.into()),

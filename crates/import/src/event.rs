@@ -21,8 +21,8 @@ pub(crate) fn change(cursor: &mut Cursor<'_>, names: &mut Names, many: &dyn Fn(&
             "at" => at = Some(atom::date(cursor, "at")?),
             "ticket" => ticket = Some(atom::ticket_key(cursor, "ticket")?),
             "field" => field = Some(atom::text(cursor, "field")?),
-            "from" => from = Some(atom::scalar(cursor, "from")?),
-            "to" => to = Some(atom::scalar(cursor, "to")?),
+            "from" => from = Some(atom::scalar(cursor, "from", names)?),
+            "to" => to = Some(atom::scalar(cursor, "to", names)?),
             "by" => drop(atom::optional_id(cursor, "by")?),
             _ => return Err(unknown_key(place, &key)),
         }

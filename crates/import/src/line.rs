@@ -43,7 +43,7 @@ impl<'m> Parser<'m> {
         }
         // One check for all lines, and line by line only where it fails.
         let text = str::from_utf8(&chunk.bytes).ok();
-        let mut names = Names::default();
+        let mut names = Names::new();
         let mut lines = Vec::new();
         let mut start = 0;
         let ends = memchr_iter(b'\n', &chunk.bytes).chain([chunk.bytes.len()]);

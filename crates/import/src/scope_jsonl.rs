@@ -249,7 +249,7 @@ impl<'a> Statement<'_, 'a> {
             match name {
                 "id" => key = Some(atom::ticket_key(cursor, "id")?),
                 "comments" => return Err(Fault { at: cursor.at(), problem: Problem::Comments }),
-                _ => fields.push((names.shared(name), FieldPatch::Set(atom::value(cursor, name)?))),
+                _ => fields.push((names.shared(name), FieldPatch::Set(atom::value(cursor, name, names)?))),
             }
             Ok(true)
         })?;

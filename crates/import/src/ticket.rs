@@ -35,7 +35,7 @@ pub(crate) fn change(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Chang
             }
             "comments" => comments = read_comments(cursor)?,
             _ => {
-                let value = atom::value(cursor, &name)?;
+                let value = atom::value(cursor, &name, names)?;
                 fields.push((names.shared(&name), FieldPatch::Set(value)));
             }
         }

@@ -9,7 +9,7 @@ use model::{
 };
 use scope::Directory;
 use tempfile::TempDir;
-use text::{TextIdentity, TextIndex, Workload, analysis::Language};
+use text::{TextIdentity, TextIndex, analysis::Language};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_scope as scope;
@@ -88,7 +88,8 @@ impl Scene {
         let mut index = TextIndex::open(files.path(), TextIdentity { uuid: [1; 16], languages }).unwrap();
         let texts: Vec<(u32, Vec<TextPart>)> =
             (0..).zip(tickets).map(|(ord, ticket)| (ord, ticket.parts.clone())).collect();
-        index.write(&texts, Workload::Few).unwrap();
+        let ords: Vec<u32> = texts.iter().map(|(ord, _)| *ord).collect();
+        index.write(&ords, texts.as_slice()).unwrap();
         let view = index.commit(Opstamp(1)).unwrap();
         let snapshot = Snapshot::new(Opstamp(1), Arc::clone(&schema), tenant, directory(&schema), [0; 32]);
         let snapshot = snapshot.with_text(TextState::opening().indexed(view));

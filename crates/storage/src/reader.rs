@@ -63,6 +63,35 @@ impl Reader {
         })
     }
 
+    /// Visits the rows of `keys`, in their order, with nothing for one that does not exist. Cheaper than as many times
+    /// [`Self::get`].
+    ///
+    /// # Errors
+    /// [`ReadError`] if a row cannot be read or trusted, or what `visit` answers, which ends the reading.
+    pub fn get_each<K: AsRef<[u8]>, E: From<ReadError>>(
+        &self,
+        table: Table,
+        keys: impl IntoIterator<Item = K>,
+        mut visit: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.check_poison()?;
+        let rows = read(|| Ok(self.transaction.open_table(table.definition())?))?;
+        let mut opener = Opener::default();
+        let walk = |visits: &Visits| {
+            for key in keys {
+                let key = key.as_ref();
+                let row = rows.get(key).map_err(|error| ReadError::from(Failure::from(error)))?;
+                let value = match &row {
+                    Some(row) => Some(open_row(&mut opener, table, key, row.value()).map_err(ReadError::from)?),
+                    None => None,
+                };
+                visits.visit(|| visit(key, value))?;
+            }
+            Ok(())
+        };
+        guard_visits(walk).unwrap_or_else(|damaged| Err(ReadError::from(damaged).into()))
+    }
+
     /// Visits every row of a table in the order of its keys. The table's own count of rows is checked too.
     ///
     /// # Errors

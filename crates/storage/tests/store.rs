@@ -184,6 +184,58 @@ fn a_prefix_scan_visits_exactly_the_keys_with_the_prefix() {
 }
 
 #[test]
+fn rows_read_together_are_those_read_one_by_one() {
+    let (_bench, store) = Bench::new();
+    for seed in 0..50 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let rows = (0..rng.usize(0..20)).map(|_| {
+            // Some long enough to be compressed.
+            let value = vec![rng.u8(..); rng.usize(0..2_000)];
+            Row { table: Table::Texts, key: vec![rng.u8(0..40)], value: Some(value).filter(|_| rng.u8(0..4) > 0) }
+        });
+        let rows = rows.collect();
+        store.commit(&Batch { log: vec![(store.applied().next(), Vec::new())], rows }).unwrap();
+        // In any order, some twice, some of rows that do not exist.
+        let keys: Vec<[u8; 1]> = (0..rng.usize(0..60)).map(|_| [rng.u8(0..50)]).collect();
+        let mut read = Vec::new();
+        let reader = store.reader().unwrap();
+        reader
+            .get_each(Table::Texts, &keys, |key, value| {
+                read.push((key.to_vec(), value.map(<[u8]>::to_vec)));
+                Ok::<_, ReadError>(())
+            })
+            .unwrap();
+        let one_by_one: Vec<_> =
+            keys.iter().map(|key| (key.to_vec(), reader.get(Table::Texts, key).unwrap())).collect();
+        assert_eq!(read, one_by_one, "seed {seed}");
+    }
+}
+
+#[test]
+fn damage_and_a_visitors_error_end_the_reading_of_rows() {
+    let (bench, store) = Bench::new();
+    let rows = (0..3).map(|key| put(Table::Texts, &[key], b"text")).collect();
+    store.commit(&Batch { log: vec![(Opstamp(1), Vec::new())], rows }).unwrap();
+    let mut seen = Vec::new();
+    let stopped = store.reader().unwrap().get_each(Table::Texts, [[0], [9], [1], [2]], |key, _| {
+        seen.push(key[0]);
+        if key == [1] { Err(ReadError::Poisoned) } else { Ok(()) }
+    });
+    assert!(matches!(stopped, Err(ReadError::Poisoned)));
+    assert_eq!(seen, [0, 9, 1]);
+    store.mark_clean().unwrap();
+    drop(store);
+    bench.tamper(|transaction| {
+        let mut table = transaction.open_table(state(Table::Texts)).unwrap();
+        table.insert([1].as_slice(), b"no envelope".as_slice()).unwrap();
+    });
+    let store = bench.open().unwrap();
+    let read = store.reader().unwrap().get_each(Table::Texts, [[0], [1]], |_, _| Ok::<_, ReadError>(()));
+    let Err(ReadError::Damaged(damaged)) = read else { panic!("not found") };
+    assert_eq!(damaged.place, Place::Row { table: Table::Texts, key: vec![1] });
+}
+
+#[test]
 fn a_visitors_error_ends_the_scan_and_comes_back() {
     let (_bench, store) = Bench::new();
     let rows = [b"a", b"b"].map(|key| put(Table::Facts, key, b"")).into();

@@ -12,6 +12,9 @@ pub enum TextError {
     /// A file cannot be read.
     #[error("read the text index")]
     Read(#[from] io::Error),
+    /// The threads that texts are analysed on cannot be started.
+    #[error("start threads for the text index")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// A segment does not name the tickets of its documents in order.
     #[error("a segment of the text index does not name its tickets in order")]
     Rows,

@@ -2,10 +2,7 @@ use tantivy::{
     Index, IndexSettings, IndexSortByField, Order, TantivyError,
     directory::Directory,
     schema::{FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
-    tokenizer::TextAnalyzer,
 };
-
-use crate::tokens::{REPLAY, Replay};
 
 /// A body of text that is searched and weighed by itself: one posting list a word in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,8 +38,6 @@ pub enum Form {
 pub(crate) struct Fields {
     /// The ticket's ordinal, by which documents are sorted, found and deleted.
     pub(crate) row: Field,
-    /// Where the classes begin inside the public text; see [`crate::document::Bounds`].
-    pub(crate) bounds: Field,
     stems: [Field; 5],
     surfaces: [Field; 5],
 }
@@ -63,23 +58,27 @@ impl Fields {
     }
 }
 
+/// The library's name for what cuts the text of a field. There is no such thing: it never sees a text, only words.
+pub(crate) const TOKENIZER: &str = "replay";
+
 pub(crate) const ROW: &str = "row";
+/// Where the classes begin inside the public text; see [`crate::document::Bounds`].
 pub(crate) const BOUNDS: &str = "bounds";
 
 fn schema() -> (Schema, Fields) {
     let mut schema = Schema::builder();
     let row = schema.add_u64_field(ROW, FAST | INDEXED);
-    let bounds = schema.add_u64_field(BOUNDS, FAST);
+    schema.add_u64_field(BOUNDS, FAST);
     let mut text = |name: &str| {
         let indexing = TextFieldIndexing::default()
-            .set_tokenizer(REPLAY)
+            .set_tokenizer(TOKENIZER)
             .set_index_option(IndexRecordOption::WithFreqsAndPositions);
         schema.add_text_field(name, TextOptions::default().set_indexing_options(indexing))
     };
     let stems = ["public", "subject", "private", "side", "custom"].map(&mut text);
     let surfaces =
         ["public_surface", "subject_surface", "private_surface", "side_surface", "custom_surface"].map(&mut text);
-    (schema.build(), Fields { row, bounds, stems, surfaces })
+    (schema.build(), Fields { row, stems, surfaces })
 }
 
 /// The index in `directory`, made if it is empty. An index of another schema is an error.
@@ -87,7 +86,5 @@ pub(crate) fn open(directory: impl Directory) -> Result<(Index, Fields), Tantivy
     let (schema, fields) = schema();
     let sort = IndexSortByField { field: ROW.to_owned(), order: Order::Asc };
     let settings = IndexSettings { sort_by_field: Some(sort), ..IndexSettings::default() };
-    let index = Index::builder().schema(schema).settings(settings).open_or_create(directory)?;
-    index.tokenizers().register(REPLAY, TextAnalyzer::from(Replay::default()));
-    Ok((index, fields))
+    Ok((Index::builder().schema(schema).settings(settings).open_or_create(directory)?, fields))
 }

@@ -5,30 +5,37 @@ use std::{
     sync::Arc,
 };
 
-use model::{Opstamp, TextPart};
+use model::{Opstamp, TextPart, TicketOrd};
+use rayon::prelude::*;
 use tantivy::{
     Index, IndexReader, IndexWriter, ReloadPolicy, Term,
     directory::{Directory, MmapDirectory},
+    index::SegmentMeta,
     merge_policy::LogMergePolicy,
 };
 use ticketscope_model as model;
 
 use crate::{
-    analysis::{Analyzer, Languages},
-    document::Document,
+    analysis::Languages,
+    document::Part,
     error::{TextDefect, TextError},
     fields::{self, Fields},
+    inverter::Inverter,
     view::TextView,
 };
 
 /// The version of what is indexed and of the note in each commit. Another one is made anew.
 const VERSION: u32 = 1;
 
-/// Heap of the library's indexing threads together, in bytes, while many tickets are written.
-const BULK_BYTES: usize = 256 << 20;
+/// Heap that the library's own thread may use, in bytes: its least, of which it uses nothing, for it is given whole
+/// segments.
+const LIBRARY_BYTES: usize = 16 << 20;
 
-/// And while few are: the library's least for one thread.
-const FEW_BYTES: usize = 16 << 20;
+/// Tickets for which another thread is worth it, and a segment more.
+const TICKETS_PER_THREAD: usize = 1 << 15;
+
+/// The most threads that texts are analysed on, each of which holds a segment in memory.
+const MAX_THREADS: usize = 4;
 
 /// What tells the text index of one tenant from every other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,13 +46,32 @@ pub struct TextIdentity {
     pub languages: Languages,
 }
 
-/// How a text index is written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Workload {
-    /// Little memory, one thread.
-    Few,
-    /// As many threads as there are processors, up to four.
-    Many,
+/// Takes a ticket and the parts of its text.
+pub type TakeText<'t> = dyn FnMut(u32, &[Part<'_>]) -> Result<(), TextError> + 't;
+
+/// Where the texts of tickets are read from, by several threads at once.
+pub trait Texts: Sync {
+    /// Why they cannot be read.
+    type Error: From<TextError> + Send;
+
+    /// Calls `each` with every one of `tickets`, in this order, and the parts of its text, none if it has no text any more.
+    ///
+    /// # Errors
+    /// What `each` answers, or that a text cannot be read; it is the end of the reading.
+    fn read(&self, tickets: &[u32], each: &mut TakeText<'_>) -> Result<(), Self::Error>;
+}
+
+/// Texts at hand, of tickets in ascending order.
+impl Texts for [(u32, Vec<TextPart>)] {
+    type Error = TextError;
+
+    fn read(&self, tickets: &[u32], each: &mut TakeText<'_>) -> Result<(), TextError> {
+        tickets.iter().try_for_each(|ord| {
+            let at = self.binary_search_by_key(ord, |(ord, _)| *ord);
+            let parts = at.map_or(&[][..], |at| self[at].1.as_slice());
+            each(*ord, &parts.iter().map(Part::from).collect::<Vec<_>>())
+        })
+    }
 }
 
 /// The text index of a tenant on disk, and its one writer.
@@ -54,7 +80,11 @@ pub struct TextIndex {
     index: Index,
     fields: Fields,
     reader: IndexReader,
-    writer: Option<(IndexWriter, Workload)>,
+    writer: Option<IndexWriter>,
+    /// One for each thread that ever had tickets to analyse; they know the words of earlier texts.
+    inverters: Vec<Inverter>,
+    /// Threads of its own: those that parse an import must not wait for a whole segment.
+    threads: Option<rayon::ThreadPool>,
     view: Arc<TextView>,
     number: u64,
 }
@@ -102,7 +132,8 @@ impl TextIndex {
             .map_err(|error| TextDefect::Open(Box::new(error)))?;
         let reader: IndexReader = reader;
         let view = TextView::new(1, position, identity.languages, reader.searcher(), fields, None)?;
-        Ok(Self { identity, index, fields, reader, writer: None, view: Arc::new(view), number: 1 })
+        let (writer, inverters, threads, view) = (None, Vec::new(), None, Arc::new(view));
+        Ok(Self { identity, index, fields, reader, writer, inverters, threads, view, number: 1 })
     }
 
     /// What the last commit left.
@@ -115,53 +146,68 @@ impl TextIndex {
         self.identity
     }
 
-    /// Replaces the text of tickets, each of which is named at most once between two commits; a ticket without parts has
-    /// no text any more. Takes effect with the next commit. The texts are analysed on as many threads as rayon has.
+    /// Replaces the text of `tickets`, in ascending order, by what `texts` has of them. Between two commits a ticket is named
+    /// at most once. Takes effect with the next commit.
+    ///
+    /// Few tickets are analysed on this thread, and many on as many as there are processors, up to four, each of which holds
+    /// some tens of MiB of words until they make a segment.
     ///
     /// # Errors
-    /// [`TextError`]; what was written since the last commit is to be rolled back by dropping the index.
-    pub fn write(&mut self, tickets: &[(u32, Vec<TextPart>)], workload: Workload) -> Result<(), TextError> {
-        use rayon::prelude::*;
+    /// Those of `texts`; what was written since the last commit is to be rolled back by dropping the index.
+    pub fn write<T: Texts + ?Sized>(&mut self, tickets: &[u32], texts: &T) -> Result<(), T::Error> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let shares = (tickets.len() / TICKETS_PER_THREAD).clamp(1, processors);
         let languages = self.identity.languages;
-        let documents: Vec<Option<Document>> = tickets
-            .par_iter()
-            .map_init(|| Analyzer::new(languages), |analyzer, (ord, parts)| Document::analyse(analyzer, *ord, parts))
-            .collect();
-        let fields = self.fields;
-        let view = Arc::clone(&self.view);
-        let writer = self.writer(workload)?;
-        for ((ord, _), document) in tickets.iter().zip(documents) {
-            if view.tickets().contains(model::TicketOrd(*ord)) {
-                writer.delete_term(Term::from_field_u64(fields.row, u64::from(*ord)));
-            }
-            if let Some(document) = document {
-                writer.add_document(document.into_tantivy(&fields))?;
-            }
+        self.inverters.resize_with(shares.max(self.inverters.len()), || Inverter::new(languages));
+        // Neighbours share a segment, so that merging segments is putting one behind the other.
+        let shares = tickets.chunks(tickets.len().div_ceil(shares).max(1)).zip(&mut self.inverters);
+        let (index, fields) = (&self.index, &self.fields);
+        let invert = |(tickets, inverter)| invert(inverter, tickets, texts, index, fields);
+        let segments: Vec<Vec<SegmentMeta>> = if shares.len() <= 1 {
+            shares.map(invert).collect::<Result<_, _>>()?
+        } else {
+            let threads = match &mut self.threads {
+                Some(threads) => threads,
+                none => none.insert(start_threads(processors).map_err(TextError::from)?),
+            };
+            let shares: Vec<_> = shares.collect();
+            threads.install(|| shares.into_par_iter().map(invert).collect::<Result<_, _>>())?
+        };
+        self.delete(tickets)?;
+        let writer = self.writer()?;
+        for segment in segments.into_iter().flatten() {
+            writer.add_segment(segment).map_err(TextError::from)?;
         }
         Ok(())
     }
 
-    fn writer(&mut self, workload: Workload) -> Result<&mut IndexWriter, TextError> {
-        if self.writer.as_ref().is_none_or(|(_, open)| *open == Workload::Few && workload == Workload::Many)
-            && let Some((writer, _)) = self.writer.take()
-        {
-            // Nothing uncommitted is lost: the workload changes between commits only.
-            drop(writer);
+    /// Deletes the documents of those of `tickets` that have any.
+    ///
+    /// In a commit of its own, because the library may apply a deletion that is not yet in one to a segment that it is given
+    /// later. On disk this commit is still the text up to the position before: whoever opens the index then writes the
+    /// tickets that changed since.
+    fn delete(&mut self, tickets: &[u32]) -> Result<(), TextError> {
+        let (row, view) = (self.fields.row, Arc::clone(&self.view));
+        let mut replaced = tickets.iter().filter(|ord| view.tickets().contains(TicketOrd(**ord))).peekable();
+        if replaced.peek().is_none() {
+            return Ok(());
         }
-        if self.writer.is_none() {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-            let (threads, bytes) = match workload {
-                Workload::Few => (1, FEW_BYTES),
-                Workload::Many => (threads, BULK_BYTES),
-            };
-            let writer: IndexWriter = self.index.writer_with_num_threads(threads, bytes)?;
-            writer.set_merge_policy(Box::new(LogMergePolicy::default()));
-            self.writer = Some((writer, workload));
+        let writer = self.writer()?;
+        for ord in replaced {
+            writer.delete_term(Term::from_field_u64(row, u64::from(*ord)));
         }
-        match &mut self.writer {
-            Some((writer, _)) => Ok(writer),
-            None => Err(TextError::Rows),
-        }
+        self.save(view.position())
+    }
+
+    fn writer(&mut self) -> Result<&mut IndexWriter, TextError> {
+        Ok(match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let writer: IndexWriter = self.index.writer_with_num_threads(1, LIBRARY_BYTES)?;
+                writer.set_merge_policy(Box::new(LogMergePolicy::default()));
+                none.insert(writer)
+            }
+        })
     }
 
     /// Makes everything written durable and readable, as the text up to `position`.
@@ -169,14 +215,19 @@ impl TextIndex {
     /// # Errors
     /// [`TextError`].
     pub fn commit(&mut self, position: Opstamp) -> Result<Arc<TextView>, TextError> {
-        let note = note(self.identity, position);
-        let writer = self.writer(Workload::Few)?;
-        let mut commit = writer.prepare_commit()?;
-        commit.set_payload(&note);
-        commit.commit()?;
+        self.save(position)?;
         // The library renames its list of segments without making the name durable.
         self.index.directory().sync_directory()?;
         self.reload(position)
+    }
+
+    /// Commits, with a note that the index holds the text up to `position`.
+    fn save(&mut self, position: Opstamp) -> Result<(), TextError> {
+        let note = note(self.identity, position);
+        let mut commit = self.writer()?.prepare_commit()?;
+        commit.set_payload(&note);
+        commit.commit()?;
+        Ok(())
     }
 
     fn reload(&mut self, position: Opstamp) -> Result<Arc<TextView>, TextError> {
@@ -189,12 +240,13 @@ impl TextIndex {
         Ok(Arc::clone(&self.view))
     }
 
-    /// Waits for merges under way and lets the writer and its memory go. Answers the merged view.
+    /// Waits for merges under way and lets the writer, its threads and its memory go. Answers the merged view.
     ///
     /// # Errors
     /// [`TextError`].
     pub fn rest(&mut self) -> Result<Arc<TextView>, TextError> {
-        if let Some((writer, _)) = self.writer.take() {
+        (self.inverters, self.threads) = (Vec::new(), None);
+        if let Some(writer) = self.writer.take() {
             writer.wait_merging_threads()?;
             self.index.directory().sync_directory()?;
             let position = self.view.position();
@@ -202,6 +254,30 @@ impl TextIndex {
         }
         Ok(Arc::clone(&self.view))
     }
+}
+
+/// Makes segments of the words of tickets.
+fn invert<T: Texts + ?Sized>(
+    inverter: &mut Inverter,
+    tickets: &[u32],
+    texts: &T,
+    index: &Index,
+    fields: &Fields,
+) -> Result<Vec<SegmentMeta>, T::Error> {
+    let mut segments = Vec::new();
+    texts.read(tickets, &mut |ord, parts| {
+        inverter.add(ord, parts);
+        if inverter.is_full() {
+            segments.extend(inverter.write(index, fields)?);
+        }
+        Ok(())
+    })?;
+    segments.extend(inverter.write(index, fields).map_err(TextError::from)?);
+    Ok(segments)
+}
+
+fn start_threads(count: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(|number| format!("text-{number}")).build()
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
@@ -261,7 +337,7 @@ mod tests {
             at: None,
         };
         let mut index = TextIndex::open(dir.path(), identity).unwrap();
-        index.write(&[(3, vec![part])], Workload::Few).unwrap();
+        index.write(&[3], &[(3, vec![part])][..]).unwrap();
         index.commit(Opstamp(1)).unwrap();
         drop(index.rest().unwrap());
         drop(index);

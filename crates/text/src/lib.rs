@@ -19,17 +19,20 @@ mod error;
 mod fields;
 mod impacts;
 mod index;
+mod inverter;
 mod layers;
 mod leaf;
 mod rank;
 mod segment;
-mod tokens;
 mod view;
 
-pub use document::custom_word;
+#[cfg(test)]
+mod tests;
+
+pub use document::{Part, custom_word};
 pub use error::{TextDefect, TextError};
 pub use fields::{Form, TextField};
-pub use index::{TextIdentity, TextIndex, Workload};
+pub use index::{TakeText, TextIdentity, TextIndex, Texts};
 pub use leaf::{Leaf, Pattern, Section};
 pub use rank::{
     Alternative, Best, RankPlan, Ranked, Ranking, ScoredClause, Statistics, WeighedLeaf, key_score, rank_plans,

@@ -1,6 +1,6 @@
 //! Stems of words, by language.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use frostem::Stemmer;
 use ticketscope_model::fold;
@@ -80,18 +80,8 @@ impl Analyzer {
 
     fn each_stem(&mut self, piece: &Piece<'_>, languages: Languages, mut each: impl FnMut(&str)) {
         let surface = piece.word.text;
-        if piece.script != Script::Letters || languages.is_empty() || surface.contains(char::is_numeric) {
-            return each(surface);
-        }
-        let lower;
-        let written = if piece.written.is_ascii() {
-            surface
-        } else {
-            lower = piece.written.nfc().flat_map(char::to_lowercase).collect::<String>();
-            // Something that long is no word of a language; its surface still has stems, which are found.
-            if lower.len() <= MAX_WORD_BYTES { &lower } else { surface }
-        };
-        let stems = self.memo.stems(languages, written, || find_stems(written, surface, languages));
+        let Some(written) = stemmed_form(piece, languages) else { return each(surface) };
+        let stems = self.memo.stems(languages, &written, || find_stems(&written, surface, languages));
         for stem in stems {
             each(stem);
         }
@@ -104,8 +94,22 @@ impl Analyzer {
     }
 }
 
+/// The form of a word as written that stemmers are given, without capitals; none if the word is its own stem.
+pub(super) fn stemmed_form<'p>(piece: &'p Piece<'_>, languages: Languages) -> Option<Cow<'p, str>> {
+    let surface = piece.word.text;
+    if piece.script != Script::Letters || languages.is_empty() || surface.contains(char::is_numeric) {
+        return None;
+    }
+    if piece.written.is_ascii() {
+        return Some(surface.into());
+    }
+    let lower = piece.written.nfc().flat_map(char::to_lowercase).collect::<String>();
+    // Something that long is no word of a language; its surface still has stems, which are found.
+    Some(if lower.len() <= MAX_WORD_BYTES { lower.into() } else { surface.into() })
+}
+
 /// The distinct stems of a word, ascending. A stem that would be empty is the surface instead.
-fn find_stems(written: &str, surface: &str, languages: Languages) -> Stems {
+pub(super) fn find_stems(written: &str, surface: &str, languages: Languages) -> Stems {
     let mut stems: Vec<Box<str>> = Vec::with_capacity(2 * languages.len());
     for language in languages.iter() {
         let stemmer = Stemmer::new(language.algorithm());

@@ -52,31 +52,42 @@ pub(super) fn pieces(body: &str, mut each: impl FnMut(Piece<'_>)) {
     let mut surface = String::new();
     let mut position = 0;
     for (class, span) in Runs::new(body) {
-        let written = &body[span.clone()];
+        pieces_of(body, class, span, &mut position, &mut surface, &mut each);
+    }
+}
+
+/// Calls `each` with the words of one run of `body`, the first of which stands at `position`, and moves that behind them.
+/// `surface` is room to fold in.
+pub(super) fn pieces_of(
+    body: &str,
+    class: Class,
+    span: Range<usize>,
+    position: &mut u32,
+    surface: &mut String,
+    each: &mut impl FnMut(Piece<'_>),
+) {
+    let written = &body[span.clone()];
+    if class == Class::Cjk {
+        return emit_characters(written, |at| span.start + at.start..span.start + at.end, position, each);
+    }
+    surface.clear();
+    if written.is_ascii() {
+        surface.push_str(written);
+        surface.make_ascii_lowercase();
+    } else {
+        surface.push_str(&fold(written));
+    }
+    let mut folded = Runs::new(surface);
+    if folded.next().is_some_and(|(class, whole)| class == Class::Letter && whole.len() == surface.len()) {
+        return emit_word(surface, written, span, position, each);
+    }
+    // Folding a compatibility character can yield several words: a half is `1` and `2` around a slash.
+    for (class, piece) in Runs::new(surface) {
+        let piece = &surface[piece];
         if class == Class::Cjk {
-            emit_characters(written, |at| span.start + at.start..span.start + at.end, &mut position, &mut each);
-            continue;
-        }
-        surface.clear();
-        if written.is_ascii() {
-            surface.push_str(written);
-            surface.make_ascii_lowercase();
+            emit_characters(piece, |_| span.clone(), position, each);
         } else {
-            surface.push_str(&fold(written));
-        }
-        let mut folded = Runs::new(&surface);
-        if folded.next().is_some_and(|(class, whole)| class == Class::Letter && whole.len() == surface.len()) {
-            emit_word(&surface, written, span, &mut position, &mut each);
-            continue;
-        }
-        // Folding a compatibility character can yield several words: a half is `1` and `2` around a slash.
-        for (class, piece) in Runs::new(&surface) {
-            let piece = &surface[piece];
-            if class == Class::Cjk {
-                emit_characters(piece, |_| span.clone(), &mut position, &mut each);
-            } else {
-                emit_word(piece, piece, span.clone(), &mut position, &mut each);
-            }
+            emit_word(piece, piece, span.clone(), position, each);
         }
     }
 }
@@ -125,7 +136,7 @@ fn emit_characters(
 
 /// What a character is to the cutting of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     /// Stands between words.
     Gap,
     /// Belongs to the letter before, if there is one.
@@ -151,13 +162,13 @@ impl Class {
 }
 
 /// The runs of letters and the runs of CJK characters of a text, each with its marks.
-struct Runs<'a> {
+pub(super) struct Runs<'a> {
     text: &'a str,
     from: usize,
 }
 
 impl<'a> Runs<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self { text, from: 0 }
     }
 }
@@ -166,6 +177,16 @@ impl Iterator for Runs<'_> {
     type Item = (Class, Range<usize>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        // Most runs are of ASCII letters between ASCII gaps.
+        let bytes = self.text.as_bytes().get(self.from..).unwrap_or_default();
+        let gap = bytes.iter().take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()).count();
+        let letters = bytes[gap..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        self.from += gap;
+        if letters > 0 && bytes.get(gap + letters).is_none_or(u8::is_ascii) {
+            let start = self.from;
+            self.from += letters;
+            return Some((Class::Letter, start..self.from));
+        }
         let mut run: Option<(Class, usize)> = None;
         for (at, c) in self.text[self.from..].char_indices() {
             let (class, at) = (Class::of(c), self.from + at);

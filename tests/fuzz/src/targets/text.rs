@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::LazyLock};
 
 use ticketscope_model::{Opstamp, TextClass, TextPart, fold};
 use ticketscope_text::{
-    Form, Leaf, Pattern, TextField, TextIdentity, TextIndex, TextView, Workload,
+    Form, Leaf, Pattern, TextField, TextIdentity, TextIndex, TextView,
     analysis::{Analyzer, Languages, MAX_WORD_BYTES, query_words, words as words_of},
 };
 
@@ -65,7 +65,8 @@ static INDEX: LazyLock<(Files, Found)> = LazyLock::new(|| {
         })
         .collect();
     for (position, tickets) in (1..).zip(tickets.chunks(2)) {
-        index.write(tickets, Workload::Few).expect("it is written");
+        let ords: Vec<u32> = tickets.iter().map(|(ord, _)| *ord).collect();
+        index.write(&ords, tickets).expect("it is written");
         index.commit(Opstamp(position)).expect("it is written");
     }
     let view = index.rest().expect("it comes to rest");

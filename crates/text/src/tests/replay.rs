@@ -1,11 +1,6 @@
-//! How analysed text travels to the indexing threads: words and their positions in one string, which the tokenizer
-//! registered with tantivy plays back. So a text is analysed once, by whoever has a processor to spare, and positions
-//! are ours.
+//! Words and their positions in one string, which a tokenizer plays back: how words come to the library's own writer.
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
-
-/// The name under which [`Replay`] is registered.
-pub(crate) const REPLAY: &str = "replay";
 
 /// Stands before a word at the position of the one before it. No word holds control characters.
 const SAME: char = '\u{1}';
@@ -98,23 +93,18 @@ impl TokenStream for Playing<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_come_back_with_their_positions() {
-        let mut words = Words::default();
-        assert_eq!(words.next_part(), 0);
-        words.push(0, "a");
-        words.push(0, "b");
-        words.push(1, "c");
-        assert_eq!(words.next_part(), 3);
-        words.push(3, "\u{6f22}");
-        let mut replay = Replay::default();
-        let text = words.into_text();
-        let mut found = Vec::new();
-        replay.token_stream(&text).process(&mut |token| found.push((token.position, token.text.clone())));
-        assert_eq!(found, [(0, "a"), (0, "b"), (1, "c"), (3, "\u{6f22}")].map(|(at, word)| (at, word.to_owned())));
-    }
+#[test]
+fn words_come_back_with_their_positions() {
+    let mut words = Words::default();
+    assert_eq!(words.next_part(), 0);
+    words.push(0, "a");
+    words.push(0, "b");
+    words.push(1, "c");
+    assert_eq!(words.next_part(), 3);
+    words.push(3, "\u{6f22}");
+    let mut replay = Replay::default();
+    let text = words.into_text();
+    let mut found = Vec::new();
+    replay.token_stream(&text).process(&mut |token| found.push((token.position, token.text.clone())));
+    assert_eq!(found, [(0, "a"), (0, "b"), (1, "c"), (3, "\u{6f22}")].map(|(at, word)| (at, word.to_owned())));
 }
