@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
 
 use roaring::RoaringBitmap;
 use ticketscope_model::TicketOrd;
@@ -17,7 +17,7 @@ impl TicketSet {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
                 let mut list = Vec::with_capacity(a.list.len().min(b.list.len()));
-                both(a, b, |number, a, b| {
+                every(a, b, |number, a, b| {
                     if Arc::ptr_eq(a, b) {
                         list.push((number, Arc::clone(a)));
                         return;
@@ -40,10 +40,8 @@ impl TicketSet {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
                 let mut len = 0;
-                both(a, b, |_, a, b| {
-                    len += if Arc::ptr_eq(a, b) { u64::from(a.len()) } else { a.bitmap().intersection_len(b.bitmap()) };
-                });
-                u32::try_from(len).unwrap_or(u32::MAX)
+                every(a, b, |_, a, b| len += if Arc::ptr_eq(a, b) { a.len() } else { a.and_len(b) });
+                len
             }
             (_, Repr::List(list)) if list.len() <= self.len() as usize => self.count_of(list),
             (Repr::List(list), _) => other.count_of(list),
@@ -55,9 +53,9 @@ impl TicketSet {
     pub fn intersects(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
-                let mut met = false;
-                both(a, b, |_, a, b| met = met || !a.bitmap().is_disjoint(b.bitmap()));
-                met
+                // Counted, for arrays are intersected many members at a time but held apart one by one.
+                both(a, b, |_, a, b| if a.and_len(b) > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                    .is_break()
             }
             (_, Repr::List(list)) if list.len() <= self.len() as usize => {
                 list.iter().any(|ord| self.contains(TicketOrd(ord)))
@@ -247,11 +245,24 @@ impl TicketSet {
     }
 }
 
-fn both(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>)) {
+/// Visits the blocks that both have.
+fn every(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>)) {
+    let _: ControlFlow<Infallible> = both(a, b, |number, a, b| {
+        visit(number, a, b);
+        ControlFlow::Continue(())
+    });
+}
+
+/// Visits the blocks that both have until `visit` has seen enough.
+fn both<B>(
+    a: &Blocks,
+    b: &Blocks,
+    mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     let (mut a, mut b) = (a.list.as_slice(), b.list.as_slice());
     while let ([(left, in_a), rest_a @ ..], [(right, in_b), rest_b @ ..]) = (a, b) {
         if left == right {
-            visit(*left, in_a, in_b);
+            visit(*left, in_a, in_b)?;
         }
         if left <= right {
             a = rest_a;
@@ -260,6 +271,7 @@ fn both(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Blo
             b = rest_b;
         }
     }
+    ControlFlow::Continue(())
 }
 
 fn merged<'a>(mut bitmap: RoaringBitmap, blocks: impl Iterator<Item = &'a Arc<Block>>) -> Arc<Block> {

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
+    part_bytes::PartBytes,
     runs::SortedRuns,
     strings::Strings,
 };
@@ -67,8 +68,8 @@ impl Dictionary {
         self.sorted.insert(codes, |a, b| strings.bytes(a).cmp(strings.bytes(b)));
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.strings.heap_bytes() + self.sorted.heap_bytes()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        self.strings.part_bytes() + self.sorted.part_bytes()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

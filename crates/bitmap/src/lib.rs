@@ -30,6 +30,7 @@
 
 mod algebra;
 mod block;
+mod blockwise;
 mod builder;
 mod codec;
 mod column;
@@ -42,6 +43,7 @@ mod many;
 mod members;
 mod order;
 mod ords;
+mod part_bytes;
 mod postings;
 mod range;
 mod restore;
@@ -52,6 +54,7 @@ mod spine;
 mod state;
 mod stored;
 mod strings;
+mod tester;
 #[cfg(test)]
 mod tests;
 mod varint;
@@ -60,11 +63,13 @@ pub use builder::SetBuilder;
 pub use codec::SectionError;
 pub use eval::{Cardinality, SetExpr};
 pub use field::{FieldIndex, FieldSets, number_from_key, number_key};
-pub use index::{HeapBytes, Index, ORDERED, TicketBatch, TicketRef, Touched};
+pub use index::{Index, IndexBytes, ORDERED, TicketBatch, TicketRef, Touched};
 pub use members::Members;
 pub use order::Order;
+pub use part_bytes::PartBytes;
 pub use postings::SectionTooLarge;
 pub use range::ValueRange;
 pub use restore::Restore;
 pub use set::TicketSet;
 pub use state::{StateError, TICKETS_PER_RECORD, VALUES_PER_RECORD};
+pub use tester::Tester;

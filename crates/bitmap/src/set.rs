@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use model::TicketOrd;
 use ticketscope_model as model;
 
-use crate::{block::Block, builder::SetBuilder, members::Members, ords::U32s};
+use crate::{block::Block, builder::SetBuilder, members::Members, ords::U32s, part_bytes::PartBytes};
 
 /// Sets of at most this many members are one sorted list: 16 KiB, what a single change copies at worst.
 pub(crate) const LIST_MAX: usize = 4096;
@@ -185,12 +185,20 @@ impl TicketSet {
         }
     }
 
-    /// Bytes on the heap that this set alone would take; blocks shared with other sets are counted in each.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes that this set alone would take; blocks shared with other sets are counted in each.
+    pub fn part_bytes(&self) -> PartBytes {
         match &self.0 {
-            Repr::List(list) => list.heap_bytes(),
-            Repr::Blocks(blocks) => blocks.list.iter().map(|(_, block)| block.heap_bytes() + 16).sum::<usize>() + 32,
+            Repr::List(list) => list.part_bytes(),
+            Repr::Blocks(blocks) => {
+                let rows = PartBytes::heap(blocks.list.len() * size_of::<(u16, Arc<Block>)>() + 32);
+                blocks.list.iter().map(|(_, block)| block.part_bytes()).sum::<PartBytes>() + rows
+            }
         }
+    }
+
+    /// [`Self::part_bytes`] on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.part_bytes().heap
     }
 }
 

@@ -38,17 +38,49 @@ fn class_number(class: TextClass) -> u8 {
     }
 }
 
+/// A part as it stands in a row.
+struct RawPart<'a> {
+    part: &'a str,
+    class: TextClass,
+    lang: Option<&'a str>,
+    author: Option<&'a str>,
+    at: Option<Timestamp>,
+    body: &'a str,
+}
+
+impl<'a> RawPart<'a> {
+    fn read(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self {
+            part: input.text()?,
+            class: TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?,
+            lang: input.option(Reader::text)?,
+            author: input.option(Reader::text)?,
+            at: input.option(Reader::signed)?.map(Timestamp),
+            body: input.text()?,
+        })
+    }
+}
+
 pub(crate) fn decode(row: &[u8]) -> Result<Parts, Malformed> {
     let mut input = Reader::new(row);
     let mut parts = Parts::new();
     while !input.is_empty() {
-        let part: Arc<str> = input.text()?.into();
-        let class = TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?;
-        let lang = input.option(Reader::text)?.map(Into::into);
-        let author = input.option(Reader::text)?.map(Into::into);
-        let at = input.option(Reader::signed)?.map(Timestamp);
-        let body = input.text()?.into();
-        parts.insert(Arc::clone(&part), TextPart { part, class, lang, body, author, at });
+        let RawPart { part, class, lang, author, at, body } = RawPart::read(&mut input)?;
+        let part: Arc<str> = part.into();
+        let (lang, author) = (lang.map(Into::into), author.map(Into::into));
+        parts.insert(Arc::clone(&part), TextPart { part, class, lang, body: body.into(), author, at });
     }
     Ok(parts)
+}
+
+/// The subject: the body of the first part of that class, by part id, in which order the parts stand.
+pub(crate) fn subject(row: &[u8]) -> Result<Option<&str>, Malformed> {
+    let mut input = Reader::new(row);
+    while !input.is_empty() {
+        let part = RawPart::read(&mut input)?;
+        if part.class == TextClass::Subject {
+            return Ok(Some(part.body));
+        }
+    }
+    Ok(None)
 }

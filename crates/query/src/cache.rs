@@ -6,7 +6,7 @@ use std::{
     },
 };
 
-use bitmap::{Index, ORDERED, Order, TicketSet, Touched};
+use bitmap::{FieldIndex, Index, ORDERED, Order, SetExpr, TicketSet, Touched, ValueRange};
 use model::{FieldId, TicketOrd, fields};
 use parking_lot::Mutex;
 use scope::{Scope, ScopeView, VERBS};
@@ -16,7 +16,7 @@ use ticketscope_model as model;
 use ticketscope_scope as scope;
 use ticketscope_text as text;
 
-use crate::{lower::lower_scope, touched::TicketValues};
+use crate::{lower::lower_scope, touched::TicketValues, value_counts::ValueCounts};
 
 /// Scopes kept at most; the least recently asked quarter leaves when there are more.
 const MAX_SCOPES: usize = 4096;
@@ -29,6 +29,19 @@ const MAX_LEAVES: usize = 4096;
 
 /// Fields with more values than this are counted anew for every facet.
 const MAX_FACET_CODES: u32 = 65_536;
+
+/// Counts by single values of a field after which all its values are counted once and for all. A pass over a scope costs
+/// what some dozen intersections do, so that who asks rarely does not pay for it, and who asks often pays at most twice.
+const COUNTED_ALONE: u32 = 16;
+
+/// Fields with more values than this are not counted by all of them for the sake of one: each has few tickets then.
+const MAX_COUNTED_CODES: u32 = 4096;
+
+/// Values for each ticket from which on their counters are made as they are met, not all at once.
+const SPARSE: u32 = 16;
+
+/// Intersections with fewer tickets than this on one side are not worth keeping anything for.
+const MIN_COUNTED: u32 = 512;
 
 /// The evaluated scopes of one snapshot.
 ///
@@ -45,6 +58,26 @@ pub(crate) struct ScopeCache {
 /// Scopes by verb and principal.
 type PrincipalScopes = HashMap<Box<str>, HashMap<Box<str>, Scope>>;
 
+/// Bytes that cached scopes take on the heap. Blocks that several share are counted in each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScopeBytes {
+    /// How many scopes.
+    pub scopes: usize,
+    /// Their tickets.
+    pub sets: usize,
+    /// Their tickets newest first.
+    pub orders: usize,
+    /// How many of their tickets have each value of a field.
+    pub counts: usize,
+}
+
+impl ScopeBytes {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.sets + self.orders + self.counts
+    }
+}
+
 /// A scope's tickets, with what was asked about them so far.
 #[derive(Debug)]
 pub struct CachedScope {
@@ -53,9 +86,17 @@ pub struct CachedScope {
     depends_on: Arc<BTreeSet<FieldId>>,
     /// Newest first, by [`ORDERED`].
     orders: [OnceLock<Order>; 2],
-    facets: Mutex<HashMap<FieldId, Arc<Vec<u32>>>>,
+    facets: Mutex<Facets>,
     text: Mutex<TextNumbers>,
     used: AtomicU64,
+}
+
+/// Counts by value, kept current from batch to batch.
+#[derive(Debug, Default, Clone)]
+struct Facets {
+    kept: HashMap<FieldId, Arc<ValueCounts>>,
+    /// How often one value was counted alone, of fields whose counts are not kept.
+    asked: HashMap<FieldId, u32>,
 }
 
 /// Statistics of the text of a scope's tickets, as of one state of the text.
@@ -113,22 +154,84 @@ impl CachedScope {
         Some(self.orders[at].get_or_init(|| index.sort_newest_first(field, &self.set)))
     }
 
-    /// The order if somebody has asked for it before.
-    pub(crate) fn ready_order(&self, field: FieldId) -> Option<&Order> {
+    /// [`Self::order`] if it is there without making it: somebody asked for it before, or all tickets are visible.
+    pub(crate) fn kept_order<'a>(&'a self, index: &'a Index, field: FieldId) -> Option<&'a Order> {
         let at = ORDERED.iter().position(|ordered| *ordered == field)?;
-        self.orders[at].get()
+        if self.set.len() == index.universe().len() { index.order(field) } else { self.orders[at].get() }
     }
 
-    /// How many of the tickets have each value of `field`, by code.
-    pub(crate) fn facet(&self, index: &Index, field: FieldId) -> Arc<Vec<u32>> {
-        if let Some(counts) = self.facets.lock().get(&field) {
+    /// How many of the tickets have each value of `field`.
+    pub(crate) fn facet(&self, index: &Index, field: FieldId) -> Arc<ValueCounts> {
+        if let Some(counts) = self.facets.lock().kept.get(&field) {
             return Arc::clone(counts);
         }
         let counts = Arc::new(count(index, field, &self.set));
         if index.field(field).is_some_and(|field| field.codes() <= MAX_FACET_CODES) {
-            self.facets.lock().insert(field, Arc::clone(&counts));
+            let mut facets = self.facets.lock();
+            facets.asked.remove(&field);
+            facets.kept.insert(field, Arc::clone(&counts));
         }
         counts
+    }
+
+    /// How many of the tickets a formula holds for.
+    pub(crate) fn count(&self, index: &Index, expr: &SetExpr) -> u32 {
+        self.known_count(index, expr).unwrap_or_else(|| index.count_within(expr, &self.set))
+    }
+
+    /// [`Self::count`] where what is kept tells it.
+    pub(crate) fn known_count(&self, index: &Index, expr: &SetExpr) -> Option<u32> {
+        match expr {
+            SetExpr::All => Some(self.set.len()),
+            SetExpr::None => Some(0),
+            SetExpr::Not(inner) => Some(self.set.len() - self.known_count(index, inner)?),
+            SetExpr::Terms(field, codes) => self.count_values(index, *field, codes),
+            SetExpr::Range(field, range) => self.count_range(index, *field, *range),
+            SetExpr::Set(_) | SetExpr::Has(_) | SetExpr::And(_) | SetExpr::Or(_) => None,
+        }
+    }
+
+    /// From the counts that are kept, or will be because the field is asked for again and again.
+    fn count_values(&self, index: &Index, field: FieldId, codes: &[u32]) -> Option<u32> {
+        let column = index.field(field)?;
+        // The tickets of two values of a field that holds several may be the same.
+        if codes.len() > 1 && !column.holds_one_code() {
+            return None;
+        }
+        let kept = self.facets.lock().kept.get(&field).map(Arc::clone);
+        let counts = match kept {
+            Some(counts) => counts,
+            None if self.is_worth_keeping(column, codes) && self.is_asked_again(field) => self.facet(index, field),
+            None => return None,
+        };
+        let mut codes = codes.to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        Some(codes.into_iter().map(|code| counts.get(code)).sum())
+    }
+
+    /// Whether any of the tickets has the value of a code.
+    pub(crate) fn has_value(&self, column: &FieldIndex, field: FieldId, code: u32) -> bool {
+        let kept = self.facets.lock().kept.get(&field).map(|counts| counts.get(code) > 0);
+        kept.unwrap_or_else(|| column.tickets(code).intersects(&self.set))
+    }
+
+    fn is_worth_keeping(&self, column: &FieldIndex, codes: &[u32]) -> bool {
+        let tickets = codes.iter().fold(0u32, |sum, code| sum.saturating_add(column.tickets_len(*code)));
+        column.codes() <= MAX_COUNTED_CODES && tickets.min(self.set.len()) >= MIN_COUNTED
+    }
+
+    fn is_asked_again(&self, field: FieldId) -> bool {
+        let mut facets = self.facets.lock();
+        let asked = facets.asked.entry(field).or_default();
+        *asked += 1;
+        *asked > COUNTED_ALONE
+    }
+
+    /// From the order of the tickets by this date, if there is one.
+    fn count_range(&self, index: &Index, field: FieldId, range: ValueRange) -> Option<u32> {
+        let ranks = index.ranks_in(field, self.kept_order(index, field)?, range);
+        Some(ranks.end - ranks.start)
     }
 
     /// In how many of the tickets a leaf is found, in the state of the text that `number` names.
@@ -166,7 +269,7 @@ impl CachedScope {
         Ok(length)
     }
 
-    /// This scope after a batch; itself if the batch changes nothing that it keeps.
+    /// This scope after a batch; itself if the batch changes no ticket of it.
     fn follow(
         self: &Arc<Self>,
         scope: &Scope,
@@ -204,9 +307,9 @@ impl CachedScope {
         // Copied, so that readers of the scope do not wait.
         let facets = self.facets.lock().clone();
         let moves = |field: &FieldId| touched.fields.binary_search(field).is_ok();
-        let kept = |(at, field): (usize, FieldId)| self.orders[at].get().is_some() && moves(&field);
-        let concerns = ORDERED.into_iter().enumerate().any(kept) || facets.keys().any(moves);
-        if same_set && (is_in.is_empty() || !concerns) {
+        // Shared only while no ticket of it differs: what readers of the older snapshot have it keep from now on, by its
+        // index, must be right in the next one too.
+        if same_set && is_in.is_empty() {
             return Arc::clone(self);
         }
         let mut next = self.successor(self.set.updated(&add, &remove));
@@ -219,8 +322,8 @@ impl CachedScope {
             };
             next.orders[at] = OnceLock::from(order);
         }
-        let mut followed = HashMap::with_capacity(facets.len());
-        for (field, counts) in &facets {
+        let mut followed = HashMap::with_capacity(facets.kept.len());
+        for (field, counts) in &facets.kept {
             let counts = match (moves(field), same_set) {
                 (false, true) => Arc::clone(counts),
                 (false, false) => follow_facet(*field, counts, before, after, &remove, &add),
@@ -228,7 +331,7 @@ impl CachedScope {
             };
             followed.insert(*field, counts);
         }
-        next.facets = Mutex::new(followed);
+        next.facets = Mutex::new(Facets { kept: followed, asked: facets.asked });
         Arc::new(next)
     }
 
@@ -240,17 +343,13 @@ impl CachedScope {
 
 fn follow_facet(
     field: FieldId,
-    counts: &Arc<Vec<u32>>,
+    counts: &Arc<ValueCounts>,
     before: &Index,
     after: &Index,
     was_in: &[u32],
     is_in: &[u32],
-) -> Arc<Vec<u32>> {
+) -> Arc<ValueCounts> {
     let mut next = Arc::clone(counts);
-    let codes = after.field(field).map_or(0, bitmap::FieldIndex::codes) as usize;
-    if next.len() < codes {
-        Arc::make_mut(&mut next).resize(codes, 0);
-    }
     let mut changes: Vec<(u32, bool)> = Vec::new();
     if let Some(field) = before.field(field) {
         for ord in was_in {
@@ -263,28 +362,32 @@ fn follow_facet(
         }
     }
     for (code, gained) in changes {
-        if let Some(count) = Arc::make_mut(&mut next).get_mut(code as usize) {
-            *count = if gained { *count + 1 } else { *count - 1 };
-        }
+        let next = Arc::make_mut(&mut next);
+        if gained { next.gain(code) } else { next.lose(code) }
     }
     next
 }
 
-/// How many of `tickets` have each value of `field`, by code. Counts the smaller of the tickets and the others.
-pub(crate) fn count(index: &Index, field: FieldId, tickets: &TicketSet) -> Vec<u32> {
-    let Some(field) = index.field(field) else { return Vec::new() };
-    let mut counts = vec![0; field.codes() as usize];
-    let others = index.universe().len() - tickets.len();
-    if others < tickets.len() / 2 && field.codes() <= MAX_FACET_CODES {
-        let mut missing = vec![0; counts.len()];
-        field.count_into(&index.universe().minus(tickets), &mut missing);
-        for ((code, count), missing) in (0..).zip(&mut counts).zip(missing) {
-            *count = field.tickets_len(code) - missing;
-        }
+/// How many of `tickets` have each value of `field`. Counts the smaller of the tickets and the others; at worst one pass
+/// over the tickets, never over the values that none of them has.
+pub(crate) fn count(index: &Index, field: FieldId, tickets: &TicketSet) -> ValueCounts {
+    let Some(column) = index.field(field) else { return ValueCounts::default() };
+    if tickets.len() < column.codes() / SPARSE {
+        let mut counts = ValueCounts::default();
+        tickets.for_each(|ord| column.for_each_code(ord, |code| counts.gain(code)));
         return counts;
     }
-    field.count_into(tickets, &mut counts);
-    counts
+    let mut counts = vec![0; column.codes() as usize];
+    let others = index.universe().len() - tickets.len();
+    if others < tickets.len() / 2 && column.codes() <= MAX_FACET_CODES {
+        column.count_into(&index.universe().minus(tickets), &mut counts);
+        for (code, count) in (0..).zip(&mut counts) {
+            *count = column.tickets_len(code) - *count;
+        }
+    } else {
+        column.count_into(tickets, &mut counts);
+    }
+    ValueCounts::new(&counts)
 }
 
 impl ScopeCache {
@@ -357,9 +460,17 @@ impl ScopeCache {
         }
     }
 
-    pub(crate) fn size(&self) -> (usize, usize) {
-        let sets = self.sets.lock();
-        (sets.len(), sets.values().map(|cached| cached.set.heap_bytes()).sum())
+    pub(crate) fn bytes(&self) -> ScopeBytes {
+        // Copied, so that readers do not wait while bytes are counted.
+        let kept: Vec<Arc<CachedScope>> = self.sets.lock().values().map(Arc::clone).collect();
+        let mut bytes = ScopeBytes { scopes: kept.len(), ..ScopeBytes::default() };
+        for scope in kept {
+            bytes.sets += scope.set.heap_bytes();
+            bytes.orders +=
+                scope.orders.iter().filter_map(OnceLock::get).map(|order| order.part_bytes().heap).sum::<usize>();
+            bytes.counts += scope.facets.lock().kept.values().map(|counts| counts.heap_bytes()).sum::<usize>();
+        }
+        bytes
     }
 }
 

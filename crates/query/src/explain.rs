@@ -9,7 +9,7 @@ use crate::{
     answer::find,
     ast::{Query, SortKey},
     lower::lower_clause,
-    plan::{choose, execute, possible},
+    plan::{PageCut, possible},
     relevance::Scored,
     sort::Sorter,
 };
@@ -95,7 +95,7 @@ pub fn explain(
         .filter
         .iter()
         .map(|clause| {
-            let formula = lower_clause(snapshot, clause, visible);
+            let formula = lower_clause(snapshot, clause, &found.visible);
             let alone = Query { filter: vec![clause.clone()], ..Query::default() };
             let estimate = index.estimate(&formula);
             ExplainedFilter {
@@ -122,7 +122,7 @@ pub fn explain(
     let mut plans = Vec::new();
     let chosen;
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
-        let scored = Scored::new(readable, &found.clauses, &hits)?;
+        let scored = Scored::new(readable, &found.clauses, hits)?;
         let cost = scored.cost(rank as usize + want)?;
         chosen = scored.choose(rank as usize + want);
         for plan in scored.plans() {
@@ -135,10 +135,11 @@ pub fn explain(
         }
     } else {
         let sorter = Sorter::new(index, snapshot.schema(), sort);
-        chosen = choose(index, &found.visible, &hits, sort, rank, found.is_whole_scope());
+        let cut = PageCut { index, found: &found, sorter: &sorter, sort, after: None, rank, want };
+        chosen = cut.choose();
         for plan in possible(query) {
             let began = Instant::now();
-            execute(plan, index, &found.visible, &hits, &sorter, sort, None, rank, want);
+            cut.execute(plan);
             let took = micros(began);
             plans.push(ExplainedPlan { plan, estimate: None, took, scored: None, offered: None });
         }
