@@ -18,15 +18,26 @@ fn lists(criterion: &mut Criterion) {
     let people = grid(&snapshot);
     let deep = |tickets: u32| Start::Rank(tickets.saturating_sub(100).min(100_000));
     let everything = Query::everything();
-    let mut group = criterion.benchmark_group("list/keys alone, rank 1,000");
-    for person in &people {
-        let scope = view(&snapshot, &person.id);
-        let page = ask::page(Start::Rank(1_000));
-        group.bench_function(BenchmarkId::from_parameter(person.label), |bench| {
-            bench.iter(|| list_keys(&snapshot, &scope, &everything, &page).expect("a page"));
-        });
+    for name in ["first", "cursor", "rank 1,000", "deep rank"] {
+        let mut group = criterion.benchmark_group(format!("list/keys alone, {name}"));
+        for person in &people {
+            let scope = view(&snapshot, &person.id);
+            let start = match name {
+                "first" => Start::First,
+                "rank 1,000" => Start::Rank(1_000),
+                "deep rank" => deep(person.tickets),
+                _ => {
+                    let first = list_keys(&snapshot, &scope, &everything, &ask::page(Start::First)).expect("a page");
+                    first.next.map_or(Start::First, Start::After)
+                }
+            };
+            let page = ask::page(start);
+            group.bench_function(BenchmarkId::from_parameter(person.label), |bench| {
+                bench.iter(|| list_keys(&snapshot, &scope, &everything, &page).expect("a page"));
+            });
+        }
+        group.finish();
     }
-    group.finish();
     let mut run = |name: &str, query: &Query, start: &dyn Fn(u32) -> Start| {
         let mut group = criterion.benchmark_group(format!("list/{name}"));
         for person in &people {

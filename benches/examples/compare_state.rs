@@ -97,9 +97,9 @@ fn read(def: &ticketscope_model::FieldDef, raw: &RawValue) -> Result<Vec<String>
         .collect())
 }
 
-fn show(value: &FieldValue) -> String {
+fn show(value: &FieldValue<'_>) -> String {
     match value {
-        FieldValue::Keyword(text) => text.clone(),
+        FieldValue::Keyword(text) => (*text).to_owned(),
         FieldValue::Number(number) => number.to_string(),
         FieldValue::Date(moment) => moment.to_string(),
         FieldValue::Flag(flag) => flag.to_string(),

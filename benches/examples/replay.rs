@@ -234,7 +234,7 @@ impl<'a> Replay<'a> {
         for (minute, count, time, processor) in &self.storms {
             println!("storm     {minute}: {count} events, submit {}, processor {}", shown(*time), shown(*processor));
         }
-        println!("{} scopes kept, about {:.1} MB", kept.0, kept.1 as f64 / 1e6);
+        println!("{} scopes kept, about {:.1} MB", kept.scopes, kept.reckoned as f64 / 1e6);
     }
 }
 

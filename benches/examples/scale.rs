@@ -4,12 +4,13 @@
 //! ```text
 //! cargo run --release -p ticketscope-benches --example scale -- TICKETS [lines] [PLACE]
 //! cargo run --release -p ticketscope-benches --example scale -- opened PLACE
+//! cargo run --release -p ticketscope-benches --example scale -- questions PLACE
 //! ```
 //!
 //! `lines` first writes the tickets as scope-jsonl with text to a file and imports that, as a second tenant. `PLACE` is a
 //! directory for the files, which stay; a temporary one without it. What comes after the import is measured in a process
 //! of its own, so that its memory is that of a tenant which was opened; `opened` measures only that, on files that an
-//! earlier run left. The last line of each process is what it found as JSON.
+//! earlier run left, and `questions` of that only the questions, which change nothing. The last line of each process is what it found as JSON.
 //!
 //! Caches: scopes are warm unless a row says cold; files were just written, so that the system has them in memory.
 
@@ -30,8 +31,11 @@ use ticketscope_benches::{
     sample::shown,
     world::{self, Move, applied, made, membership, set, set_in_index, view},
 };
-use ticketscope_bitmap::Touched;
-use ticketscope_engine::query::{Query, Snapshot, Start, TextChanges, count, facets, list};
+use ticketscope_bitmap::{PartBytes, SetExpr, Touched};
+use ticketscope_engine::{
+    Stats,
+    query::{Query, Snapshot, Start, TextChanges, count, facets, list, list_keys},
+};
 use ticketscope_model::{Change, Fact, TicketOrd, fields};
 
 /// Repetitions of one question.
@@ -41,10 +45,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let first = arguments.next().expect("how many tickets, or `opened`");
+    let first = arguments.next().expect("how many tickets, `opened` or `questions`");
     let mut rest: Vec<String> = arguments.collect();
     let mut report = Report::default();
-    if first == "opened" {
+    if first == "questions" {
+        let world = open(&mut report, &Path::new(rest.first().expect("where the files are")).join("data"));
+        questions(&mut report, &world.snapshot());
+        memory_by_part(&mut report, &world);
+    } else if first == "opened" {
         opened(&mut report, Path::new(rest.first().expect("where the files are")));
     } else {
         let tickets = first.replace('_', "").parse().expect("how many tickets");
@@ -76,8 +84,15 @@ fn opened(report: &mut Report, place: &Path) {
     questions(report, &world.snapshot());
     changes(report, &world);
     bulk_moves(report, &world, 200);
+    memory_by_part(report, &world);
     report.memory("after all of it");
     world.engine.close().expect("a checkpoint is written");
+}
+
+fn memory_by_part(report: &mut Report, world: &World) {
+    report.title("memory by part");
+    let stats = world.tenant.stats().expect("the disk can be measured");
+    report.parts(&stats, world.snapshot().index().universe().len().into());
 }
 
 fn import(report: &mut Report, tickets: u64, dir: &Path) {
@@ -91,17 +106,12 @@ fn import(report: &mut Report, tickets: u64, dir: &Path) {
     report.number("import, tickets per second", rate(tickets, times.submit), "/s");
     report.memory("after the import");
     let stats = world.tenant.stats().expect("the disk can be measured");
-    report.per_ticket("heap: keys", stats.heap.keys, tickets);
-    report.per_ticket("heap: orders", stats.heap.orders, tickets);
+    report.parts(&stats, tickets);
     let snapshot = world.snapshot();
-    for (part, name) in ["dictionaries", "posting lists", "columns"].into_iter().enumerate() {
-        report.per_ticket(&format!("heap: {name}"), stats.heap.fields.iter().map(|(_, of)| of[part]).sum(), tickets);
-    }
-    for (field, of) in &stats.heap.fields {
+    for (field, of) in &stats.index.fields {
         let name = snapshot.schema().by_id(*field).map_or("", |def| &def.name);
-        report.per_ticket(&format!("heap: field {name}"), of.iter().sum(), tickets);
+        report.per_ticket(&format!("heap: field {name}"), of.iter().map(|part| part.heap).sum(), tickets);
     }
-    report.per_ticket("heap: all", stats.heap.total(), tickets);
     drop(snapshot);
     let start = Instant::now();
     world.engine.close().expect("a checkpoint is written");
@@ -169,6 +179,19 @@ fn questions(report: &mut Report, snapshot: &Snapshot) {
         report.sample("count, cached cardinality", person.label, || {
             Sample::take(RUNS, PATIENCE, |_| count(snapshot, &scope, &everything))
         });
+        // The first counts by a field are made from the index, later ones read what the scope keeps.
+        let (index, visible) = (snapshot.index(), snapshot.visible(&scope));
+        for (name, field, value) in ask::VALUES {
+            let column = index.field(field).expect("tickets have this field");
+            let code = column.code_of(value).expect("tickets have this value");
+            let formula = SetExpr::Terms(field, vec![code]);
+            report.sample(&format!("count not kept, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| index.count_within(&formula, visible.set()))
+            });
+            report.sample(&format!("count by intersection, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| column.tickets(code).and_len(visible.set()))
+            });
+        }
         for (name, query) in ask::filters() {
             report.sample(&format!("count, {name}"), person.label, || {
                 Sample::take(RUNS, PATIENCE, |_| count(snapshot, &scope, &query))
@@ -189,6 +212,13 @@ fn questions(report: &mut Report, snapshot: &Snapshot) {
         for (name, start) in &starts {
             report.sample(&format!("list, {name}"), person.label, || {
                 Sample::take(RUNS, PATIENCE, |_| ask(&everything, start))
+            });
+        }
+        for (name, start) in &starts {
+            report.sample(&format!("list keys, {name}"), person.label, || {
+                Sample::take(RUNS, PATIENCE, |_| {
+                    list_keys(snapshot, &scope, &everything, &ask::page(start.clone())).expect("a page")
+                })
             });
         }
         for (name, query) in ask::filters() {
@@ -230,7 +260,7 @@ fn after(snapshot: &Snapshot, principal: &str, query: &Query) -> Start {
 
 fn changes(report: &mut Report, world: &World) {
     world.warm_agents(200);
-    report.title(&format!("one change, {} warm scopes", world.snapshot().cached_scopes().0));
+    report.title(&format!("one change, {} warm scopes", world.snapshot().cached_scopes().scopes));
     let mut snapshot = world.snapshot();
     let ordinals = snapshot.index().ordinals();
     let mut random = fastrand::Rng::with_seed(1);
@@ -378,6 +408,18 @@ impl Report {
     fn per_ticket(&mut self, name: &str, bytes: usize, tickets: u64) {
         let each = bytes as f64 / tickets as f64;
         self.row(name, &format!("{:>9.1} MB {each:>9.2} bytes per ticket", bytes as f64 / 1e6), json!(each));
+    }
+
+    fn parts(&mut self, stats: &Stats, tickets: u64) {
+        for (part, bytes) in stats.memory() {
+            self.per_ticket(&format!("heap: {part}"), bytes.heap, tickets);
+            if bytes.mapped > 0 {
+                self.per_ticket(&format!("mapped: {part}"), bytes.mapped, tickets);
+            }
+        }
+        let all: PartBytes = stats.memory().into_iter().map(|(_, bytes)| bytes).sum();
+        self.per_ticket("heap: all", all.heap, tickets);
+        self.per_ticket("mapped: all", all.mapped, tickets);
     }
 
     fn memory(&mut self, when: &str) {

@@ -110,7 +110,7 @@ pub(crate) fn parse_as(snapshot: &Snapshot, now: Timestamp, asker: &Asker, text:
 /// The fields of a ticket as the oracle writes them.
 pub(crate) fn fields_of(snapshot: &Snapshot, ord: u32) -> BTreeMap<String, Vec<Value>> {
     let shown = query::hit(snapshot, ord).fields.into_iter().map(|(id, values)| {
-        let values = values.into_iter().map(|value| match value {
+        let values = values.iter().map(|value| match *value {
             FieldValue::Keyword(text) => Value::Keyword(text.into()),
             FieldValue::Number(number) => Value::Number(number),
             FieldValue::Date(moment) => Value::Date(moment),

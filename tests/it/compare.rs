@@ -20,15 +20,15 @@ pub(crate) fn tickets(snapshot: &Snapshot) -> BTreeMap<TicketKey, Fields> {
         let hit = hit(snapshot, ord);
         let fields = hit.fields.into_iter().map(|(id, values)| {
             let name = snapshot.schema().by_id(id).unwrap().name.to_string();
-            (name, values.into_iter().map(value).collect())
+            (name, values.iter().map(value).collect())
         });
         (hit.key, fields.collect())
     };
     snapshot.index().universe().iter().map(read).collect()
 }
 
-fn value(value: FieldValue) -> Value {
-    match value {
+fn value(value: &FieldValue<'_>) -> Value {
+    match *value {
         FieldValue::Keyword(text) => Value::Keyword(text.into()),
         FieldValue::Number(number) => Value::Number(number),
         FieldValue::Date(moment) => Value::Date(moment),

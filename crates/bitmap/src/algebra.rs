@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{convert::Infallible, ops::ControlFlow, sync::Arc};
 
 use roaring::RoaringBitmap;
 use ticketscope_model::TicketOrd;
@@ -21,7 +21,7 @@ impl TicketSet {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
                 let mut list = Vec::with_capacity(a.count().min(b.count()));
-                both(a, b, |number, a, b| {
+                every(a, b, |number, a, b| {
                     if Arc::ptr_eq(a, b) {
                         list.push((number, Arc::clone(a)));
                         return;
@@ -44,10 +44,8 @@ impl TicketSet {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
                 let mut len = 0;
-                both(a, b, |_, a, b| {
-                    len += if Arc::ptr_eq(a, b) { u64::from(a.len()) } else { a.bitmap().intersection_len(b.bitmap()) };
-                });
-                u32::try_from(len).unwrap_or(u32::MAX)
+                every(a, b, |_, a, b| len += if Arc::ptr_eq(a, b) { a.len() } else { a.and_len(b) });
+                len
             }
             (_, Repr::List(list)) if list.len() <= self.len() as usize => self.count_of(list),
             (Repr::List(list), _) => other.count_of(list),
@@ -59,9 +57,9 @@ impl TicketSet {
     pub fn intersects(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
-                let mut met = false;
-                both(a, b, |_, a, b| met = met || !a.bitmap().is_disjoint(b.bitmap()));
-                met
+                // Counted, for arrays are intersected many members at a time but held apart one by one.
+                both(a, b, |_, a, b| if a.and_len(b) > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+                    .is_break()
             }
             (_, Repr::List(list)) if list.len() <= self.len() as usize => {
                 list.iter().any(|ord| self.contains(TicketOrd(ord)))
@@ -247,12 +245,25 @@ impl TicketSet {
     }
 }
 
-fn both(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>)) {
+/// Visits the blocks that both have.
+fn every(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>)) {
+    let _: ControlFlow<Infallible> = both(a, b, |number, a, b| {
+        visit(number, a, b);
+        ControlFlow::Continue(())
+    });
+}
+
+/// Visits the blocks that both have until `visit` has seen enough.
+fn both<B>(
+    a: &Blocks,
+    b: &Blocks,
+    mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Block>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     let (mut rest_a, mut rest_b) = (a.iter(), b.iter());
     let (mut a, mut b) = (rest_a.next(), rest_b.next());
     while let (Some((left, in_a)), Some((right, in_b))) = (a, b) {
         if left == right {
-            visit(*left, in_a, in_b);
+            visit(*left, in_a, in_b)?;
         }
         if left <= right {
             a = rest_a.next();
@@ -261,6 +272,7 @@ fn both(a: &Blocks, b: &Blocks, mut visit: impl FnMut(u16, &Arc<Block>, &Arc<Blo
             b = rest_b.next();
         }
     }
+    ControlFlow::Continue(())
 }
 
 fn merged<'a>(mut bitmap: RoaringBitmap, blocks: impl Iterator<Item = &'a Arc<Block>>) -> Arc<Block> {

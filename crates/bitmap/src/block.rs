@@ -3,10 +3,27 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use roaring::RoaringBitmap;
 
-use crate::set::join;
+use crate::{part_bytes::PartBytes, set::join};
 
 /// Members that are visited at a time.
 const SLICE: usize = 256;
+
+/// Words in which the members of a block are marked, the lowest first.
+pub(crate) const WORDS: usize = 1024;
+
+/// The members of a block as bits.
+pub(crate) type Words = [u64; WORDS];
+
+/// What stands before the words in the serialized form of a bitmap of one dense container: cookie, number of containers,
+/// key and cardinality, offset. <https://github.com/RoaringBitmap/RoaringFormatSpec>
+const BEFORE_WORDS: usize = 16;
+
+/// Members of a block from which on roaring keeps it as words, not as a list.
+const DENSE: u32 = 4097;
+
+/// Room for the words of one block.
+#[derive(Debug, Default)]
+pub(crate) struct BitBuffer(Vec<u8>);
 
 /// The ordinals of one set inside one block of 65,536: a roaring bitmap of their low 16 bits, read from a mapped file
 /// at first use.
@@ -49,6 +66,33 @@ impl Block {
         })
     }
 
+    /// How many members `other` has too.
+    pub(crate) fn and_len(&self, other: &Self) -> u32 {
+        // A block holds at most 65,536 members.
+        u32::try_from(self.bitmap().intersection_len(other.bitmap())).unwrap_or(u32::MAX)
+    }
+
+    /// Whether there are so many members that they are better passed as words than visited.
+    pub(crate) fn is_dense(&self) -> bool {
+        self.len >= DENSE
+    }
+
+    /// Marks the members in `words`.
+    pub(crate) fn add_to(&self, words: &mut Words, buffer: &mut BitBuffer) {
+        if self.is_dense() {
+            buffer.0.clear();
+            self.serialize_into(&mut buffer.0);
+            // Another length is that of a container of runs.
+            if let Some(bits) = buffer.0.get(BEFORE_WORDS..).filter(|bits| bits.len() == size_of::<Words>()) {
+                for (word, bits) in words.iter_mut().zip(bits.as_chunks().0) {
+                    *word |= u64::from_le_bytes(*bits);
+                }
+                return;
+            }
+        }
+        self.slices(|lows| lows.iter().for_each(|low| words[*low as usize / 64] |= 1 << (low % 64)));
+    }
+
     /// Visits members in ascending order, many at a time.
     #[inline]
     pub(crate) fn slices(&self, mut visit: impl FnMut(&[u32])) {
@@ -85,12 +129,12 @@ impl Block {
         }
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(crate) fn part_bytes(&self) -> PartBytes {
         let container = match self.bitmap.get() {
             None => 0,
             Some(_) if self.len <= 4096 => self.len as usize * 2 + 48,
             Some(_) => 8192 + 48,
         };
-        container + size_of::<Self>() + 16
+        PartBytes { heap: container + size_of::<Self>() + 16, mapped: self.mapped.len() }
     }
 }

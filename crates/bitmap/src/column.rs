@@ -3,13 +3,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
+    block::{WORDS, Words},
     codec::{Reader, SectionError, Writer},
     ords::read_u32,
+    part_bytes::PartBytes,
+    range::ValueRange,
     spine::Spine,
 };
 
 /// Tickets a leaf of a column covers: what one write copies.
 pub(crate) const LEAF: usize = 1024;
+
+/// Words in which the tickets of a leaf are marked.
+pub(crate) const LEAF_WORDS: usize = LEAF / 64;
+
+type LeafWords = [u64; LEAF_WORDS];
 
 /// One number or nothing per ticket, by ordinal: a forward column.
 ///
@@ -28,13 +36,14 @@ pub(crate) struct Leaf {
     max: i64,
     fill: u8,
     width: u8,
+    is_mapped: bool,
     data: Bytes,
 }
 
 /// The width of a leaf whose tickets have a byte for presence and the whole number each.
 const WHOLE: u8 = 9;
 
-const EMPTY: Leaf = Leaf { base: 0, max: 0, fill: 0, width: 0, data: Bytes::new() };
+const EMPTY: Leaf = Leaf { base: 0, max: 0, fill: 0, width: 0, is_mapped: false, data: Bytes::new() };
 
 impl Leaf {
     #[inline]
@@ -109,6 +118,39 @@ impl Leaf {
         }
     }
 
+    /// [`Self::count_codes`] of the tickets whose places are marked in `bits`.
+    fn count_bits(&self, bits: &LeafWords, counts: &mut [u32]) {
+        let Some(counts) = usize::try_from(self.base).ok().and_then(|base| counts.get_mut(base..)) else { return };
+        let mut count = |raw: usize| {
+            if raw > 0
+                && let Some(count) = counts.get_mut(raw - 1)
+            {
+                *count += 1;
+            }
+        };
+        match self.width {
+            0 => {
+                if let (1, Some(count)) = (self.fill, counts.first_mut()) {
+                    *count += bits.iter().map(|bits| bits.count_ones()).sum::<u32>();
+                }
+            }
+            1 => {
+                if let Some(data) = self.data.first_chunk::<LEAF>() {
+                    for_each_bit(bits, |at| count(usize::from(data[at])));
+                }
+            }
+            2 => {
+                if let Some(data) = self.data.as_chunks::<2>().0.first_chunk::<LEAF>() {
+                    for_each_bit(bits, |at| count(usize::from(u16::from_le_bytes(data[at]))));
+                }
+            }
+            _ => {
+                let raw = |code: i64| usize::try_from(code.abs_diff(self.base)).map_or(0, |above| above + 1);
+                for_each_bit(bits, |at| count(self.get(at).map_or(0, raw)));
+            }
+        }
+    }
+
     /// The `raw` of a value from `base` to `max`.
     fn raw_of(&self, value: Option<i64>) -> u64 {
         value.map_or(0, |value| value.wrapping_sub(self.base).cast_unsigned() + 1)
@@ -118,9 +160,9 @@ impl Leaf {
         let Some(base) = values.iter().flatten().min().copied() else { return EMPTY };
         let max = values.iter().flatten().max().copied().unwrap_or(base);
         if max == base && values.iter().all(Option::is_some) {
-            return Self { base, max, fill: 1, width: 0, data: Bytes::new() };
+            return Self { base, max, fill: 1, ..EMPTY };
         }
-        let mut leaf = Self { base, max, fill: 0, width: WHOLE, data: Bytes::new() };
+        let mut leaf = Self { base, max, width: WHOLE, ..EMPTY };
         let mut data = Vec::new();
         if max.wrapping_sub(base).cast_unsigned() == u64::MAX {
             for value in values {
@@ -151,13 +193,33 @@ impl Leaf {
             for (at, value) in updates {
                 data[at * width..(at + 1) * width].copy_from_slice(&self.raw_of(*value).to_le_bytes()[..width]);
             }
-            return Self { base: self.base, max: self.max, fill: 0, width: self.width, data: data.into() };
+            return Self { base: self.base, max: self.max, width: self.width, data: data.into(), ..EMPTY };
         }
         let mut values = self.decode();
         for (at, value) in updates {
             values[*at] = *value;
         }
         Self::encode(&values)
+    }
+
+    /// Takes out of `bits`, places of this leaf, those whose value lies outside `range`.
+    pub(crate) fn narrow_to_range(&self, range: ValueRange, bits: &mut LeafWords) {
+        let marked = *bits;
+        for_each_bit(&marked, |at| {
+            if !self.get(at).is_some_and(|value| range.contains(value)) {
+                bits[at / 64] &= !(1 << (at % 64));
+            }
+        });
+    }
+
+    /// Whether every ticket of the leaf has a value in `range`, or none has; nothing if it takes a look at each.
+    pub(crate) fn all_or_none_in(&self, range: ValueRange) -> Option<bool> {
+        let ValueRange { low, high } = range;
+        if (self.fill == 0 && self.width == 0) || low > high || self.max < low || self.base > high {
+            return Some(false);
+        }
+        // Only a leaf of one value is known to hold no ticket without one.
+        (self.width == 0).then_some(true)
     }
 
     /// Visits the places whose value lies in `low..=high`.
@@ -177,6 +239,19 @@ impl Leaf {
                 let inside = |at: &usize| self.whole(*at).is_some_and(|value| low <= value && value <= high);
                 (0..LEAF).filter(inside).for_each(visit);
             }
+        }
+    }
+}
+
+/// Visits the places of a leaf that are marked in `bits`.
+#[inline]
+fn for_each_bit(bits: &LeafWords, mut visit: impl FnMut(usize)) {
+    for (word, bits) in bits.iter().enumerate() {
+        let mut rest = *bits;
+        while rest != 0 {
+            // Below 64, so that the place is below `LEAF`.
+            visit((word * 64 + rest.trailing_zeros() as usize) % LEAF);
+            rest &= rest - 1;
         }
     }
 }
@@ -216,6 +291,16 @@ impl Column {
         self.leaves.get(at).map(|leaf| &**leaf)
     }
 
+    /// Counts the values of the tickets of block `number` that are marked in `words`, as codes: places in `counts`.
+    pub(crate) fn count_words(&self, number: u16, words: &Words, counts: &mut [u32]) {
+        let first = usize::from(number) * (WORDS / LEAF_WORDS);
+        for (at, bits) in words.as_chunks().0.iter().enumerate() {
+            if let Some(leaf) = self.leaf(first + at) {
+                leaf.count_bits(bits, counts);
+            }
+        }
+    }
+
     /// How many ordinals the leaves reach: at least up to the last ticket with a value.
     pub(crate) fn reach(&self) -> usize {
         self.leaves.len() * LEAF
@@ -248,8 +333,10 @@ impl Column {
         }
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.leaves.iter().map(|leaf| leaf.data.len() + 80).sum()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        let leaf = |leaf: &Arc<Leaf>| PartBytes::of(leaf.data.len(), leaf.is_mapped);
+        let fixed = self.leaves.len() * (size_of::<Leaf>() + size_of::<Arc<Leaf>>() + 16);
+        self.leaves.iter().map(leaf).sum::<PartBytes>() + PartBytes::heap(fixed)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
@@ -278,7 +365,7 @@ impl Column {
                 return Err(input.damaged("a column leaf has an impossible shape"));
             }
             let data = input.bytes(LEAF * usize::from(width))?;
-            leaves.push(Arc::new(Leaf { base, max, fill, width, data }));
+            leaves.push(Arc::new(Leaf { base, max, fill, width, is_mapped: true, data }));
         }
         Ok(Self { leaves: Spine::from_slice(&leaves) })
     }

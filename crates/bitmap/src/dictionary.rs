@@ -5,6 +5,7 @@ use foldhash::fast::RandomState;
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
+    part_bytes::PartBytes,
     runs::SortedRuns,
     strings::Strings,
 };
@@ -69,8 +70,8 @@ impl Dictionary {
         self.sorted.insert(codes, |a, b| strings.bytes(a).cmp(strings.bytes(b)));
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.strings.heap_bytes() + self.sorted.heap_bytes()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        self.strings.part_bytes() + self.sorted.part_bytes()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

@@ -3,11 +3,13 @@ use rayon::prelude::*;
 use ticketscope_model as model;
 
 use crate::{
+    block::{BitBuffer, WORDS},
     blocks::Numbered,
     builder::SetBuilder,
     column::{Column, LEAF},
     dictionary::Dictionary,
     many::ManyColumn,
+    part_bytes::PartBytes,
     postings::Postings,
     range::ValueRange,
     set::{Repr, TicketSet},
@@ -133,6 +135,25 @@ impl FieldIndex {
         builder.finish()
     }
 
+    /// Visits those of `tickets` whose date or number lies in `range`, ascending. One pass over `tickets`, which looks at no
+    /// value where the bounds of a leaf tell.
+    pub(crate) fn for_each_in_range(&self, range: ValueRange, tickets: &TicketSet, mut visit: impl FnMut(u32)) {
+        let Kind::Numbers(column) = &self.kind else { return };
+        tickets.slices(|ords| {
+            for_each_leaf(ords, |leaf, here| {
+                let Some(leaf) = column.leaf(leaf) else { return };
+                match leaf.all_or_none_in(range) {
+                    Some(false) => {}
+                    Some(true) => here.iter().for_each(|ord| visit(*ord)),
+                    None => here
+                        .iter()
+                        .filter(|ord| leaf.get(**ord as usize % LEAF).is_some_and(|number| range.contains(number)))
+                        .for_each(|ord| visit(*ord)),
+                }
+            });
+        });
+    }
+
     /// How many of `tickets` have each value, by code: `counts` is as long as [`Self::codes`]. One pass over `tickets`.
     pub fn count_into(&self, tickets: &TicketSet, counts: &mut [u32]) {
         match &self.kind {
@@ -148,9 +169,14 @@ impl FieldIndex {
         }
     }
 
-    /// Whether no ticket has two codes, so that posting lists have no ticket in common.
-    pub(crate) fn holds_one_code(&self) -> bool {
+    /// Whether every ticket has at most one code, so that posting lists have no ticket in common.
+    pub fn holds_one_code(&self) -> bool {
         matches!(self.kind, Kind::One { .. })
+    }
+
+    /// Whether [`Self::number`] tells all that a ticket has: not of a field that holds several values.
+    pub fn holds_one_number(&self) -> bool {
+        !matches!(self.kind, Kind::Many { .. })
     }
 
     /// Whether it is a date or number field.
@@ -241,16 +267,16 @@ impl FieldIndex {
         }
     }
 
-    /// Heap bytes of dictionary, posting lists and column.
-    pub(crate) fn heap_bytes(&self) -> [usize; 3] {
+    /// Bytes of dictionary, posting lists and column.
+    pub(crate) fn part_bytes(&self) -> [PartBytes; 3] {
         match &self.kind {
             Kind::One { dictionary, postings, column } => {
-                [dictionary.heap_bytes(), postings.heap_bytes() + self.has.heap_bytes(), column.heap_bytes()]
+                [dictionary.part_bytes(), postings.part_bytes() + self.has.part_bytes(), column.part_bytes()]
             }
             Kind::Many { dictionary, postings, column } => {
-                [dictionary.heap_bytes(), postings.heap_bytes() + self.has.heap_bytes(), column.heap_bytes()]
+                [dictionary.part_bytes(), postings.part_bytes() + self.has.part_bytes(), column.part_bytes()]
             }
-            Kind::Numbers(column) => [0, self.has.heap_bytes(), column.heap_bytes()],
+            Kind::Numbers(column) => [PartBytes::default(), self.has.part_bytes(), column.part_bytes()],
         }
     }
 }
@@ -268,8 +294,15 @@ fn count_codes(column: &Column, tickets: &TicketSet, counts: &mut [u32]) {
     };
     let list: Vec<&Numbered> = blocks.iter().collect();
     let count = |blocks: &[&Numbered], counts: &mut [u32]| {
+        let mut buffer = BitBuffer::default();
         for (number, block) in blocks {
-            block.slices_of(*number, |ords| count_slice(column, ords, counts));
+            if block.is_dense() {
+                let mut words = [0; WORDS];
+                block.add_to(&mut words, &mut buffer);
+                column.count_words(*number, &words, counts);
+            } else {
+                block.slices_of(*number, |ords| count_slice(column, ords, counts));
+            }
         }
     };
     if tickets.len() < PARALLEL || counts.len() > tickets.len() as usize / 4 {
@@ -290,10 +323,28 @@ fn count_codes(column: &Column, tickets: &TicketSet, counts: &mut [u32]) {
 }
 
 fn count_slice(column: &Column, ords: &[u32], counts: &mut [u32]) {
-    for here in ords.chunk_by(|a, b| *a as usize / LEAF == *b as usize / LEAF) {
-        if let Some(leaf) = column.leaf(here[0] as usize / LEAF) {
+    for_each_leaf(ords, |leaf, here| {
+        if let Some(leaf) = column.leaf(leaf) {
             leaf.count_codes(here, counts);
         }
+    });
+}
+
+/// Cuts sorted ordinals where the leaves of a column end.
+fn for_each_leaf(ords: &[u32], mut visit: impl FnMut(usize, &[u32])) {
+    let mut rest = ords;
+    while let [first, ..] = rest {
+        let leaf = *first as usize / LEAF;
+        let is_here = |ord: &u32| *ord as usize / LEAF == leaf;
+        // Looked for from the front: few of a small set are in one leaf, and all of a slice of a large one.
+        let end = if rest.last().is_some_and(is_here) {
+            rest.len()
+        } else {
+            rest.iter().position(|ord| !is_here(ord)).unwrap_or(rest.len())
+        };
+        let (here, later) = rest.split_at(end);
+        visit(leaf, here);
+        rest = later;
     }
 }
 

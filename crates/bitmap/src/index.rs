@@ -1,4 +1,4 @@
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, ops::Range, sync::Arc};
 
 use model::{FieldId, Schema, TicketFields, TicketKey, TicketOrd, fields};
 use ticketscope_model as model;
@@ -7,6 +7,8 @@ use crate::{
     field::{FieldIndex, FieldSets},
     keys::Keys,
     order::Order,
+    part_bytes::PartBytes,
+    range::ValueRange,
     set::TicketSet,
     state::{Record, TICKETS_PER_RECORD},
 };
@@ -49,15 +51,15 @@ pub struct Touched {
     pub records: Vec<Record>,
 }
 
-/// Heap bytes of an index by part; mapped bytes are not counted.
+/// Bytes of an index by part.
 #[derive(Debug, Clone, Default)]
-pub struct HeapBytes {
+pub struct IndexBytes {
     /// Keys and the way back.
-    pub keys: usize,
+    pub keys: PartBytes,
     /// Orders.
-    pub orders: usize,
+    pub orders: PartBytes,
     /// Per field: dictionary, posting lists, column.
-    pub fields: Vec<(FieldId, [usize; 3])>,
+    pub fields: Vec<(FieldId, [PartBytes; 3])>,
 }
 
 impl Touched {
@@ -68,10 +70,15 @@ impl Touched {
     }
 }
 
-impl HeapBytes {
+impl IndexBytes {
     /// All of it.
-    pub fn total(&self) -> usize {
-        self.keys + self.orders + self.fields.iter().flat_map(|(_, parts)| parts).sum::<usize>()
+    pub fn total(&self) -> PartBytes {
+        self.keys + self.orders + self.fields.iter().flat_map(|(_, parts)| parts).copied().sum()
+    }
+
+    /// Dictionaries, posting lists and columns of all fields.
+    pub fn of_fields(&self) -> [PartBytes; 3] {
+        [0, 1, 2].map(|part| self.fields.iter().map(|(_, parts)| parts[part]).sum())
     }
 }
 
@@ -133,6 +140,20 @@ impl Index {
     /// All tickets, newest first by one of [`ORDERED`]; nothing for other fields.
     pub fn order(&self, field: FieldId) -> Option<&Order> {
         ORDERED.iter().position(|ordered| *ordered == field).map(|at| &self.orders[at])
+    }
+
+    /// The ranks in `order`, which orders some tickets newest first by `field`, of those whose date lies in `range`.
+    /// Logarithmic.
+    pub fn ranks_in(&self, field: FieldId, order: &Order, range: ValueRange) -> Range<u32> {
+        let column = self.field(field);
+        let place = |is_before: &dyn Fn(i64) -> bool| {
+            order.rank_of(|ord| match column.and_then(|column| column.number(ord)) {
+                Some(number) if is_before(number) => Ordering::Less,
+                _ => Ordering::Greater,
+            })
+        };
+        let first = place(&|number| number > range.high);
+        first..place(&|number| number >= range.low).max(first)
     }
 
     /// Sorts `tickets` as [`Self::order`] does: newest first by `field`, tickets without it last, then by key.
@@ -303,12 +324,12 @@ impl Index {
         order
     }
 
-    /// Heap bytes by part. Linear in the size of the index.
-    pub fn heap_bytes(&self) -> HeapBytes {
-        HeapBytes {
-            keys: self.keys.heap_bytes() + self.universe.heap_bytes(),
-            orders: self.orders.iter().map(Order::heap_bytes).sum(),
-            fields: self.fields.iter().map(|(id, field)| (*id, field.heap_bytes())).collect(),
+    /// Bytes by part. Linear in the size of the index.
+    pub fn part_bytes(&self) -> IndexBytes {
+        IndexBytes {
+            keys: self.keys.part_bytes() + self.universe.part_bytes(),
+            orders: self.orders.iter().map(Order::part_bytes).sum(),
+            fields: self.fields.iter().map(|(id, field)| (*id, field.part_bytes())).collect(),
         }
     }
 

@@ -5,6 +5,7 @@ use ticketscope_model::{TicketKey, TicketOrd};
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::{Column, ord_of},
+    part_bytes::PartBytes,
     runs::SortedRuns,
     strings::Strings,
 };
@@ -115,8 +116,8 @@ impl Keys {
         self.sorted = sorted;
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.ints.heap_bytes() + self.text_places.heap_bytes() + self.texts.heap_bytes() + self.sorted.heap_bytes()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        self.ints.part_bytes() + self.text_places.part_bytes() + self.texts.part_bytes() + self.sorted.part_bytes()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

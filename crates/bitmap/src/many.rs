@@ -6,6 +6,7 @@ use crate::{
     codec::{Reader, SectionError, Writer},
     column::{LEAF, ord_of, width_of},
     ords::read_u32,
+    part_bytes::PartBytes,
     spine::Spine,
 };
 
@@ -21,10 +22,11 @@ struct ManyLeaf {
     wide_ends: bool,
     width: u8,
     count: u32,
+    is_mapped: bool,
     data: Bytes,
 }
 
-const EMPTY_MANY: ManyLeaf = ManyLeaf { wide_ends: false, width: 1, count: 0, data: Bytes::new() };
+const EMPTY_MANY: ManyLeaf = ManyLeaf { wide_ends: false, width: 1, count: 0, is_mapped: false, data: Bytes::new() };
 
 impl ManyLeaf {
     fn end(&self, at: usize) -> usize {
@@ -69,7 +71,7 @@ impl ManyLeaf {
         for code in values.iter().flatten() {
             data.extend_from_slice(&code.to_le_bytes()[..usize::from(width)]);
         }
-        Self { wide_ends, width, count: end, data: data.into() }
+        Self { wide_ends, width, count: end, is_mapped: false, data: data.into() }
     }
 }
 
@@ -112,8 +114,10 @@ impl ManyColumn {
         }
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.leaves.iter().map(|leaf| leaf.data.len() + 80).sum()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        let leaf = |leaf: &Arc<ManyLeaf>| PartBytes::of(leaf.data.len(), leaf.is_mapped);
+        let fixed = self.leaves.len() * (size_of::<ManyLeaf>() + size_of::<Arc<ManyLeaf>>() + 16);
+        self.leaves.iter().map(leaf).sum::<PartBytes>() + PartBytes::heap(fixed)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
@@ -139,7 +143,7 @@ impl ManyColumn {
             }
             let wide_ends = wide_ends == 1;
             let len = if count == 0 { 0 } else { ManyLeaf::ends_len(wide_ends) + count as usize * usize::from(width) };
-            let leaf = ManyLeaf { wide_ends, width, count, data: input.bytes(len)? };
+            let leaf = ManyLeaf { wide_ends, width, count, is_mapped: true, data: input.bytes(len)? };
             if count > 0 {
                 let ends: Vec<usize> = (0..LEAF).map(|at| leaf.end(at)).collect();
                 if !ends.is_sorted() || ends.last() != Some(&(count as usize)) {

@@ -4,6 +4,7 @@ use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
     ords::U32s,
+    part_bytes::PartBytes,
 };
 
 /// Ordinals a block holds at most; a block is what one moved ticket copies.
@@ -181,10 +182,11 @@ impl Order {
         self.nodes.iter().map(|node| node.blocks.len()).sum()
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let node =
-            |node: &Arc<Node>| node.blocks.iter().map(|block| block.heap_bytes() + size_of::<U32s>()).sum::<usize>();
-        self.nodes.iter().map(|list| node(list) + 48).sum()
+    /// Bytes of the order alone.
+    pub fn part_bytes(&self) -> PartBytes {
+        let block = |block: &U32s| block.part_bytes() + PartBytes::heap(size_of::<U32s>());
+        let node = |node: &Arc<Node>| node.blocks.iter().map(block).sum::<PartBytes>() + PartBytes::heap(48);
+        self.nodes.iter().map(node).sum()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {

@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::part_bytes::PartBytes;
+
 /// An immutable list of 32-bit numbers, owned or a view of little-endian bytes of a mapped file.
 #[derive(Debug, Clone)]
 pub(crate) enum U32s {
@@ -58,10 +60,10 @@ impl U32s {
         }
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(crate) fn part_bytes(&self) -> PartBytes {
         match self {
-            Self::Owned(list) => list.len() * 4 + 16,
-            Self::Mapped(_) => 0,
+            Self::Owned(list) => PartBytes::heap(list.len() * 4 + 16),
+            Self::Mapped(bytes) => PartBytes::of(bytes.len(), true),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
     ords::{U32s, read_u32},
+    part_bytes::PartBytes,
     set::{Repr, TicketSet},
     spine::Spine,
 };
@@ -238,13 +239,16 @@ impl Postings {
         self.len = self.len.max(last + 1);
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let sets = |list: &Posting| match list {
+    /// The section counts as mapped as a whole as long as any chunk is a view of it.
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        let set = |list: &Posting| match list {
             Posting::Few(..) => 0,
             Posting::Set(set) => set.heap_bytes() + 40,
         };
-        let lists = |lists: &Vec<Posting>| lists.len() * size_of::<Posting>() + lists.iter().map(sets).sum::<usize>();
-        self.chunks.iter().map(|chunk| 64 + chunk.lists.get().map_or(0, lists)).sum()
+        let lists = |lists: &Vec<Posting>| lists.len() * size_of::<Posting>() + lists.iter().map(set).sum::<usize>();
+        let chunk = |chunk: &Arc<Chunk>| size_of::<Chunk>() + 16 + chunk.lists.get().map_or(0, lists);
+        let mapped = self.chunks.iter().find_map(|chunk| chunk.mapped.as_ref());
+        PartBytes { heap: self.chunks.iter().map(chunk).sum(), mapped: mapped.map_or(0, |chunk| chunk.section.len()) }
     }
 
     /// A section of its own: count, heads, then lists and tables at multiples of eight bytes.

@@ -1,6 +1,6 @@
 use std::{cmp::Ordering, sync::Arc};
 
-use crate::ords::U32s;
+use crate::{ords::U32s, part_bytes::PartBytes};
 
 /// Numbers in the order of something they name (keys, strings), as a few sorted runs of doubling length.
 ///
@@ -60,8 +60,8 @@ impl SortedRuns {
         all.to_vec()
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.runs.iter().map(|run| run.heap_bytes()).sum()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        self.runs.iter().map(|run| run.part_bytes()).sum()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     builder::SetBuilder,
     members::Members,
     ords::U32s,
+    part_bytes::PartBytes,
     state::{MASK_WORDS, Mask, TICKETS_PER_RECORD},
 };
 
@@ -192,18 +193,26 @@ impl TicketSet {
         }
     }
 
-    /// Bytes on the heap that this set alone would take; blocks shared with other sets are counted in each.
-    pub fn heap_bytes(&self) -> usize {
+    /// Bytes that this set alone would take; blocks shared with other sets are counted in each.
+    pub fn part_bytes(&self) -> PartBytes {
         match &self.0 {
-            Repr::List(list) => list.heap_bytes(),
-            Repr::Blocks(blocks) => blocks.iter().map(|(_, block)| block.heap_bytes() + 16).sum::<usize>() + 32,
+            Repr::List(list) => list.part_bytes(),
+            Repr::Blocks(blocks) => {
+                let rows = PartBytes::heap(blocks.count() * size_of::<Numbered>() + 32);
+                blocks.iter().map(|(_, block)| block.part_bytes()).sum::<PartBytes>() + rows
+            }
         }
+    }
+
+    /// [`Self::part_bytes`] on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        self.part_bytes().heap
     }
 
     /// Bytes that [`Self::heap_bytes`] does not exceed; constant time but for a step per 32 blocks.
     pub fn heap_bound(&self) -> usize {
         match &self.0 {
-            Repr::List(list) => list.heap_bytes(),
+            Repr::List(list) => list.part_bytes().heap,
             Repr::Blocks(blocks) => {
                 // A block takes two bytes a member, or 8 KiB if that is less: most in all if each has as many as another.
                 let (count, len) = (blocks.count(), blocks.len() as usize);

@@ -7,6 +7,7 @@ use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
     ords::read_u32,
+    part_bytes::PartBytes,
     spine::Spine,
 };
 
@@ -24,6 +25,7 @@ pub(crate) struct Strings {
 #[derive(Debug)]
 struct StringLeaf {
     count: usize,
+    is_mapped: bool,
     data: Bytes,
     /// Hashes of the folded strings with their places, sorted; made at first use.
     folded: OnceLock<Box<[(u64, u16)]>>,
@@ -39,7 +41,7 @@ impl StringLeaf {
             count += 1;
         }
         strings.for_each(|text| data.extend_from_slice(text.as_bytes()));
-        Self { count, data: data.into(), folded: OnceLock::new() }
+        Self { count, is_mapped: false, data: data.into(), folded: OnceLock::new() }
     }
 
     #[inline]
@@ -112,8 +114,13 @@ impl Strings {
         }
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.leaves.iter().map(|leaf| leaf.data.len() + 72 + leaf.folded.get().map_or(0, |list| list.len() * 16)).sum()
+    pub(crate) fn part_bytes(&self) -> PartBytes {
+        let leaf = |leaf: &Arc<StringLeaf>| {
+            let folded = leaf.folded.get().map_or(0, |list| list.len() * size_of::<(u64, u16)>());
+            PartBytes::of(leaf.data.len(), leaf.is_mapped) + PartBytes::heap(folded)
+        };
+        let fixed = self.leaves.len() * (size_of::<StringLeaf>() + size_of::<Arc<StringLeaf>>() + 16);
+        self.leaves.iter().map(leaf).sum::<PartBytes>() + PartBytes::heap(fixed)
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
@@ -136,7 +143,7 @@ impl Strings {
             let count = LEAF.min(len - number * LEAF);
             let data = input.bytes(size)?;
             check_strings(&data, count).map_err(|what| input.damaged(what))?;
-            leaves.push(Arc::new(StringLeaf { count, data, folded: OnceLock::new() }));
+            leaves.push(Arc::new(StringLeaf { count, is_mapped: true, data, folded: OnceLock::new() }));
         }
         Ok(Self { leaves: Spine::from_slice(&leaves), len: ord_of(len) })
     }

@@ -2,8 +2,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use ticketscope_audit::Action;
-use ticketscope_engine::View;
-use ticketscope_model::{FieldId, TextClass, TicketKey, fields};
+use ticketscope_engine::TextRows;
+use ticketscope_model::{FieldId, TextClass, fields};
 use ticketscope_query::{
     ExplainedLeaf, Hit, ListPlan, Listing, Page, Snapshot, Snippet, Snippets, Start,
     ast::{Sort, SortKey},
@@ -55,8 +55,9 @@ pub(crate) fn run(data: &Data, args: &SearchArgs, out: &mut Output) -> Result<Ex
     let listing = list(snapshot, &question.access, &question.query, &page).map_err(|error| question.failed(error))?;
     let took = began.elapsed();
     let mut snippets = Snippets::new(snapshot, &question.access, &question.query);
+    let mut rows = view.texts()?;
     let texts =
-        listing.hits.iter().map(|hit| Text::of(&view, snippets.as_mut(), &hit.key)).collect::<Result<Vec<_>, _>>()?;
+        listing.hits.iter().map(|hit| Text::of(&mut rows, snippets.as_mut(), hit)).collect::<Result<Vec<_>, _>>()?;
     if out.wants_json() {
         let hits: Vec<Value> = listing.hits.iter().zip(&texts).map(|(hit, text)| row(snapshot, hit, text)).collect();
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -86,15 +87,16 @@ struct Text {
 }
 
 impl Text {
-    fn of(view: &View, snippets: Option<&mut Snippets<'_>>, key: &TicketKey) -> Result<Self, Failure> {
-        let Some(ord) = view.snapshot().index().find(key) else { return Ok(Self { subject: None, snippet: None }) };
-        let parts = view.parts(ord)?;
+    fn of(rows: &mut TextRows<'_>, snippets: Option<&mut Snippets<'_>>, hit: &Hit<'_>) -> Result<Self, Failure> {
+        // Only a snippet needs more of the text than the subject.
+        let Some(snippets) = snippets else { return Ok(Self { subject: rows.subject(hit.ord)?, snippet: None }) };
+        let parts = rows.parts(hit.ord)?;
         let subject = parts.iter().find(|part| part.class == TextClass::Subject).map(|part| part.body.to_string());
-        Ok(Self { subject, snippet: snippets.and_then(|snippets| snippets.of(ord, &parts)) })
+        Ok(Self { subject, snippet: snippets.of(hit.ord, &parts) })
     }
 }
 
-fn row(snapshot: &Snapshot, hit: &Hit, text: &Text) -> Value {
+fn row(snapshot: &Snapshot, hit: &Hit<'_>, text: &Text) -> Value {
     let mut fields: Map<String, Value> = ticket_json::fields(snapshot, hit);
     if let Some(subject) = &text.subject {
         fields.insert("subject".to_owned(), json!(subject));
@@ -108,7 +110,7 @@ fn decimal(score: f32) -> f64 {
     score.to_string().parse().unwrap_or(f64::from(score))
 }
 
-fn table(snapshot: &Snapshot, listing: &Listing, texts: &[Text], order: Sort) -> Sheet {
+fn table(snapshot: &Snapshot, listing: &Listing<'_>, texts: &[Text], order: Sort) -> Sheet {
     let sorted_by = match order.by {
         SortKey::Field(field) => Some(field).filter(|field| !COLUMNS.contains(field)),
         SortKey::Key | SortKey::Relevance => None,

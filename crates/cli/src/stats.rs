@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
+use ticketscope_bitmap::PartBytes;
 use ticketscope_engine::{Stats, Tenant};
 use ticketscope_query::Snapshot;
 
@@ -42,13 +43,18 @@ pub(crate) fn run(data: &Data, args: &StatsArgs, out: &mut Output) -> Result<Exi
     } else {
         out.sheet(&overview(&tenant, &snapshot, &stats))?;
         out.line("")?;
+        out.sheet(&by_part(&stats, snapshot.index().universe().len()))?;
+        out.line("")?;
         out.sheet(&by_field(&fields))?;
     }
     Ok(Exit::Done)
 }
 
 fn fields<'s>(snapshot: &'s Snapshot, stats: &Stats) -> Vec<FieldStats<'s>> {
-    let heap_of = |field| stats.heap.fields.iter().find(|(id, _)| *id == field).map_or([0; 3], |(_, parts)| *parts);
+    let heap_of = |field| {
+        let found = stats.index.fields.iter().find(|(id, _)| *id == field);
+        found.map_or([0; 3], |(_, parts)| parts.map(|part| part.heap))
+    };
     let known = snapshot.index().fields();
     known
         .filter_map(|(id, column)| {
@@ -71,8 +77,7 @@ fn per_ticket(total: u64, tickets: u32) -> u64 {
 fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
     let tickets = snapshot.index().universe().len();
     let counts = snapshot.directory().counts();
-    let heap = stats.heap.total() as u64;
-    let (scopes, scope_bytes) = stats.cached_scopes;
+    let heap = stats.index.total().heap as u64;
     let mut sheet = Sheet::new([("what", Align::Left), ("how much", Align::Right)]);
     let mut row = |name: &str, value: String| sheet.row([name.to_owned(), value]);
     row("tenant", tenant.id().to_string());
@@ -96,16 +101,43 @@ fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
     if let Some(why) = stats.text.failure.as_ref().filter(|_| !stats.text.ready) {
         row("text: not indexed", why.clone());
     }
-    row("heap: text", bytes(stats.text.heap_bytes as u64));
-    row("heap: keys", bytes(stats.heap.keys as u64));
-    row("heap: orders", bytes(stats.heap.orders as u64));
-    row("heap: fields", bytes(heap - (stats.heap.keys + stats.heap.orders) as u64));
-    row("heap: cached scopes", format!("{} in {}", bytes(scope_bytes as u64), grouped(scopes as u64)));
-    row("heap bytes per ticket", grouped(per_ticket(heap, tickets)));
+    row("cached scopes", grouped(stats.cached_scopes.scopes as u64));
+    row("heap bytes of the index per ticket", grouped(per_ticket(heap, tickets)));
     let recovery = tenant.recovery();
     row("log rows replayed when opened", grouped(recovery.replayed));
     row("mapped snapshots rejected when opened", grouped(recovery.rejected.len() as u64));
     sheet
+}
+
+/// Bytes by part, in all and for each ticket.
+fn by_part(stats: &Stats, tickets: u32) -> Sheet {
+    let mut sheet = Sheet::new([
+        ("memory", Align::Left),
+        ("heap", Align::Right),
+        ("mapped", Align::Right),
+        ("heap bytes per ticket", Align::Right),
+        ("mapped bytes per ticket", Align::Right),
+    ]);
+    for (part, of) in stats.memory() {
+        let (heap, mapped) = (of.heap as u64, of.mapped as u64);
+        let each = [per_ticket(heap, tickets), per_ticket(mapped, tickets)].map(grouped);
+        let [heap_each, mapped_each] = each;
+        sheet.row([part.to_owned(), bytes(heap), bytes(mapped), heap_each, mapped_each]);
+    }
+    sheet
+}
+
+fn memory(stats: &Stats, tickets: u32) -> Vec<Value> {
+    let part = |(part, of): (&str, PartBytes)| {
+        json!({
+            "part": part,
+            "heap": of.heap,
+            "mapped": of.mapped,
+            "heap_per_ticket": per_ticket(of.heap as u64, tickets),
+            "mapped_per_ticket": per_ticket(of.mapped as u64, tickets),
+        })
+    };
+    stats.memory().into_iter().map(part).collect()
 }
 
 fn by_field(fields: &[FieldStats<'_>]) -> Sheet {
@@ -132,7 +164,7 @@ fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldS
     let tickets = snapshot.index().universe().len();
     let counts = snapshot.directory().counts();
     let recovery = tenant.recovery();
-    let heap = stats.heap.total() as u64;
+    let heap = stats.index.total().heap as u64;
     let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes + stats.disk.text_bytes;
     let fields: Vec<Value> = fields
         .iter()
@@ -174,10 +206,11 @@ fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldS
             "put_aside": stats.text.put_aside,
             "failure": stats.text.failure,
         },
-        "heap": { "keys": stats.heap.keys, "orders": stats.heap.orders, "total": heap },
+        "heap": { "keys": stats.index.keys.heap, "orders": stats.index.orders.heap, "total": heap },
+        "memory": memory(stats, tickets),
         "heap_bytes_per_ticket": per_ticket(heap, tickets),
         "disk_bytes_per_ticket": per_ticket(disk, tickets),
-        "cached_scopes": { "count": stats.cached_scopes.0, "bytes": stats.cached_scopes.1 },
+        "cached_scopes": { "count": stats.cached_scopes.scopes, "bytes": stats.cached_scopes.total() },
         "recovery": {
             "snapshot_opstamp": recovery.snapshot.map(|opstamp| opstamp.0),
             "replayed": recovery.replayed,

@@ -16,7 +16,7 @@ pub(crate) fn key(key: &TicketKey) -> Value {
 }
 
 /// The fields of a ticket by name: a value, or a list where the field holds many.
-pub(crate) fn fields(snapshot: &Snapshot, hit: &Hit) -> Map<String, Value> {
+pub(crate) fn fields(snapshot: &Snapshot, hit: &Hit<'_>) -> Map<String, Value> {
     let named = hit.fields.iter().filter_map(|(field, values)| {
         let def = snapshot.schema().by_id(*field)?;
         let mut values: Vec<Value> = values.iter().map(value).collect();
@@ -27,11 +27,11 @@ pub(crate) fn fields(snapshot: &Snapshot, hit: &Hit) -> Map<String, Value> {
 }
 
 /// The values of one field of a ticket for people.
-pub(crate) fn text(hit: &Hit, field: FieldId) -> String {
+pub(crate) fn text(hit: &Hit<'_>, field: FieldId) -> String {
     let values = hit.fields.iter().filter(|(id, _)| *id == field).flat_map(|(_, values)| values);
     let shown: Vec<String> = values
         .map(|value| match value {
-            FieldValue::Keyword(text) => text.clone(),
+            FieldValue::Keyword(text) => (*text).to_owned(),
             FieldValue::Number(number) => number.to_string(),
             FieldValue::Date(moment) => moment.to_string(),
             FieldValue::Flag(flag) => flag.to_string(),
@@ -40,7 +40,7 @@ pub(crate) fn text(hit: &Hit, field: FieldId) -> String {
     shown.join(", ")
 }
 
-fn value(value: &FieldValue) -> Value {
+fn value(value: &FieldValue<'_>) -> Value {
     match value {
         FieldValue::Keyword(text) => json!(text),
         FieldValue::Number(number) => number_value(*number),

@@ -50,6 +50,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_rows;
 mod texts;
 mod wire;
 mod writer;
@@ -59,6 +60,7 @@ pub use refusal::Refusal;
 pub use session::ImportSession;
 pub use state::{RecoverError, Recovery};
 pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError, TextStats, View};
+pub use text_rows::TextRows;
 #[doc(no_inline)]
 pub use ticketscope_query as query;
 #[doc(no_inline)]

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bitmap::{HeapBytes, SectionTooLarge, TicketSet};
+use bitmap::{IndexBytes, PartBytes, SectionTooLarge, TicketSet};
 use model::{Change, Opstamp, TextPart, TicketKey, TicketOrd};
 use parking_lot::{Condvar, Mutex, RwLock};
-use query::{Snapshot, TextState};
+use query::{ScopeBytes, Snapshot, TextState};
 use storage::{CommitError, DiskUsage, OpenError, ReadError, Reader, SnapshotError, Store, Table, TenantId};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
@@ -25,6 +25,7 @@ use crate::{
     session::ImportSession,
     state::{self, RecoverError, Recovered, Recovery},
     text::{self, News, TextWorker},
+    text_rows::TextRows,
     texts,
     writer::{Group, OnRefusal, Outcome, WriteError, Writer},
 };
@@ -483,7 +484,8 @@ impl Tenant {
             checkpoint_failure: checkpoint.failure.clone(),
             log_rows: self.shared.store.log_len(),
             disk: self.shared.store.disk_usage()?,
-            heap: snapshot.index().heap_bytes(),
+            index: snapshot.index().part_bytes(),
+            directory: snapshot.directory().heap_bytes(),
             cached_scopes: snapshot.cached_scopes(),
             text: TextStats::new(&snapshot, self.shared.text.news()),
         })
@@ -519,6 +521,14 @@ impl View {
     /// The snapshot.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// The texts of the tickets, for reading many of them.
+    ///
+    /// # Errors
+    /// [`RecoverError`] if they cannot be read.
+    pub fn texts(&self) -> Result<TextRows<'_>, RecoverError> {
+        Ok(TextRows::new(self.reader.rows(Table::Texts)?))
     }
 
     /// The text of a ticket, by part id; nothing if it has none. Whoever shows it has asked what may be read of it.
@@ -652,12 +662,35 @@ pub struct Stats {
     pub log_rows: u64,
     /// Bytes on disk, by part.
     pub disk: DiskUsage,
-    /// Bytes on the heap, by part.
-    pub heap: HeapBytes,
-    /// Cached scopes, and about how many bytes they take: at most [`Options::scope_bytes`] and the last one asked for.
-    pub cached_scopes: (usize, usize),
+    /// Bytes of the index, by part.
+    pub index: IndexBytes,
+    /// Bytes of the people and their relations on the heap, estimated.
+    pub directory: usize,
+    /// Cached scopes. Their reckoned bytes are at most [`Options::scope_bytes`] and the last one asked for.
+    pub cached_scopes: ScopeBytes,
     /// The text index.
     pub text: TextStats,
+}
+
+impl Stats {
+    /// What the tenant takes in memory, by part: each part once, its name that of answers and tables.
+    pub fn memory(&self) -> Vec<(&'static str, PartBytes)> {
+        let [dictionaries, postings, columns] = self.index.of_fields();
+        let heap = |heap| PartBytes { heap, mapped: 0 };
+        vec![
+            ("keys", self.index.keys),
+            ("dictionaries", dictionaries),
+            ("postings", postings),
+            ("columns", columns),
+            ("orders", self.index.orders),
+            ("directory", heap(self.directory)),
+            ("scopes: tickets", heap(self.cached_scopes.sets)),
+            ("scopes: orders", heap(self.cached_scopes.orders)),
+            ("scopes: counts", heap(self.cached_scopes.counts)),
+            ("text: rows", heap(self.text.heap_bytes - self.text.cache_bytes)),
+            ("text: caches", heap(self.text.cache_bytes)),
+        ]
+    }
 }
 
 /// How far the text index of a tenant is.
@@ -675,6 +708,8 @@ pub struct TextStats {
     pub segments: usize,
     /// Bytes on the heap.
     pub heap_bytes: usize,
+    /// Those of them that were computed for questions and can be computed again.
+    pub cache_bytes: usize,
     /// Why the last index was put aside and made anew, if one was.
     pub put_aside: Option<String>,
     /// Why text is not indexed any more.
@@ -692,6 +727,7 @@ impl TextStats {
             pending: state.pending(),
             segments: view.map_or(0, |view| view.segment_count()),
             heap_bytes: view.map_or(0, |view| view.heap_bytes()),
+            cache_bytes: view.map_or(0, |view| view.cache_bytes()),
             put_aside: news.put_aside,
             failure: news.failure,
         }

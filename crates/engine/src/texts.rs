@@ -45,6 +45,29 @@ fn class_number(class: TextClass) -> u8 {
     }
 }
 
+/// A part as it stands in a row.
+struct RawPart<'a> {
+    part: &'a str,
+    class: TextClass,
+    lang: Option<&'a str>,
+    author: Option<&'a str>,
+    at: Option<Timestamp>,
+    body: &'a str,
+}
+
+impl<'a> RawPart<'a> {
+    fn read(input: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self {
+            part: input.text()?,
+            class: TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?,
+            lang: input.option(Reader::text)?,
+            author: input.option(Reader::text)?,
+            at: input.option(Reader::signed)?.map(Timestamp),
+            body: input.text()?,
+        })
+    }
+}
+
 pub(crate) fn decode(row: &[u8]) -> Result<Parts, Malformed> {
     let mut parts = Parts::new();
     each_part(row, |Part { id, class, lang, body }, author, at| {
@@ -69,13 +92,20 @@ fn each_part<'r>(
 ) -> Result<(), Malformed> {
     let mut input = Reader::new(row);
     while !input.is_empty() {
-        let id = input.text()?;
-        let class = TextClass::ALL.get(usize::from(input.byte()?)).copied().ok_or(input.malformed())?;
-        let lang = input.option(Reader::text)?;
-        let author = input.option(Reader::text)?;
-        let at = input.option(Reader::signed)?.map(Timestamp);
-        let body = input.text()?;
-        each(Part { id, class, lang, body }, author, at);
+        let RawPart { part, class, lang, author, at, body } = RawPart::read(&mut input)?;
+        each(Part { id: part, class, lang, body }, author, at);
     }
     Ok(())
+}
+
+/// The subject: the body of the first part of that class, by part id, in which order the parts stand.
+pub(crate) fn subject(row: &[u8]) -> Result<Option<&str>, Malformed> {
+    let mut input = Reader::new(row);
+    while !input.is_empty() {
+        let part = RawPart::read(&mut input)?;
+        if part.class == TextClass::Subject {
+            return Ok(Some(part.body));
+        }
+    }
+    Ok(None)
 }

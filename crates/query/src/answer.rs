@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
-use bitmap::{Index, SetExpr, TicketSet, number_from_key};
-use model::{FieldId, FieldKind, Span, TicketKey, TicketOrd, Timestamp};
+use bitmap::{Index, SetExpr, TicketSet};
+use model::{FieldId, Span, TicketKey, TicketOrd, Timestamp};
 use text::TextError;
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
@@ -14,10 +14,12 @@ use crate::{
     cache::count as count_values,
     cursor::Cursor,
     lower::lower_filter,
-    plan::{ListPlan, choose},
-    relevance::{self, Hits, Scored},
+    plan::{ListPlan, PageCut},
+    relevance::{self, Scored},
+    rows::{Hit, rows},
     sort::{SortValue, Sorter},
     suggest::{MAX_PREFIX_BYTES, MAX_SUGGESTIONS},
+    value_counts::ValueCounts,
     words::{AskedClause, Readable, numbers},
 };
 
@@ -105,37 +107,13 @@ pub struct Page {
     pub now: Timestamp,
 }
 
-/// One ticket of a list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// Its key.
-    pub key: TicketKey,
-    /// How well it matches the words, in a list by relevance.
-    pub score: Option<f32>,
-    /// Its values, by field, fields and values ascending.
-    pub fields: Vec<(FieldId, Vec<FieldValue>)>,
-}
-
-/// A value as answers show it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FieldValue {
-    /// Of a keyword, principal or tree field.
-    Keyword(String),
-    /// Of a number field.
-    Number(f64),
-    /// Of a date field.
-    Date(Timestamp),
-    /// Of a flag field.
-    Flag(bool),
-}
-
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Listing {
+pub struct Listing<'a> {
     /// How many tickets the list has in all; exact.
     pub total: u32,
     /// The rows.
-    pub hits: Vec<Hit>,
+    pub hits: Vec<Hit<'a>>,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
     /// How it was answered. For admins alone: the choice depends on the size of the whole tenant.
@@ -186,6 +164,8 @@ pub(crate) struct Found<'a> {
     pub(crate) clauses: Vec<AskedClause>,
     /// Whether the query is one clause of words and nothing else.
     pub(crate) is_one_clause: bool,
+    hits: OnceCell<TicketSet>,
+    total: OnceCell<u32>,
 }
 
 pub(crate) fn find<'a>(snapshot: &'a Snapshot, access: &Access, query: &Query) -> Result<Found<'a>, AnswerError> {
@@ -205,17 +185,65 @@ pub(crate) fn find<'a>(snapshot: &'a Snapshot, access: &Access, query: &Query) -
             }
         }
     }
-    let filter = lower_filter(snapshot, &query.filter, visible.set(), formulas, readable.is_some());
+    let filter = lower_filter(snapshot, &query.filter, &visible, formulas, readable.is_some());
     let is_one_clause = query.filter.is_empty() && clauses.len() == 1;
-    Ok(Found { visible, filter, readable, clauses, is_one_clause })
+    Ok(Found { visible, filter, readable, clauses, is_one_clause, hits: OnceCell::new(), total: OnceCell::new() })
 }
 
 impl Found<'_> {
-    pub(crate) fn hits(&self, index: &Index) -> TicketSet {
-        match &self.filter {
+    /// The tickets, as a set that is made at the first call.
+    pub(crate) fn hits(&self, index: &Index) -> &TicketSet {
+        self.hits.get_or_init(|| match &self.filter {
             SetExpr::All => self.visible.set().clone(),
             filter => index.eval_within(filter, self.visible.set()),
+        })
+    }
+
+    /// The tickets, if their set was made before.
+    pub(crate) fn known_hits(&self) -> Option<&TicketSet> {
+        self.hits.get()
+    }
+
+    /// How many tickets.
+    pub(crate) fn total(&self, index: &Index) -> u32 {
+        *self.total.get_or_init(|| match self.hits.get() {
+            Some(hits) => hits.len(),
+            None => self.visible.count(index, &self.filter),
+        })
+    }
+
+    /// [`Self::total`] where the tickets themselves are likely to be needed too: makes them unless it is known without.
+    pub(crate) fn total_or_hits(&self, index: &Index) -> u32 {
+        if self.hits.get().is_some() || self.total.get().is_some() {
+            return self.total(index);
         }
+        match self.visible.known_count(index, &self.filter) {
+            Some(total) => *self.total.get_or_init(|| total),
+            // So many that a page of them is found without the others.
+            None if index.counts_blockwise(&self.filter, self.visible.set()) => self.total(index),
+            None => self.hits(index).len(),
+        }
+    }
+
+    /// How many have each value of a field, and how many have none.
+    fn counts(&self, index: &Index, field: FieldId) -> (Arc<ValueCounts>, u32) {
+        let Some(column) = index.field(field) else { return (Arc::default(), self.total(index)) };
+        if self.hits.get().is_none()
+            && !self.is_whole_scope()
+            && let Some(counts) = index.count_values(field, &self.filter, self.visible.set())
+        {
+            // Of a field of which each has one value at most.
+            let without = self.total(index) - counts.iter().sum::<u32>();
+            return (Arc::new(ValueCounts::new(&counts)), without);
+        }
+        let hits = self.hits(index);
+        let without = hits.len() - column.has().and_len(hits);
+        let counts = if self.is_whole_scope() {
+            self.visible.facet(index, field)
+        } else {
+            Arc::new(count_values(index, field, hits))
+        };
+        (counts, without)
     }
 
     pub(crate) fn is_whole_scope(&self) -> bool {
@@ -229,7 +257,7 @@ impl Found<'_> {
 /// [`AnswerError::Words`].
 pub fn count(snapshot: &Snapshot, access: impl Into<Access>, query: &Query) -> Result<u32, AnswerError> {
     let found = find(snapshot, &access.into(), query)?;
-    Ok(snapshot.index().count_within(&found.filter, found.visible.set()))
+    Ok(found.total(snapshot.index()))
 }
 
 /// The visible tickets that match, as a set.
@@ -237,19 +265,19 @@ pub fn count(snapshot: &Snapshot, access: impl Into<Access>, query: &Query) -> R
 /// # Errors
 /// [`AnswerError::Words`].
 pub fn matching(snapshot: &Snapshot, access: impl Into<Access>, query: &Query) -> Result<TicketSet, AnswerError> {
-    Ok(find(snapshot, &access.into(), query)?.hits(snapshot.index()))
+    Ok(find(snapshot, &access.into(), query)?.hits(snapshot.index()).clone())
 }
 
 /// A page of the visible tickets that match, with their exact number.
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn list(
-    snapshot: &Snapshot,
+pub fn list<'a>(
+    snapshot: &'a Snapshot,
     access: impl Into<Access>,
     query: &Query,
     page: &Page,
-) -> Result<Listing, AnswerError> {
+) -> Result<Listing<'a>, AnswerError> {
     list_by(snapshot, &access.into(), query, page, None)
 }
 
@@ -257,13 +285,13 @@ pub fn list(
 ///
 /// # Errors
 /// [`AnswerError`].
-pub fn list_with(
-    snapshot: &Snapshot,
+pub fn list_with<'a>(
+    snapshot: &'a Snapshot,
     access: impl Into<Access>,
     query: &Query,
     page: &Page,
     plan: ListPlan,
-) -> Result<Listing, AnswerError> {
+) -> Result<Listing<'a>, AnswerError> {
     if !plans(query).contains(&plan) {
         return Err(AnswerError::Plan(plan));
     }
@@ -275,16 +303,15 @@ pub fn plans(query: &Query) -> Vec<ListPlan> {
     crate::plan::possible(query)
 }
 
-fn list_by(
-    snapshot: &Snapshot,
+fn list_by<'a>(
+    snapshot: &'a Snapshot,
     access: &Access,
     query: &Query,
     page: &Page,
     plan: Option<ListPlan>,
-) -> Result<Listing, AnswerError> {
+) -> Result<Listing<'a>, AnswerError> {
     let Cut { total, ords, next, plan } = cut(snapshot, access, query, page, plan)?;
-    let hits = ords.into_iter().map(|(ord, score)| Hit { score, ..hit(snapshot, ord) }).collect();
-    Ok(Listing { total, hits, next, plan })
+    Ok(Listing { total, hits: rows(snapshot, &ords), next, plan })
 }
 
 /// [`list`] with the keys of the tickets alone: for a backend that has the tickets itself.
@@ -328,15 +355,14 @@ fn cut(
     };
     let found = find(snapshot, access, query)?;
     let index = snapshot.index();
-    let gathered = Hits::new(&found, index);
     let rank = if let Start::Rank(rank) = page.start { rank } else { 0 };
     // One row more tells whether there is another page.
     let want = page.limit as usize + 1;
     let now = after.as_ref().map_or(page.now, |cursor| cursor.now);
-    let (mut ords, total): (Vec<(u32, Option<f32>)>, u32);
-    let (chosen_plan, place): (ListPlan, Option<SortValue>);
+    let mut ords: Vec<(u32, Option<f32>)>;
+    let (chosen_plan, place, total): (ListPlan, Option<SortValue>, u32);
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
-        let scored = Scored::new(readable, &gathered)?;
+        let scored = Scored::new(readable, &found, index)?;
         total = scored.total();
         let chosen = plan.unwrap_or_else(|| scored.choose(rank as usize + want));
         let best = scored.best(index, chosen, after.as_ref(), rank, want)?;
@@ -344,11 +370,13 @@ fn cut(
         chosen_plan = chosen;
         place = ords.get(page.limit as usize - 1).map(|(_, score)| relevance::place(score.unwrap_or_default()));
     } else {
-        let hits = gathered.set();
-        total = hits.len();
         let sorter = Sorter::new(index, snapshot.schema(), sort);
-        let chosen = plan.unwrap_or_else(|| choose(index, &found.visible, hits, sort, rank, found.is_whole_scope()));
-        let rows = crate::plan::execute(chosen, index, &found.visible, hits, &sorter, sort, after.as_ref(), rank, want);
+        let cut = PageCut { index, found: &found, sorter: &sorter, sort, after: after.as_ref(), rank, want };
+        let (chosen, rows) = match plan {
+            Some(plan) => (plan, cut.execute(plan)),
+            None => cut.execute_best(),
+        };
+        total = found.total_or_hits(index);
         // Without words to score all tickets are equally relevant.
         let score = (sort.by == SortKey::Relevance).then_some(0.0);
         ords = rows.into_iter().map(|ord| (ord, score)).collect();
@@ -385,43 +413,6 @@ fn question(snapshot: &Snapshot, query: &Query, sort: Sort, asker: &str) -> Stri
     format!("{} {asker}\n{by} {direction}\n{}", asker.len(), query.to_text(snapshot.schema()))
 }
 
-/// A ticket of the index as answers show it.
-pub fn hit(snapshot: &Snapshot, ord: u32) -> Hit {
-    let index = snapshot.index();
-    let mut fields = Vec::with_capacity(index.fields().count());
-    for (id, column) in index.fields() {
-        let Some(def) = snapshot.schema().by_id(id) else { continue };
-        let mut values = Vec::new();
-        let mut push = |value| {
-            // Most fields have one value: room for four would be most of what a page allocates.
-            if values.is_empty() {
-                values.reserve_exact(1);
-            }
-            values.push(value);
-        };
-        match def.kind {
-            FieldKind::Date => column.number(ord).into_iter().for_each(|at| push(FieldValue::Date(Timestamp(at)))),
-            FieldKind::Number => {
-                column.number(ord).into_iter().for_each(|key| push(FieldValue::Number(number_from_key(key))));
-            }
-            FieldKind::Flag => {
-                column.for_each_code(ord, |code| push(FieldValue::Flag(column.value_of(code) == "true")));
-            }
-            FieldKind::Keyword | FieldKind::Principal | FieldKind::Tree | FieldKind::Text => {
-                column.for_each_code(ord, |code| push(FieldValue::Keyword(column.value_of(code).to_owned())));
-                values.sort_unstable_by(|a, b| match (a, b) {
-                    (FieldValue::Keyword(a), FieldValue::Keyword(b)) => a.cmp(b),
-                    _ => std::cmp::Ordering::Equal,
-                });
-            }
-        }
-        if !values.is_empty() {
-            fields.push((id, values));
-        }
-    }
-    Hit { key: index.key(TicketOrd(ord)), score: None, fields }
-}
-
 /// How many of the visible tickets that match have each value of each of `fields`; the `top` most frequent values of
 /// each, and always the row without a value.
 ///
@@ -443,28 +434,21 @@ pub fn facets(
     }
     let found = find(snapshot, &access.into(), query)?;
     let index = snapshot.index();
-    let hits = found.hits(index);
-    let facets = fields
+    let facets: Vec<Facet> = fields
         .iter()
         .map(|field| {
-            let counts = if found.is_whole_scope() {
-                found.visible.facet(index, *field)
-            } else {
-                Arc::new(count_values(index, *field, &hits))
-            };
-            let with = index.field(*field).map_or(0, |column| column.has().and_len(&hits));
-            let (rows, more) = facet_rows(index, *field, &counts, hits.len() - with, top);
+            let (counts, without) = found.counts(index, *field);
+            let (rows, more) = facet_rows(index, *field, &counts, without, top);
             Facet { field: *field, rows, more }
         })
         .collect();
-    Ok((hits.len(), facets))
+    Ok((found.total(index), facets))
 }
 
 /// The rows of a facet, and how many values are in none of them.
-fn facet_rows(index: &Index, field: FieldId, counts: &[u32], without: u32, top: usize) -> (Vec<FacetRow>, u32) {
+fn facet_rows(index: &Index, field: FieldId, counts: &ValueCounts, without: u32, top: usize) -> (Vec<FacetRow>, u32) {
     let value = |code: u32| index.field(field).map_or("", |column| column.value_of(code));
-    let mut codes: Vec<(u32, u32)> =
-        (0..).zip(counts).filter(|(_, count)| **count > 0).map(|(code, count)| (code, *count)).collect();
+    let mut codes: Vec<(u32, u32)> = counts.iter().collect();
     let more = u32::try_from(codes.len().saturating_sub(top)).unwrap_or(u32::MAX);
     let compare = |a: &(u32, u32), b: &(u32, u32)| b.1.cmp(&a.1).then_with(|| value(a.0).cmp(value(b.0)));
     if top < codes.len() {

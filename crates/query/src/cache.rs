@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use bitmap::{Index, ORDERED, Order, TicketSet, Touched};
+use bitmap::{FieldIndex, Index, ORDERED, Order, SetExpr, TicketSet, Touched, ValueRange};
 use model::{FieldId, fields};
 use parking_lot::{Mutex, MutexGuard};
 use rayon::prelude::*;
@@ -25,6 +25,8 @@ use budget::Budget;
 use follow::Step;
 use principals::PrincipalScopes;
 
+use crate::value_counts::ValueCounts;
+
 pub use budget::DEFAULT_SCOPE_BYTES;
 
 /// Touched tickets times kept scopes from which following is split among threads.
@@ -35,6 +37,19 @@ const MAX_LEAVES: usize = 4096;
 
 /// Fields with more values than this are counted anew for every facet.
 const MAX_FACET_CODES: u32 = 65_536;
+
+/// Counts by single values of a field after which all its values are counted once and for all. A pass over a scope costs
+/// what some dozen intersections do, so that who asks rarely does not pay for it, and who asks often pays at most twice.
+const COUNTED_ALONE: u32 = 16;
+
+/// Fields with more values than this are not counted by all of them for the sake of one: each has few tickets then.
+const MAX_COUNTED_CODES: u32 = 4096;
+
+/// Values for each ticket from which on their counters are made as they are met, not all at once.
+const SPARSE: u32 = 16;
+
+/// Intersections with fewer tickets than this on one side are not worth keeping anything for.
+const MIN_COUNTED: u32 = 512;
 
 /// The evaluated scopes of one snapshot.
 ///
@@ -56,6 +71,28 @@ pub(crate) struct ScopeCache {
 /// The kept scopes by content.
 type Sets = HashMap<Scope, Arc<CachedScope>>;
 
+/// Bytes that cached scopes take on the heap. Blocks that several share are counted in each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScopeBytes {
+    /// How many scopes.
+    pub scopes: usize,
+    /// Their tickets.
+    pub sets: usize,
+    /// Their tickets newest first.
+    pub orders: usize,
+    /// How many of their tickets have each value of a field.
+    pub counts: usize,
+    /// All of it and the rest, by the reckoning that bounds it: what is shared is counted each time.
+    pub reckoned: usize,
+}
+
+impl ScopeBytes {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.sets + self.orders + self.counts
+    }
+}
+
 /// A scope's tickets, with what was asked about them so far.
 #[derive(Debug)]
 pub struct CachedScope {
@@ -67,18 +104,32 @@ pub struct CachedScope {
     /// Newest first, by [`ORDERED`].
     orders: [OnceLock<Order>; 2],
     facets: Mutex<Facets>,
-    text: Mutex<TextNumbers>,
+    /// Shared by scopes of the same tickets, one after the other.
+    text: Arc<TextKept>,
     used: AtomicU64,
-    /// About how much all of it takes, by [`budget`]'s reckoning.
+    /// About how much all of it but the text takes, by [`budget`]'s reckoning.
     bytes: AtomicUsize,
     /// Counts how often a scope of this tenant grew.
     grown: Arc<AtomicU64>,
 }
 
-/// Counts by code of the fields that were asked for.
-type Facets = Vec<(FieldId, Arc<Vec<u32>>)>;
+/// Counts by value, kept current from batch to batch.
+#[derive(Debug, Default, Clone)]
+struct Facets {
+    kept: HashMap<FieldId, Arc<ValueCounts>>,
+    /// How often one value was counted alone, of fields whose counts are not kept.
+    asked: HashMap<FieldId, u32>,
+}
 
-/// Statistics of the text of a scope's tickets, as of one state of the text.
+/// Statistics of the text of a scope's tickets.
+#[derive(Debug, Default)]
+struct TextKept {
+    numbers: Mutex<TextNumbers>,
+    /// How many leaves are kept.
+    leaves: AtomicUsize,
+}
+
+/// The same, as of one state of the text.
 #[derive(Debug, Default)]
 struct TextNumbers {
     number: u64,
@@ -106,7 +157,7 @@ impl CachedScope {
             depends_on,
             orders: [OnceLock::new(), OnceLock::new()],
             facets: Mutex::default(),
-            text: Mutex::default(),
+            text: Arc::default(),
             used: AtomicU64::new(0),
             bytes: AtomicUsize::new(bytes),
             grown: Arc::clone(grown),
@@ -116,6 +167,11 @@ impl CachedScope {
     fn grow(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Relaxed);
         self.grown.fetch_add(1, Relaxed);
+    }
+
+    /// About how much all that is kept takes.
+    fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed) + budget::of_leaves(self.text.leaves.load(Relaxed))
     }
 
     /// The tickets.
@@ -135,26 +191,86 @@ impl CachedScope {
         }))
     }
 
-    /// The order if somebody has asked for it before.
-    pub(crate) fn ready_order(&self, field: FieldId) -> Option<&Order> {
+    /// [`Self::order`] if it is there without making it: somebody asked for it before, or all tickets are visible.
+    pub(crate) fn kept_order<'a>(&'a self, index: &'a Index, field: FieldId) -> Option<&'a Order> {
         let at = ORDERED.iter().position(|ordered| *ordered == field)?;
-        self.orders[at].get()
+        if self.set.len() == index.universe().len() { index.order(field) } else { self.orders[at].get() }
     }
 
-    /// How many of the tickets have each value of `field`, by code.
-    pub(crate) fn facet(&self, index: &Index, field: FieldId) -> Arc<Vec<u32>> {
-        if let Some((_, counts)) = self.facets.lock().iter().find(|(kept, _)| *kept == field) {
+    /// How many of the tickets have each value of `field`.
+    pub(crate) fn facet(&self, index: &Index, field: FieldId) -> Arc<ValueCounts> {
+        if let Some(counts) = self.facets.lock().kept.get(&field) {
             return Arc::clone(counts);
         }
         let counts = Arc::new(count(index, field, &self.set));
         if index.field(field).is_some_and(|field| field.codes() <= MAX_FACET_CODES) {
             let mut facets = self.facets.lock();
-            if facets.iter().all(|(kept, _)| *kept != field) {
-                facets.push((field, Arc::clone(&counts)));
-                self.grow(budget::of_facet(counts.len()));
+            facets.asked.remove(&field);
+            if facets.kept.insert(field, Arc::clone(&counts)).is_none() {
+                self.grow(counts.heap_bytes());
             }
         }
         counts
+    }
+
+    /// How many of the tickets a formula holds for.
+    pub(crate) fn count(&self, index: &Index, expr: &SetExpr) -> u32 {
+        self.known_count(index, expr).unwrap_or_else(|| index.count_within(expr, &self.set))
+    }
+
+    /// [`Self::count`] where what is kept tells it.
+    pub(crate) fn known_count(&self, index: &Index, expr: &SetExpr) -> Option<u32> {
+        match expr {
+            SetExpr::All => Some(self.set.len()),
+            SetExpr::None => Some(0),
+            SetExpr::Not(inner) => Some(self.set.len() - self.known_count(index, inner)?),
+            SetExpr::Terms(field, codes) => self.count_values(index, *field, codes),
+            SetExpr::Range(field, range) => self.count_range(index, *field, *range),
+            SetExpr::Set(_) | SetExpr::Has(_) | SetExpr::And(_) | SetExpr::Or(_) => None,
+        }
+    }
+
+    /// From the counts that are kept, or will be because the field is asked for again and again.
+    fn count_values(&self, index: &Index, field: FieldId, codes: &[u32]) -> Option<u32> {
+        let column = index.field(field)?;
+        // The tickets of two values of a field that holds several may be the same.
+        if codes.len() > 1 && !column.holds_one_code() {
+            return None;
+        }
+        let kept = self.facets.lock().kept.get(&field).map(Arc::clone);
+        let counts = match kept {
+            Some(counts) => counts,
+            None if self.is_worth_keeping(column, codes) && self.is_asked_again(field) => self.facet(index, field),
+            None => return None,
+        };
+        let mut codes = codes.to_vec();
+        codes.sort_unstable();
+        codes.dedup();
+        Some(codes.into_iter().map(|code| counts.get(code)).sum())
+    }
+
+    /// Whether any of the tickets has the value of a code.
+    pub(crate) fn has_value(&self, column: &FieldIndex, field: FieldId, code: u32) -> bool {
+        let kept = self.facets.lock().kept.get(&field).map(|counts| counts.get(code) > 0);
+        kept.unwrap_or_else(|| column.tickets(code).intersects(&self.set))
+    }
+
+    fn is_worth_keeping(&self, column: &FieldIndex, codes: &[u32]) -> bool {
+        let tickets = codes.iter().fold(0u32, |sum, code| sum.saturating_add(column.tickets_len(*code)));
+        column.codes() <= MAX_COUNTED_CODES && tickets.min(self.set.len()) >= MIN_COUNTED
+    }
+
+    fn is_asked_again(&self, field: FieldId) -> bool {
+        let mut facets = self.facets.lock();
+        let asked = facets.asked.entry(field).or_default();
+        *asked += 1;
+        *asked > COUNTED_ALONE
+    }
+
+    /// From the order of the tickets by this date, if there is one.
+    fn count_range(&self, index: &Index, field: FieldId, range: ValueRange) -> Option<u32> {
+        let ranks = index.ranks_in(field, self.kept_order(index, field)?, range);
+        Some(ranks.end - ranks.start)
     }
 
     /// In how many of the tickets a leaf is found, in the state of the text that `number` names.
@@ -170,11 +286,11 @@ impl CachedScope {
         let found = count()?;
         let mut numbers = self.text_numbers(number);
         if numbers.found.len() >= MAX_LEAVES {
-            self.bytes.fetch_sub(budget::of_leaves(numbers.found.len()), Relaxed);
             numbers.found.clear();
         }
         if numbers.found.insert(leaf.clone(), found).is_none() {
-            self.grow(budget::of_leaves(1));
+            self.text.leaves.store(numbers.found.len(), Relaxed);
+            self.grow(0);
         }
         Ok(found)
     }
@@ -196,30 +312,35 @@ impl CachedScope {
 
     /// What is kept about one state of the text; what belongs to another is forgotten.
     fn text_numbers(&self, number: u64) -> MutexGuard<'_, TextNumbers> {
-        let mut numbers = self.text.lock();
+        let mut numbers = self.text.numbers.lock();
         if numbers.number != number {
-            self.bytes.fetch_sub(budget::of_leaves(numbers.found.len()), Relaxed);
             *numbers = TextNumbers { number, ..TextNumbers::default() };
+            self.text.leaves.store(0, Relaxed);
         }
         numbers
     }
 }
 
-/// How many of `tickets` have each value of `field`, by code. Counts the smaller of the tickets and the others.
-pub(crate) fn count(index: &Index, field: FieldId, tickets: &TicketSet) -> Vec<u32> {
-    let Some(field) = index.field(field) else { return Vec::new() };
-    let mut counts = vec![0; field.codes() as usize];
-    let others = index.universe().len() - tickets.len();
-    if others < tickets.len() / 2 && field.codes() <= MAX_FACET_CODES {
-        let mut missing = vec![0; counts.len()];
-        field.count_into(&index.universe().minus(tickets), &mut missing);
-        for ((code, count), missing) in (0..).zip(&mut counts).zip(missing) {
-            *count = field.tickets_len(code) - missing;
-        }
+/// How many of `tickets` have each value of `field`. Counts the smaller of the tickets and the others; at worst one pass
+/// over the tickets, never over the values that none of them has.
+pub(crate) fn count(index: &Index, field: FieldId, tickets: &TicketSet) -> ValueCounts {
+    let Some(column) = index.field(field) else { return ValueCounts::default() };
+    if tickets.len() < column.codes() / SPARSE {
+        let mut counts = ValueCounts::default();
+        tickets.for_each(|ord| column.for_each_code(ord, |code| counts.gain(code)));
         return counts;
     }
-    field.count_into(tickets, &mut counts);
-    counts
+    let mut counts = vec![0; column.codes() as usize];
+    let others = index.universe().len() - tickets.len();
+    if others < tickets.len() / 2 && column.codes() <= MAX_FACET_CODES {
+        column.count_into(&index.universe().minus(tickets), &mut counts);
+        for (code, count) in (0..).zip(&mut counts) {
+            *count = column.tickets_len(code) - *count;
+        }
+    } else {
+        column.count_into(tickets, &mut counts);
+    }
+    ValueCounts::new(&counts)
 }
 
 impl ScopeCache {
@@ -300,10 +421,18 @@ impl ScopeCache {
         }
     }
 
-    /// How many scopes are kept, and about how many bytes they take.
-    pub(crate) fn size(&self) -> (usize, usize) {
-        let sets = self.sets.lock();
-        (sets.len(), budget::total(&sets))
+    pub(crate) fn bytes(&self) -> ScopeBytes {
+        // Copied, so that readers do not wait while bytes are counted.
+        let kept: Vec<Arc<CachedScope>> = self.sets.lock().values().map(Arc::clone).collect();
+        let mut bytes = ScopeBytes { scopes: kept.len(), ..ScopeBytes::default() };
+        for scope in kept {
+            bytes.reckoned += scope.bytes();
+            bytes.sets += scope.set.heap_bytes();
+            bytes.orders +=
+                scope.orders.iter().filter_map(OnceLock::get).map(|order| order.part_bytes().heap).sum::<usize>();
+            bytes.counts += scope.facets.lock().kept.values().map(|counts| counts.heap_bytes()).sum::<usize>();
+        }
+        bytes
     }
 }
 

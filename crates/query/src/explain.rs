@@ -9,8 +9,8 @@ use crate::{
     answer::find,
     ast::{Query, SortKey},
     lower::lower_clause,
-    plan::{choose, execute, possible},
-    relevance::{Hits, Scored},
+    plan::{PageCut, possible},
+    relevance::Scored,
     sort::Sorter,
 };
 
@@ -89,14 +89,13 @@ pub fn explain(
 ) -> Result<Explanation, AnswerError> {
     let found = find(snapshot, &access.into(), query)?;
     let index = snapshot.index();
-    let gathered = Hits::new(&found, index);
-    let hits = gathered.set();
+    let hits = found.hits(index);
     let visible = found.visible.set();
     let filters = query
         .filter
         .iter()
         .map(|clause| {
-            let formula = lower_clause(snapshot, clause, visible);
+            let formula = lower_clause(snapshot, clause, &found.visible);
             let alone = Query { filter: vec![clause.clone()], ..Query::default() };
             let estimate = index.estimate(&formula);
             ExplainedFilter {
@@ -123,7 +122,7 @@ pub fn explain(
     let mut plans = Vec::new();
     let chosen;
     if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
-        let scored = Scored::new(readable, &gathered)?;
+        let scored = Scored::new(readable, &found, index)?;
         let cost = scored.cost(rank as usize + want)?;
         chosen = scored.choose(rank as usize + want);
         for plan in scored.plans() {
@@ -136,10 +135,11 @@ pub fn explain(
         }
     } else {
         let sorter = Sorter::new(index, snapshot.schema(), sort);
-        chosen = choose(index, &found.visible, hits, sort, rank, found.is_whole_scope());
+        let cut = PageCut { index, found: &found, sorter: &sorter, sort, after: None, rank, want };
+        chosen = cut.choose();
         for plan in possible(query) {
             let began = Instant::now();
-            execute(plan, index, &found.visible, hits, &sorter, sort, None, rank, want);
+            cut.execute(plan);
             let took = micros(began);
             plans.push(ExplainedPlan { plan, estimate: None, took, scored: None, offered: None });
         }

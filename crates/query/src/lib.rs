@@ -26,6 +26,7 @@ mod lower;
 mod people;
 mod plan;
 mod relevance;
+mod rows;
 #[cfg(test)]
 mod scene;
 mod snapshot;
@@ -34,20 +35,22 @@ mod sort;
 mod suggest;
 mod text_state;
 mod touched;
+mod value_counts;
 mod words;
 
 pub use access::Access;
 pub use answer::{
-    AnswerError, Facet, FacetRow, FieldValue, Hit, KeyListing, Listing, MAX_PAGE, Page, Start, count, cursor_clock,
-    facets, hit, list, list_keys, list_with, matching, plans,
+    AnswerError, Facet, FacetRow, KeyListing, Listing, MAX_PAGE, Page, Start, count, cursor_clock, facets, list,
+    list_keys, list_with, matching, plans,
 };
 pub use ast::Query;
-pub use cache::{CachedScope, DEFAULT_SCOPE_BYTES};
+pub use cache::{CachedScope, DEFAULT_SCOPE_BYTES, ScopeBytes};
 pub use cursor::CursorError;
 pub use explain::{ExplainedFilter, ExplainedLeaf, ExplainedPlan, ExplainedWord, Explanation, explain};
 pub use fields::{fields, nearest_field};
 pub use people::{Viewers, who, why};
 pub use plan::ListPlan;
+pub use rows::{FieldValue, Hit, Values, hit};
 pub use snapshot::{Snapshot, index_of};
 pub use snippet::{Snippet, Snippets};
 pub use sort::SortValue;

@@ -8,7 +8,7 @@ use ticketscope_model as model;
 use ticketscope_scope as scope;
 
 use crate::{
-    Snapshot,
+    CachedScope, Snapshot,
     ast::{Clause, Interval, Op, Pattern, Point, Test, ValuePattern},
 };
 
@@ -55,7 +55,7 @@ fn terms<T: AsRef<str>>(index: &Index, field: FieldId, values: impl Iterator<Ite
 pub(crate) fn lower_filter(
     snapshot: &Snapshot,
     clauses: &[Clause],
-    visible: &TicketSet,
+    visible: &CachedScope,
     words: Vec<SetExpr>,
     has_text: bool,
 ) -> SetExpr {
@@ -69,12 +69,12 @@ pub(crate) fn lower_filter(
     }
 }
 
-pub(crate) fn lower_clause(snapshot: &Snapshot, clause: &Clause, visible: &TicketSet) -> SetExpr {
+pub(crate) fn lower_clause(snapshot: &Snapshot, clause: &Clause, visible: &CachedScope) -> SetExpr {
     let test = lower_test(snapshot, &clause.test, visible);
     if clause.negated { SetExpr::Not(Box::new(test)) } else { test }
 }
 
-fn lower_test(snapshot: &Snapshot, test: &Test, visible: &TicketSet) -> SetExpr {
+fn lower_test(snapshot: &Snapshot, test: &Test, visible: &CachedScope) -> SetExpr {
     let index = snapshot.index();
     match test {
         Test::Field { field, op: Op::OneOf(patterns) } => {
@@ -112,7 +112,7 @@ fn number_is(field: FieldId, number: f64) -> SetExpr {
     SetExpr::Range(field, ValueRange { low: key, high: key })
 }
 
-fn lower_pattern(snapshot: &Snapshot, field: FieldId, pattern: &Pattern, visible: &TicketSet) -> SetExpr {
+fn lower_pattern(snapshot: &Snapshot, field: FieldId, pattern: &Pattern, visible: &CachedScope) -> SetExpr {
     match pattern {
         Pattern::Value(value) => lower_value(snapshot, field, value, visible),
         Pattern::Number(number) => number_is(field, *number),
@@ -125,10 +125,10 @@ fn lower_pattern(snapshot: &Snapshot, field: FieldId, pattern: &Pattern, visible
     }
 }
 
-fn lower_value(snapshot: &Snapshot, field: FieldId, value: &ValuePattern, visible: &TicketSet) -> SetExpr {
+fn lower_value(snapshot: &Snapshot, field: FieldId, value: &ValuePattern, visible: &CachedScope) -> SetExpr {
     let Some(column) = snapshot.index().field(field) else { return SetExpr::None };
     if let Some(exact) = column.code_of(&value.text)
-        && column.tickets(exact).intersects(visible)
+        && visible.has_value(column, field, exact)
     {
         return SetExpr::Terms(field, vec![exact]);
     }

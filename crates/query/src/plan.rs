@@ -1,9 +1,12 @@
-use bitmap::{Index, ORDERED, TicketSet};
+use std::cmp::Ordering;
+
+use bitmap::{Index, ORDERED, Order, TicketSet};
+use model::TicketOrd;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 
 use crate::{
-    CachedScope,
+    answer::Found,
     ast::{Direction, Query, Sort, SortKey},
     cursor::Cursor,
     sort::Sorter,
@@ -29,8 +32,11 @@ pub enum ListPlan {
     Layers,
 }
 
-/// Matches per walked ticket below which walking is dearer than a pass over the matches.
+/// Tickets per ticket of a scope from which on the scope is worth an order of its own.
 const DENSE: u32 = 64;
+
+/// Tickets that are tested in the time in which a selection looks at one match: it compares dates and keys, and sorts.
+const TESTS_PER_MATCH: u64 = 4;
 
 /// Scopes up to this large are not worth an order of their own: a pass over them is as quick.
 const SMALL: u32 = 256;
@@ -61,60 +67,107 @@ pub(crate) fn possible(query: &Query) -> Vec<ListPlan> {
     plans
 }
 
-pub(crate) fn choose(
-    index: &Index,
-    visible: &CachedScope,
-    hits: &TicketSet,
-    sort: Sort,
-    rank: u32,
-    whole_scope: bool,
-) -> ListPlan {
-    let Some(field) = maintained(sort) else { return ListPlan::Select };
-    let all = index.universe().len();
-    let dense = hits.len() >= all / DENSE;
-    if whole_scope
-        && hits.len() > SMALL
-        && (!dense || rank > 0 || visible.ready_order(field).is_some() || hits.len() == all)
-    {
-        return ListPlan::ScopeOrder;
-    }
-    // To a far rank a walk passes every ticket before it.
-    if dense && rank < 1024 { ListPlan::Walk } else { ListPlan::Select }
+/// One page of a list that is not by relevance.
+pub(crate) struct PageCut<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) found: &'a Found<'a>,
+    pub(crate) sorter: &'a Sorter<'a>,
+    pub(crate) sort: Sort,
+    pub(crate) after: Option<&'a Cursor>,
+    pub(crate) rank: u32,
+    pub(crate) want: usize,
 }
 
-#[expect(clippy::too_many_arguments, reason = "a plan meets everything it may use in this one place")]
-pub(crate) fn execute(
-    plan: ListPlan,
-    index: &Index,
-    visible: &CachedScope,
-    hits: &TicketSet,
-    sorter: &Sorter<'_>,
-    sort: Sort,
-    after: Option<&Cursor>,
-    rank: u32,
-    want: usize,
-) -> Vec<u32> {
-    let field = maintained(sort);
-    let begin = |order: &bitmap::Order| {
-        after.map_or(0, |cursor| {
-            order.rank_of(|ord| match sorter.compare_to(ord, &cursor.value, &cursor.key) {
+impl PageCut<'_> {
+    /// The page by the plan that is expected to be the cheapest, or by the next best where the first takes longer than
+    /// any of it could be worth.
+    pub(crate) fn execute_best(&self) -> (ListPlan, Vec<u32>) {
+        match self.choose() {
+            ListPlan::Walk => match self.walk(u64::from(self.found.total_or_hits(self.index)) * TESTS_PER_MATCH) {
+                Some(page) => (ListPlan::Walk, page),
+                None => (ListPlan::Select, self.execute(ListPlan::Select)),
+            },
+            plan => (plan, self.execute(plan)),
+        }
+    }
+
+    pub(crate) fn choose(&self) -> ListPlan {
+        let Some(field) = maintained(self.sort) else { return ListPlan::Select };
+        let (total, all) = (self.found.total_or_hits(self.index), self.index.universe().len());
+        if self.found.is_whole_scope()
+            && total > SMALL
+            && (total < all / DENSE || self.rank > 0 || self.kept_order(field).is_some())
+        {
+            return ListPlan::ScopeOrder;
+        }
+        let walked = self.kept_order(field).map_or(all, Order::len);
+        let rows = u64::from(self.rank) + self.want as u64;
+        let tests = rows * u64::from(walked) / u64::from(total.max(1));
+        if tests <= u64::from(total) * TESTS_PER_MATCH { ListPlan::Walk } else { ListPlan::Select }
+    }
+
+    pub(crate) fn execute(&self, plan: ListPlan) -> Vec<u32> {
+        let by_order =
+            match (plan, maintained(self.sort)) {
+                (ListPlan::ScopeOrder, Some(field)) => self.found.visible.order(self.index, field).map(|order| {
+                    order.iter_from(self.begin(order).saturating_add(self.rank)).take(self.want).collect()
+                }),
+                (ListPlan::Walk, Some(_)) => self.walk(u64::MAX),
+                _ => None,
+            };
+        by_order.unwrap_or_else(|| select(self.found.hits(self.index), self.sorter, self.after, self.rank, self.want))
+    }
+
+    /// The order of the scope's own tickets, if it is there already.
+    fn kept_order(&self, field: model::FieldId) -> Option<&Order> {
+        self.found.visible.kept_order(self.index, field)
+    }
+
+    /// The rank after the cursor in an order of some of the tickets.
+    fn begin(&self, order: &Order) -> u32 {
+        self.after.map_or(0, |cursor| {
+            order.rank_of(|ord| match self.sorter.compare_to(ord, &cursor.value, &cursor.key) {
                 // The place after the cursor: what equals it was on the page before.
-                std::cmp::Ordering::Equal => std::cmp::Ordering::Less,
+                Ordering::Equal => Ordering::Less,
                 other => other,
             })
         })
-    };
-    match (plan, field) {
-        (ListPlan::ScopeOrder, Some(field)) => {
-            let Some(order) = visible.order(index, field) else { return Vec::new() };
-            order.iter_from(begin(order).saturating_add(rank)).take(want).collect()
+    }
+
+    /// Walks the tickets newest first, those of the scope alone where they are in order already, and takes those that
+    /// match. Nothing if that takes more than `patience` tests.
+    fn walk(&self, patience: u64) -> Option<Vec<u32>> {
+        let field = maintained(self.sort)?;
+        let kept = self.kept_order(field);
+        let order = match kept {
+            Some(order) => order,
+            None => self.index.order(field)?,
+        };
+        let visible = self.found.visible.set();
+        let tester = self.index.tester(&self.found.filter);
+        let matches = |ord: u32| {
+            let ord = TicketOrd(ord);
+            match self.found.known_hits() {
+                Some(hits) => hits.contains(ord),
+                None => (kept.is_some() || visible.contains(ord)) && tester.passes(ord),
+            }
+        };
+        let (mut skip, mut tests) = (self.rank, 0);
+        let mut page = Vec::with_capacity(self.want);
+        for ord in order.iter_from(self.begin(order)) {
+            if page.len() == self.want {
+                break;
+            }
+            tests += 1;
+            if tests > patience {
+                return None;
+            }
+            if !matches(ord) {
+                continue;
+            }
+            if skip > 0 { skip -= 1 } else { page.push(ord) }
         }
-        (ListPlan::Walk, Some(field)) => {
-            let Some(order) = index.order(field) else { return Vec::new() };
-            let matching = order.iter_from(begin(order)).filter(|ord| hits.contains(model::TicketOrd(*ord)));
-            matching.skip(rank as usize).take(want).collect()
-        }
-        _ => select(hits, sorter, after, rank, want),
+        Some(page)
     }
 }
 
@@ -144,3 +197,6 @@ fn select(hits: &TicketSet, sorter: &Sorter<'_>, after: Option<&Cursor>, rank: u
     rows.sort_unstable_by(|a, b| sorter.compare_rows(a, b));
     rows.into_iter().take(keep).skip(rank as usize).map(|(_, ord)| ord).collect()
 }
+
+#[cfg(test)]
+mod tests;

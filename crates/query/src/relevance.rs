@@ -1,6 +1,6 @@
 //! Lists by relevance: the words' scores inside the asker's own scopes.
 
-use std::{cell::OnceCell, cmp::Ordering};
+use std::cmp::Ordering;
 
 use bitmap::{Index, TicketSet};
 use model::TicketOrd;
@@ -15,26 +15,10 @@ use crate::{AnswerError, answer::Found, cursor::Cursor, plan::ListPlan, sort::So
 pub(crate) struct Scored<'a> {
     readable: &'a Readable<'a>,
     clauses: Vec<ScoredClause>,
-    hits: &'a Hits<'a>,
-    /// Where all hits are those of one leaf: how many, and the tickets in which it may be found.
-    only: Option<(u32, &'a TicketSet)>,
-}
-
-/// The tickets that match, gathered when they are needed.
-pub(crate) struct Hits<'a> {
     found: &'a Found<'a>,
     index: &'a Index,
-    set: OnceCell<TicketSet>,
-}
-
-impl<'a> Hits<'a> {
-    pub(crate) fn new(found: &'a Found<'a>, index: &'a Index) -> Self {
-        Self { found, index, set: OnceCell::new() }
-    }
-
-    pub(crate) fn set(&self) -> &TicketSet {
-        self.set.get_or_init(|| self.found.hits(self.index))
-    }
+    /// Where all hits are those of one leaf: how many, and the tickets in which it may be found.
+    only: Option<(u32, &'a TicketSet)>,
 }
 
 /// What the plans are expected to cost, in microseconds on the machine of the measurements in README.
@@ -88,22 +72,22 @@ const SCORE: f64 = 0.06;
 const CANDIDATES: f64 = 12.0;
 
 impl<'a> Scored<'a> {
-    pub(crate) fn new(readable: &'a Readable<'a>, hits: &'a Hits<'a>) -> Result<Self, AnswerError> {
-        let asked = &hits.found.clauses;
+    pub(crate) fn new(readable: &'a Readable<'a>, found: &'a Found<'a>, index: &'a Index) -> Result<Self, AnswerError> {
+        let asked = &found.clauses;
         let mut clauses = Vec::with_capacity(asked.len());
         for clause in asked {
             clauses.extend(readable.weigh(clause)?);
         }
-        let only = match (hits.found.is_one_clause, clauses.as_slice()) {
+        let only = match (found.is_one_clause, clauses.as_slice()) {
             (true, [clause]) => only_leaf(readable, clause),
             _ => None,
         };
-        Ok(Self { readable, clauses, hits, only })
+        Ok(Self { readable, clauses, found, index, only })
     }
 
     /// How many tickets match.
     pub(crate) fn total(&self) -> u32 {
-        self.only.map_or_else(|| self.hits.set().len(), |(found, _)| found)
+        self.only.map_or_else(|| self.found.hits(self.index).len(), |(found, _)| found)
     }
 
     /// What the plans are expected to cost.
@@ -188,7 +172,7 @@ impl<'a> Scored<'a> {
         let hits = match (self.only, plan) {
             // Whoever is met in the lists of the one leaf has it.
             (Some((_, readable)), RankPlan::Prune | RankPlan::Layers) => readable,
-            _ => self.hits.set(),
+            _ => self.found.hits(self.index),
         };
         let ranked =
             Ranked { hits, clauses: &self.clauses, keep: keep.min(self.total() as usize), accept: &accept, tie: &tie };

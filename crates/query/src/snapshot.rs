@@ -9,7 +9,7 @@ use ticketscope_scope as scope;
 
 use crate::{
     TextChanges, TextState,
-    cache::{CachedScope, ScopeCache},
+    cache::{CachedScope, ScopeBytes, ScopeCache},
     lower::lower_scope,
 };
 
@@ -142,10 +142,9 @@ impl Snapshot {
         }
     }
 
-    /// How many scopes are cached, and about how many bytes they take with what is kept beside their sets. Linear in the
-    /// number of scopes.
-    pub fn cached_scopes(&self) -> (usize, usize) {
-        self.cache.size()
+    /// How many scopes are cached, and what they take. Linear in them.
+    pub fn cached_scopes(&self) -> ScopeBytes {
+        self.cache.bytes()
     }
 
     /// Whether `scope` covers ticket `ord`, from its columns.

@@ -140,10 +140,10 @@ impl<'a> Asked<'a> {
         let index = self.snapshot.index();
         let Some(column) = index.field(def.id) else { return };
         let counts = self.visible.facet(index, def.id);
-        for (code, count) in (0..).zip(counts.iter()).filter(|(_, count)| **count > 0) {
+        for (code, count) in counts.iter() {
             let value = column.value_of(code);
             if self.beginning.is_of(value) || (def.kind == FieldKind::Principal && self.is_of_person(value)) {
-                visit(value, *count);
+                visit(value, count);
             }
         }
     }

@@ -331,6 +331,8 @@ pub(crate) struct Stats {
     pub(crate) log_rows: u64,
     pub(crate) disk: Disk,
     pub(crate) heap: Heap,
+    /// By part: everything that the tenant takes, each byte once.
+    pub(crate) memory: Vec<PartMemory>,
     pub(crate) heap_bytes_per_ticket: u64,
     pub(crate) disk_bytes_per_ticket: u64,
     pub(crate) cached_scopes: CachedScopes,
@@ -367,6 +369,16 @@ pub(crate) struct Heap {
     pub(crate) keys: usize,
     pub(crate) orders: usize,
     pub(crate) total: u64,
+}
+
+/// Bytes of one part of a tenant. Of mapped ones, those are in memory that were read.
+#[derive(Debug, Serialize)]
+pub(crate) struct PartMemory {
+    pub(crate) part: &'static str,
+    pub(crate) heap: usize,
+    pub(crate) mapped: usize,
+    pub(crate) heap_per_ticket: u64,
+    pub(crate) mapped_per_ticket: u64,
 }
 
 #[derive(Debug, Serialize)]

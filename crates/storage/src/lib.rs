@@ -69,7 +69,7 @@ pub use error::{
     ReadError, SnapshotDefect, SnapshotError, VerifyError,
 };
 pub use mapped::MappedSnapshot;
-pub use reader::Reader;
+pub use reader::{Reader, Rows};
 pub use snapshots::{RejectedSnapshot, SnapshotChoice, SnapshotWriter};
 pub use store::{DiskUsage, MAX_CUT_ROWS, Store};
 pub use table::Table;

@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use redb::{AccessGuard, Key, Range, ReadTransaction, ReadableTableMetadata, Value};
+use redb::{AccessGuard, Key, Range, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, Value};
 use ticketscope_model::Opstamp;
 
 use crate::{
@@ -90,6 +90,16 @@ impl Reader {
             Ok(())
         };
         guard_visits(walk).unwrap_or_else(|damaged| Err(ReadError::from(damaged).into()))
+    }
+
+    /// A table, opened once for many reads.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it cannot be opened.
+    pub fn rows(&self, table: Table) -> Result<Rows<'_>, ReadError> {
+        self.check_poison()?;
+        let opened = read::<_, ReadError>(|| Ok(self.transaction.open_table(table.definition())?))?;
+        Ok(Rows { reader: self, table, opened, opener: Opener::default() })
     }
 
     /// Visits every row of a table in the order of its keys. The table's own count of rows is checked too.
@@ -218,6 +228,40 @@ impl Reader {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader").field("applied", &self.applied()).finish_non_exhaustive()
+    }
+}
+
+/// One table of a view. Reading many rows through it costs less than through [`Reader::get`], which opens the table and
+/// makes its buffers for each.
+pub struct Rows<'r> {
+    reader: &'r Reader,
+    table: Table,
+    opened: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    opener: Opener,
+}
+
+impl Rows<'_> {
+    /// What `visit` makes of the value of a row; nothing if there is no such row.
+    ///
+    /// # Errors
+    /// [`ReadError`] if it cannot be read or trusted.
+    pub fn get<T>(&mut self, key: &[u8], visit: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, ReadError> {
+        self.reader.check_poison()?;
+        let (rows, opener, table) = (&self.opened, &mut self.opener, self.table);
+        let look_up = |visits: &Visits| {
+            let Some(row) = rows.get(key).map_err(|error| ReadError::from(Failure::from(error)))? else {
+                return Ok(None);
+            };
+            let value = open_row(opener, table, key, row.value())?;
+            Ok(Some(visits.visit(|| visit(value))))
+        };
+        guard_visits(look_up).unwrap_or_else(|damaged| Err(damaged.into()))
+    }
+}
+
+impl fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("table", &self.table).finish_non_exhaustive()
     }
 }
 

@@ -251,6 +251,23 @@ fn a_visitors_error_ends_the_scan_and_comes_back() {
 }
 
 #[test]
+fn a_table_opened_once_answers_as_one_opened_for_each_row() {
+    let (_bench, store) = Bench::new();
+    // Short and long values, so that some are compressed; one after the other reads into the same buffers.
+    let values: Vec<Vec<u8>> = [0, 1, 5_000, 3, 90_000, 511, 512].map(|len| vec![b'v'; len]).into();
+    let rows = (0u8..).zip(&values).map(|(key, value)| put(Table::Texts, &[key], value)).collect();
+    store.commit(&Batch { log: vec![(Opstamp(1), Vec::new())], rows }).unwrap();
+    let reader = store.reader().unwrap();
+    let mut texts = reader.rows(Table::Texts).unwrap();
+    for key in (0u8..9).chain([3, 2, 2, 0]) {
+        let found = texts.get(&[key], <[u8]>::to_vec).unwrap();
+        assert_eq!(found, reader.get(Table::Texts, &[key]).unwrap(), "{key}");
+        assert_eq!(found.as_ref(), values.get(usize::from(key)), "{key}");
+    }
+    assert_eq!(reader.rows(Table::Facts).unwrap().get(&[0], <[u8]>::len).unwrap(), None);
+}
+
+#[test]
 fn a_reader_keeps_its_moment() {
     let (_bench, store) = Bench::new();
     store.commit(&Batch { log: vec![(Opstamp(1), Vec::new())], rows: vec![put(Table::Facts, b"k", b"old")] }).unwrap();
@@ -511,6 +528,10 @@ fn a_clean_open_trusts_the_mark_and_an_unclean_one_checks_every_page() {
         if clean {
             let store = opened.unwrap();
             assert!(matches!(store.get(Table::Values, &[0; 4]), Err(ReadError::Damaged(_))));
+            let reader = store.reader().unwrap();
+            let read = reader.rows(Table::Values).unwrap().get(&[0; 4], <[u8]>::len);
+            assert!(matches!(read, Err(ReadError::Damaged(_))), "{read:?}");
+            drop(reader);
             assert!(!store.verify().unwrap().is_intact());
             assert!(matches!(store.get(Table::Values, &[0; 4]), Err(ReadError::Poisoned)));
             assert!(matches!(store.mark_clean(), Err(CommitError::Poisoned)));
@@ -535,6 +556,7 @@ fn after_a_failed_commit_every_commit_and_read_is_refused() {
     file.set_len(0).unwrap();
     file.set_len(len).unwrap();
     let batch = Batch { log: vec![(Opstamp(2), b"b".to_vec())], rows: vec![put(Table::Facts, b"k", b"v")] };
+    let mut rows = reader.rows(Table::Facts).unwrap();
     let failed = store.commit(&batch);
     assert!(matches!(failed, Err(CommitError::Damaged(_) | CommitError::Database(_))), "{failed:?}");
     assert_eq!(store.applied(), Opstamp(1), "what failed is not applied");
@@ -547,6 +569,8 @@ fn after_a_failed_commit_every_commit_and_read_is_refused() {
     assert!(matches!(store.compact(), Err(CompactError::Poisoned)));
     assert!(store.open_snapshot().is_err());
     assert!(matches!(reader.get(Table::Facts, b"k"), Err(ReadError::Poisoned)));
+    assert!(matches!(rows.get(b"k", <[u8]>::len), Err(ReadError::Poisoned)));
+    assert!(matches!(reader.rows(Table::Facts), Err(ReadError::Poisoned)));
 }
 
 #[test]

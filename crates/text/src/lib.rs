@@ -12,6 +12,7 @@
 
 pub mod analysis;
 
+mod beginning;
 mod cache;
 mod descent;
 mod document;

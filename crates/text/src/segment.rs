@@ -2,10 +2,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use bitmap::{SetBuilder, TicketSet};
 use tantivy::{
-    DocSet, SegmentReader, TERMINATED, Term,
+    DocSet, InvertedIndexReader, SegmentReader, TERMINATED, Term,
     fastfield::AliveBitSet,
     fieldnorm::FieldNormReader,
-    postings::{Postings, SegmentPostings},
+    postings::{Postings, SegmentPostings, TermInfo},
     schema::{Field, IndexRecordOption},
 };
 use ticketscope_bitmap as bitmap;
@@ -223,11 +223,6 @@ impl Segment {
         self.base.layers.get(leaf, Layers::heap_bytes, build).map(Some)
     }
 
-    /// [`Self::find`] without keeping what was found.
-    pub(crate) fn find_once(&self, leaf: &Leaf) -> Result<TicketSet, TextError> {
-        Ok(self.compute(leaf)?.tickets)
-    }
-
     fn compute(&self, leaf: &Leaf) -> Result<Found, TextError> {
         match &leaf.pattern {
             Pattern::Term(form, word) if leaf.section == Section::Whole => {
@@ -313,18 +308,21 @@ impl Segment {
         Ok(())
     }
 
-    /// Calls `visit` with each word of a field that begins so, and in how many documents it stands, deleted ones included.
+    /// The words of a field by their surface.
+    pub(crate) fn surface_index(&self, field: TextField) -> Result<Arc<InvertedIndexReader>, TextError> {
+        Ok(self.reader.inverted_index(self.fields.text(field, Form::Surface))?)
+    }
+
+    /// Calls `visit` with each word of `index` that begins so, and where its postings are; it counts deleted documents too.
     pub(crate) fn for_each_prefixed(
-        &self,
-        field: TextField,
+        index: &InvertedIndexReader,
         prefix: &str,
-        mut visit: impl FnMut(&str, u32),
+        mut visit: impl FnMut(&str, &TermInfo),
     ) -> Result<(), TextError> {
-        let index = self.reader.inverted_index(self.fields.text(field, Form::Surface))?;
         let mut words = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
         while words.advance() && words.key().starts_with(prefix.as_bytes()) {
             if let Ok(word) = std::str::from_utf8(words.key()) {
-                visit(word, words.value().doc_freq);
+                visit(word, words.value());
             }
         }
         Ok(())
@@ -477,7 +475,11 @@ impl Base {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.rows.len() * 4 + self.kept.bytes() + self.impacts.bytes() + self.layers.bytes()
+        self.rows.len() * 4 + self.cache_bytes()
+    }
+
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.kept.bytes() + self.impacts.bytes() + self.layers.bytes()
     }
 }
 
@@ -545,17 +547,21 @@ impl Collector<'_> {
 }
 
 /// Documents in any order.
-struct Marks(Vec<u64>);
+pub(crate) struct Marks(Vec<u64>);
 
 impl Marks {
-    fn new(documents: u32) -> Self {
+    pub(crate) fn new(documents: u32) -> Self {
         Self(vec![0; documents as usize / 64 + 1])
     }
 
-    fn mark(&mut self, doc: u32) {
+    pub(crate) fn mark(&mut self, doc: u32) {
         if let Some(word) = self.0.get_mut(doc as usize / 64) {
             *word |= 1 << (doc % 64);
         }
+    }
+
+    pub(crate) fn has(&self, doc: u32) -> bool {
+        self.0.get(doc as usize / 64).is_some_and(|word| word >> (doc % 64) & 1 == 1)
     }
 
     fn for_each(&self, mut visit: impl FnMut(u32)) {

@@ -9,10 +9,11 @@ use ticketscope_model as model;
 
 use crate::{
     analysis::{Analyzer, Languages},
+    beginning,
     cache::Cache,
     error::TextError,
     fields::{Fields, Form, TextField},
-    leaf::{Leaf, Pattern},
+    leaf::Leaf,
     segment::{Base, Segment},
 };
 
@@ -161,6 +162,10 @@ impl TextView {
     /// The words that begin with `prefix` and stand in the most tickets, most first, then by their bytes: at most `limit`.
     /// Each field is read in the tickets given beside it only, and a word that no such ticket has does not exist.
     ///
+    /// # Complexity
+    /// Linear in the words that begin so. Postings are read of those alone that may still be among the best; of a word,
+    /// as many as hold it, or as there are tickets to look in if these are fewer.
+    ///
     /// # Errors
     /// [`TextError`] if the index cannot be read.
     pub fn words(
@@ -169,49 +174,7 @@ impl TextView {
         prefix: &str,
         limit: usize,
     ) -> Result<Vec<FoundWord>, TextError> {
-        let mut candidates: HashMap<String, u64> = HashMap::new();
-        for (field, _) in fields {
-            for segment in &self.segments {
-                segment.for_each_prefixed(*field, prefix, |word, documents| match candidates.get_mut(word) {
-                    Some(most) => *most += u64::from(documents),
-                    None => drop(candidates.insert(word.to_owned(), documents.into())),
-                })?;
-            }
-        }
-        // No word stands in more tickets than documents hold it: who cannot reach the page any more is not counted.
-        let mut candidates: Vec<(String, u64)> = candidates.into_iter().collect();
-        candidates.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let mut best: Vec<FoundWord> = Vec::new();
-        for (word, most) in candidates {
-            if best.len() == limit && best.last().is_some_and(|last| u64::from(last.tickets) > most) {
-                break;
-            }
-            let mut parts = Vec::with_capacity(fields.len());
-            for (field, readable) in fields {
-                let leaf = Leaf::whole(*field, Pattern::Term(Form::Surface, word.as_str().into()));
-                parts.push(self.find_once(&leaf)?.and(readable));
-            }
-            let tickets = TicketSet::union(&parts).len();
-            if tickets == 0 {
-                continue;
-            }
-            let found = FoundWord { word, tickets };
-            let at = best.partition_point(|other| {
-                other.tickets > found.tickets || (other.tickets == found.tickets && other.word < found.word)
-            });
-            best.insert(at, found);
-            best.truncate(limit);
-        }
-        Ok(best)
-    }
-
-    /// [`Self::find`] without keeping what was found, for leaves that are not likely to be asked for again.
-    fn find_once(&self, leaf: &Leaf) -> Result<TicketSet, TextError> {
-        let mut parts = Vec::with_capacity(self.segments.len());
-        for segment in &self.segments {
-            parts.push(segment.find_once(leaf)?.and(segment.live()));
-        }
-        Ok(TicketSet::union(&parts))
+        beginning::words(&self.segments, fields, prefix, limit)
     }
 
     /// Bytes on the heap, without what the operating system maps.
@@ -219,6 +182,11 @@ impl TextView {
         let segments: usize =
             self.segments.iter().map(|segment| segment.base().heap_bytes() + segment.live().heap_bytes()).sum();
         segments + self.tickets.heap_bytes() + self.kept.bytes()
+    }
+
+    /// What of [`Self::heap_bytes`] was computed for questions and can be computed again.
+    pub fn cache_bytes(&self) -> usize {
+        self.kept.bytes() + self.segments.iter().map(|segment| segment.base().cache_bytes()).sum::<usize>()
     }
 
     /// How many segments it has.

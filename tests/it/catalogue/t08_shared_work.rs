@@ -79,7 +79,7 @@ fn distinct_scopes(seed: u64) {
             let query = parse::parse("", &parse::Context::new(snapshot.schema(), Timestamp(0))).unwrap();
             assert_eq!(count(&snapshot, &scope, &query).unwrap() as usize, expected.len(), "seed {seed}: {who:?}");
         }
-        let (kept, _) = snapshot.cached_scopes();
+        let kept = snapshot.cached_scopes().scopes;
         assert!(kept <= distinct.len(), "seed {seed}: {kept} sets of {} scopes", distinct.len());
         // Equal scopes are equal in what they let through, whoever asks.
         for (one, _, _) in &people {
@@ -129,7 +129,7 @@ fn eviction() {
                         let set = snapshot.visible(&kept);
                         assert_eq!(*set.set(), snapshot.evaluate(&kept), "p{who}");
                         if step % SAMPLE == 0 {
-                            let now = snapshot.cached_scopes().0;
+                            let now = snapshot.cached_scopes().scopes;
                             if now < kept_before {
                                 evictions.fetch_add(1, SeqCst);
                             }

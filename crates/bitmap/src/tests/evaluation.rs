@@ -82,6 +82,9 @@ fn assert_evaluates(index: &Index, old: &Index, rows: &Rows, schema: &Schema, rn
         let expected: TicketSet =
             rows.live().into_iter().filter(|ord| holds(&expr, *ord, index, rows, schema)).collect();
         assert_eq!(index.eval(&expr), expected, "{expr:?}");
+        let tester = index.tester(&expr);
+        let passing: TicketSet = index.universe().iter().filter(|ord| tester.passes(TicketOrd(*ord))).collect();
+        assert_eq!(passing, expected, "{expr:?}");
         let Cardinality { min, expected: likely, max } = index.estimate(&expr);
         assert!(min <= expected.len() && expected.len() <= max, "{min} <= {} <= {max}: {expr:?}", expected.len());
         assert!(min <= likely && likely <= max && max <= index.universe().len(), "{expr:?}");
@@ -89,6 +92,13 @@ fn assert_evaluates(index: &Index, old: &Index, rows: &Rows, schema: &Schema, rn
             let inside = expected.and(&within);
             assert_eq!(index.eval_within(&expr, &within), inside, "{expr:?}");
             assert_eq!(index.count_within(&expr, &within), inside.len(), "{expr:?}");
+            assert_eq!(index.count_blockwise(&expr, &within), inside.len(), "{expr:?}");
+            for (field, column) in index.fields() {
+                let Some(found) = index.count_values(field, &expr, &within) else { continue };
+                let mut counts = vec![0; column.codes() as usize];
+                column.count_into(&inside, &mut counts);
+                assert_eq!(found, counts, "{expr:?}");
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Random operations against models that anybody can believe; every failure prints its seed.
 
+mod blocks;
 mod columns;
 mod counting;
 mod damage;

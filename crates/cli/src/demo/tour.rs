@@ -7,7 +7,7 @@ use ticketscope_demo::{ANA, BRUNO, CHLOE, CORMORANT, ERIN, NIGHTJAR, PELICAN, SA
 use ticketscope_engine::{RecoverError, Tenant};
 use ticketscope_model::{Change, Fact, RelFact, TicketKey};
 use ticketscope_query::{
-    Listing, Page, Snippets, Start, list,
+    KeyListing, Page, Snippets, Start, list_keys,
     parse::{Context, parse},
     scope::VIEW,
     suggest, who, why,
@@ -65,8 +65,8 @@ impl Tour<'_> {
         Ok(())
     }
 
-    /// The first rows of a list and how long it took, warm.
-    fn ask(&self, principal: &str, query: &str) -> Result<(Listing, f64), Failure> {
+    /// The first tickets of a list and how long it took, warm.
+    fn ask(&self, principal: &str, query: &str) -> Result<(KeyListing, f64), Failure> {
         let snapshot = self.tenant.snapshot();
         let access = snapshot.access(principal)?;
         let now = moment(None);
@@ -74,10 +74,10 @@ impl Tour<'_> {
         let parsed = parse(query, &context).map_err(|error| Failure::of(Exit::Internal, "demo", &error))?;
         let page = Page { start: Start::First, limit: ROWS, asker: format!("principal {principal}"), now };
         for _ in 0..WARM {
-            list(&snapshot, &access, &parsed, &page)?;
+            list_keys(&snapshot, &access, &parsed, &page)?;
         }
         let began = Instant::now();
-        let listing = list(&snapshot, &access, &parsed, &page)?;
+        let listing = list_keys(&snapshot, &access, &parsed, &page)?;
         Ok((listing, began.elapsed().as_secs_f64() * 1e6))
     }
 
@@ -118,7 +118,7 @@ impl Tour<'_> {
             ]);
             for principal in [ANA, BRUNO, CHLOE] {
                 let (listing, took) = self.ask(principal, query)?;
-                let best = listing.hits.first().map_or_else(|| "-".to_owned(), |hit| hit.key.to_string());
+                let best = listing.keys.first().map_or_else(|| "-".to_owned(), ToString::to_string);
                 let total = grouped(listing.total.into());
                 sheet.row(["  ".to_owned(), principal.to_owned(), total, best, format!("{took:.0} us")]);
                 rows.push(json!({ "query": query, "as": principal, "total": listing.total, "took_us": took }));
@@ -138,7 +138,7 @@ impl Tour<'_> {
             let (listing, _) = self.ask(ANA, query)?;
             let parsed = parse(query, &Context::new(snapshot.schema(), moment(None)))
                 .map_err(|error| Failure::of(Exit::Internal, "demo", &error))?;
-            let shown = match listing.hits.first().and_then(|hit| snapshot.index().find(&hit.key)) {
+            let shown = match listing.keys.first().and_then(|key| snapshot.index().find(key)) {
                 Some(ord) => Snippets::new(snapshot, &snapshot.access(ANA)?, &parsed)
                     .and_then(|mut snippets| snippets.of(ord, &view.parts(ord).ok()?)),
                 None => None,

@@ -236,7 +236,7 @@ struct Pages {
 }
 
 /// What a page of the engine has otherwise than the oracle's list.
-fn page_differs(oracle: &[Row], from: usize, limit: u32, listing: &query::Listing, place: &str) -> Option<String> {
+fn page_differs(oracle: &[Row], from: usize, limit: u32, listing: &query::Listing<'_>, place: &str) -> Option<String> {
     let until = oracle.len().min(from + limit as usize);
     let expected = oracle.get(from..until).unwrap_or_default();
     if listing.total as usize != oracle.len() {

@@ -6,6 +6,7 @@ mod records;
 use std::fmt::Debug;
 
 use fastrand::Rng;
+use ticketscope_model::TextClass;
 
 use crate::{
     delta::Delta,
@@ -87,6 +88,23 @@ fn revisions_come_back() {
 fn text_comes_back() {
     // A row is one part after another, so that a row cut between two is a shorter one.
     hold(random::parts, texts::encode, texts::decode, false);
+}
+
+#[test]
+fn the_subject_is_that_of_the_parts() {
+    for seed in 0..ROUNDS {
+        let mut rng = Rng::with_seed(seed);
+        let row = texts::encode(&random::parts(&mut rng));
+        let parts = texts::decode(&row).unwrap();
+        let first = parts.values().find(|part| part.class == TextClass::Subject);
+        assert_eq!(texts::subject(&row), Ok(first.map(|part| &*part.body)), "seed {seed}");
+        // A row that is cut off has a subject or an error, never none where the whole row has one.
+        for len in 0..row.len().min(300) {
+            let cut = texts::subject(&row[..len]);
+            let whole_parts = texts::decode(&row[..len]).is_ok();
+            assert!(cut.is_err() || whole_parts || cut == texts::subject(&row), "seed {seed}: the first {len} bytes");
+        }
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Budget {
                 return;
             }
             if let Some(gone) = sets.remove(&scope) {
-                total = total.saturating_sub(gone.bytes.load(Relaxed));
+                total = total.saturating_sub(gone.bytes());
             }
         }
     }
@@ -80,7 +80,7 @@ impl Budget {
 
 /// What all kept scopes take.
 pub(super) fn total(sets: &Sets) -> usize {
-    sets.values().map(|kept| kept.bytes.load(Relaxed)).sum()
+    sets.values().map(|kept| kept.bytes()).sum()
 }
 
 pub(super) fn of_rule(scope: &Scope) -> usize {
@@ -108,10 +108,6 @@ pub(super) fn of_set(set: &TicketSet) -> usize {
 pub(super) fn of_order(len: u32) -> usize {
     // Blocks are between half and three quarters full, and each has a head.
     len as usize * 4 + len as usize / 8
-}
-
-pub(super) fn of_facet(codes: usize) -> usize {
-    codes * size_of::<u32>() + 64
 }
 
 pub(super) fn of_leaves(leaves: usize) -> usize {

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
 };
 
-use bitmap::{FieldIndex, Index, ORDERED, TicketSet, Touched};
+use bitmap::{Index, ORDERED, TicketSet, Touched};
 use model::{FieldId, TicketOrd};
 use parking_lot::Mutex;
 use scope::Scope;
@@ -18,8 +18,8 @@ use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_scope as scope;
 
-use super::{CachedScope, Facets, budget};
-use crate::{lower::lower_scope, touched::TicketValues};
+use super::{CachedScope, budget};
+use crate::{lower::lower_scope, touched::TicketValues, value_counts::ValueCounts};
 
 /// A batch that touches more tickets than this is judged by set algebra, not one by one.
 pub(super) const JUDGE_EACH: usize = 64;
@@ -107,14 +107,12 @@ impl<'a> Step<'a> {
 }
 
 impl CachedScope {
-    /// This scope after a batch; itself if the batch changes nothing that it keeps.
+    /// This scope after a batch; itself if the batch touches no ticket of it.
+    ///
+    /// A scope in which a ticket was touched is not shared, even if nothing changes that it keeps: what readers of the older
+    /// snapshot have it keep from now on, by its index, would be wrong in the next one.
     pub(super) fn follow(self: &Arc<Self>, scope: &Scope, step: &Step<'_>) -> Arc<Self> {
-        let by_rule = step.changes_universe || step.changes_any(&self.depends_on);
-        let shows = self.shows_any(step);
-        if !by_rule && !shows {
-            return Arc::clone(self);
-        }
-        let Sides { was_in, is_in } = if by_rule {
+        let Sides { was_in, is_in } = if step.changes_universe || step.changes_any(&self.depends_on) {
             step.sides(scope, &self.set)
         } else {
             let here = self.set.and(&step.touched_set);
@@ -125,14 +123,15 @@ impl CachedScope {
         }
         let (leaving, entering) = (was_in.minus(&is_in), is_in.minus(&was_in));
         let same_set = leaving.is_empty() && entering.is_empty();
-        if same_set && (is_in.is_empty() || !shows) {
-            return Arc::clone(self);
-        }
-        let set = match step.judged {
-            Some(_) => self.set.updated(&ords(&entering), &ords(&leaving)),
-            None => self.set.minus(&leaving).or(&entering),
+        let set = match (same_set, &step.judged) {
+            (true, _) => self.set.clone(),
+            (false, Some(_)) => self.set.updated(&ords(&entering), &ords(&leaving)),
+            (false, None) => self.set.minus(&leaving).or(&entering),
         };
         let mut next = self.successor(set);
+        if same_set {
+            next.text = Arc::clone(&self.text);
+        }
         if step.touched.ords.len() > FOLLOW_KEPT {
             return Arc::new(next);
         }
@@ -150,26 +149,19 @@ impl CachedScope {
             next.orders[at] = OnceLock::from(order);
         }
         // Copied, so that readers of the scope do not wait.
-        let facets = self.facets.lock().clone();
-        let facets: Facets = facets
-            .into_iter()
-            .map(|(field, counts)| match (step.changes(field), same_set) {
-                (false, true) => (field, counts),
-                (false, false) => (field, moved.follow_facet(step, field, counts)),
-                (true, _) => (field, all.follow_facet(step, field, counts)),
-            })
-            .collect();
+        let mut facets = self.facets.lock().clone();
+        for (field, counts) in &mut facets.kept {
+            match (step.changes(*field), same_set) {
+                (false, true) => {}
+                (false, false) => moved.follow_facet(step, *field, counts),
+                (true, _) => all.follow_facet(step, *field, counts),
+            }
+        }
         let ordered = next.orders.iter().filter_map(OnceLock::get).map(|order| budget::of_order(order.len()));
-        let counted = facets.iter().map(|(_, counts)| budget::of_facet(counts.len()));
+        let counted = facets.kept.values().map(|counts| counts.heap_bytes());
         next.bytes.fetch_add(ordered.chain(counted).sum(), Relaxed);
         next.facets = Mutex::new(facets);
         Arc::new(next)
-    }
-
-    /// Whether a field changed of which something is kept beside the set.
-    fn shows_any(&self, step: &Step<'_>) -> bool {
-        let ordered = |(at, field): (usize, FieldId)| self.orders[at].get().is_some() && step.changes(field);
-        ORDERED.into_iter().enumerate().any(ordered) || self.facets.lock().iter().any(|(field, _)| step.changes(*field))
     }
 
     /// The same scope with another set and nothing asked about it yet.
@@ -185,19 +177,14 @@ impl Sides {
         step.after.follow(step.before, field, order, &mut ords(&self.was_in), &mut ords(&self.is_in))
     }
 
-    fn follow_facet(&self, step: &Step<'_>, field: FieldId, mut counts: Arc<Vec<u32>>) -> Arc<Vec<u32>> {
-        let codes = step.after.field(field).map_or(0, FieldIndex::codes) as usize;
-        let counted = Arc::make_mut(&mut counts);
-        if counted.len() < codes {
-            counted.resize(codes, 0);
-        }
+    fn follow_facet(&self, step: &Step<'_>, field: FieldId, counts: &mut Arc<ValueCounts>) {
+        let counted = Arc::make_mut(counts);
         if let Some(field) = step.after.field(field) {
-            self.is_in.for_each(|ord| field.for_each_code(ord, |code| counted[code as usize] += 1));
+            self.is_in.for_each(|ord| field.for_each_code(ord, |code| counted.gain(code)));
         }
         if let Some(field) = step.before.field(field) {
-            self.was_in.for_each(|ord| field.for_each_code(ord, |code| counted[code as usize] -= 1));
+            self.was_in.for_each(|ord| field.for_each_code(ord, |code| counted.lose(code)));
         }
-        counts
     }
 }
 

@@ -1,3 +1,4 @@
+mod footprint;
 mod members;
 mod multimap;
 mod principals;

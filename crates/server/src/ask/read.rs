@@ -74,11 +74,17 @@ impl Reader {
         let listing = query::list(self.snapshot(), &access, &query, &page)?;
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut snippets = Snippets::new(self.snapshot(), &access, &query);
+        let mut texts = self.view.texts()?;
         let hits = listing.hits.iter().map(|hit| {
-            let ord = self.snapshot().index().find(&hit.key).ok_or_else(|| Failure::of(Code::Internal))?;
-            let parts = self.view.parts(ord)?;
-            let snippet = snippets.as_mut().and_then(|snippets| snippets.of(ord, &parts)).map(Snippet::from);
-            let Ticket { id, fields } = self.row(hit, &parts);
+            // Only a snippet needs more of the text than the subject.
+            let (subject, snippet) = match &mut snippets {
+                None => (texts.subject(hit.ord)?, None),
+                Some(snippets) => {
+                    let parts = texts.parts(hit.ord)?;
+                    (subject(&parts), snippets.of(hit.ord, &parts).map(Snippet::from))
+                }
+            };
+            let Ticket { id, fields } = self.row(hit, subject);
             Ok(Hit { id, score: hit.score, fields, snippet })
         });
         Ok(Search {
@@ -115,7 +121,7 @@ impl Reader {
     /// [`Code::NoSuchTicket`] for a hidden one as for one that does not exist.
     pub(crate) fn ticket(&self, asker: &Asker, key: &TicketKey) -> Result<Ticket, Failure> {
         let ord = self.find(asker, key)?.ok_or_else(|| Failure::of(Code::NoSuchTicket))?;
-        Ok(self.row(&query::hit(self.snapshot(), ord.0), &self.view.parts(ord)?))
+        Ok(self.row(&query::hit(self.snapshot(), ord.0), self.view.texts()?.subject(ord)?))
     }
 
     /// What is answered about an id that no ticket can have.
@@ -222,7 +228,7 @@ impl Reader {
     }
 
     /// A visible ticket with its subject, which everybody who sees the ticket may read.
-    fn row(&self, hit: &query::Hit, parts: &[TextPart]) -> Ticket {
+    fn row(&self, hit: &query::Hit<'_>, subject: Option<String>) -> Ticket {
         let named = hit.fields.iter().filter_map(|(field, values)| {
             let def = self.snapshot().schema().by_id(*field)?;
             let mut values: Vec<Value> = values.iter().map(value).collect();
@@ -230,8 +236,8 @@ impl Reader {
             Some((def.name.to_string(), value))
         });
         let mut fields: Map<String, Value> = named.collect();
-        if let Some(subject) = parts.iter().find(|part| part.class == TextClass::Subject) {
-            fields.insert("subject".to_owned(), json!(&*subject.body));
+        if let Some(subject) = subject {
+            fields.insert("subject".to_owned(), Value::String(subject));
         }
         let id = match &hit.key {
             TicketKey::Int(number) => json!(number),
@@ -273,7 +279,11 @@ fn context<'a>(snapshot: &'a Snapshot, asker: &'a Asker, now: Timestamp) -> Resu
     Ok(context.in_zone(zone))
 }
 
-fn value(value: &FieldValue) -> Value {
+fn subject(parts: &[TextPart]) -> Option<String> {
+    parts.iter().find(|part| part.class == TextClass::Subject).map(|part| part.body.to_string())
+}
+
+fn value(value: &FieldValue<'_>) -> Value {
     match value {
         FieldValue::Keyword(text) => json!(text),
         FieldValue::Number(number) => number_value(*number),

@@ -1,8 +1,9 @@
+use ticketscope_engine as engine;
 use ticketscope_model::FieldId;
 
 use super::Reader;
 use crate::{
-    answer::{CachedScopes, Disk, FieldHeap, FieldStats, Heap, Recovery, Stats, TextStats},
+    answer::{CachedScopes, Disk, FieldHeap, FieldStats, Heap, PartMemory, Recovery, Stats, TextStats},
     code::Code,
     failure::Failure,
 };
@@ -18,11 +19,10 @@ impl Reader {
         let tickets = index.universe().len();
         let counts = self.snapshot().directory().counts();
         let recovery = self.tenant.recovery();
-        let heap = stats.heap.total() as u64;
+        let heap = stats.index.total().heap as u64;
         let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes + stats.disk.text_bytes;
         let per_ticket = |total: u64| total / u64::from(tickets.max(1));
-        let heap_of =
-            |field: FieldId| stats.heap.fields.iter().find(|(id, _)| *id == field).map_or([0; 3], |(_, parts)| *parts);
+        let heap_of = |field: FieldId| stats.index.fields.iter().find(|(id, _)| *id == field).map(|(_, parts)| *parts);
         let fields = index.fields().filter_map(|(id, column)| {
             let def = self.snapshot().schema().by_id(id)?;
             // Dates and numbers are not counted value by value.
@@ -30,7 +30,7 @@ impl Reader {
                 .kind
                 .is_keyword()
                 .then(|| (0..column.codes()).filter(|code| column.tickets_len(*code) > 0).count() as u64);
-            let [dictionary, postings, column_bytes] = heap_of(id);
+            let [dictionary, postings, column_bytes] = heap_of(id).unwrap_or_default().map(|part| part.heap);
             Some(FieldStats {
                 field: def.name.to_string(),
                 kind: def.kind.name(),
@@ -56,10 +56,11 @@ impl Reader {
                 text: stats.disk.text_bytes,
                 total: disk,
             },
-            heap: Heap { keys: stats.heap.keys, orders: stats.heap.orders, total: heap },
+            heap: Heap { keys: stats.index.keys.heap, orders: stats.index.orders.heap, total: heap },
+            memory: memory(&stats, tickets),
             heap_bytes_per_ticket: per_ticket(heap),
             disk_bytes_per_ticket: per_ticket(disk),
-            cached_scopes: CachedScopes { count: stats.cached_scopes.0, bytes: stats.cached_scopes.1 },
+            cached_scopes: CachedScopes { count: stats.cached_scopes.scopes, bytes: stats.cached_scopes.total() },
             recovery: Recovery {
                 snapshot_opstamp: recovery.snapshot.map(|opstamp| opstamp.0),
                 replayed: recovery.replayed,
@@ -78,4 +79,17 @@ impl Reader {
             fields: fields.collect(),
         })
     }
+}
+
+/// Bytes by part, in all and for each ticket.
+fn memory(stats: &engine::Stats, tickets: u32) -> Vec<PartMemory> {
+    let per_ticket = |bytes: usize| bytes as u64 / u64::from(tickets.max(1));
+    let parts = stats.memory().into_iter().map(|(part, bytes)| PartMemory {
+        part,
+        heap: bytes.heap,
+        mapped: bytes.mapped,
+        heap_per_ticket: per_ticket(bytes.heap),
+        mapped_per_ticket: per_ticket(bytes.mapped),
+    });
+    parts.collect()
 }

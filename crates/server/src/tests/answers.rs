@@ -148,6 +148,18 @@ async fn admins_ask_why_who_and_how_much() {
     assert_eq!(desk.get(&admin, "/v1/tenants/acme/why?principal=nobody&ticket=1").await.code(), "no_such_principal");
     let stats = desk.get(&admin, "/v1/tenants/acme/stats").await;
     assert_eq!((&stats.ok()["tickets"], &stats.ok()["principals"]), (&json!(6), &json!(4)));
+    let memory = stats.ok()["memory"].as_array().unwrap();
+    let part = |name: &str| memory.iter().find(|part| part["part"] == name).unwrap_or_else(|| panic!("no part {name}"));
+    for name in ["keys", "dictionaries", "postings", "columns", "orders", "directory", "scopes: tickets"] {
+        let heap = part(name)["heap"].as_u64().unwrap();
+        assert!(heap > 0, "{name}");
+        assert_eq!(part(name)["heap_per_ticket"], heap / 6, "{name}");
+    }
+    let index: u64 = ["keys", "dictionaries", "postings", "columns", "orders"]
+        .map(|name| part(name)["heap"].as_u64().unwrap())
+        .iter()
+        .sum();
+    assert_eq!(stats.ok()["heap"]["total"], index, "the parts of the index are all of it");
 }
 
 #[tokio::test]
