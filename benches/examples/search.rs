@@ -20,11 +20,12 @@ use tantivy::{
     query::{BooleanQuery, ConstScoreQuery, Occur, Query as TantivyQuery, TermQuery, TermSetQuery},
     schema::{Field, IndexRecordOption},
 };
+use ticketscope_benches::Planned;
 use ticketscope_demo::{ANA, BRUNO, CHLOE, GOSIA, HUGO, HelpDesk, INES, LUISA};
 use ticketscope_engine::{
     Engine,
     query::{
-        Access, Explanation, ListPlan, Page, Query, Snapshot, Start, count, explain, list_keys,
+        Access, Page, Query, Snapshot, Start, count, list_keys,
         parse::{Context, parse},
     },
     storage::TenantId,
@@ -38,8 +39,6 @@ const BATCH: u32 = 5_000;
 const PATIENCE: Duration = Duration::from_mins(30);
 const RUNS: usize = 101;
 const TOP: u32 = 10;
-/// Times that each plan of a cell is run.
-const EXPLAINED: usize = 31;
 
 /// Who asks, from few tickets to all.
 const PEOPLE: [&str; 7] = [HUGO, INES, CHLOE, BRUNO, GOSIA, LUISA, ANA];
@@ -56,43 +55,6 @@ fn median(mut ask: impl FnMut() -> usize) -> f64 {
         .collect();
     times.sort_unstable_by(f64::total_cmp);
     times[RUNS / 2]
-}
-
-/// What the planner made of a cell: for each plan its estimate and the median of what it took, and the one it chose.
-struct Planned {
-    plans: Vec<(ListPlan, f64, f64, u64)>,
-    chosen: ListPlan,
-}
-
-impl Planned {
-    fn measure(snapshot: &Snapshot, access: &Access, query: &Query, asker: &str) -> Self {
-        let page = Page { start: Start::First, limit: TOP, asker: asker.to_owned(), now: NOW };
-        let explained: Vec<Explanation> =
-            (0..EXPLAINED).map(|_| explain(snapshot, access, query, &page).expect("an explanation")).collect();
-        let plans = explained[0].plans.iter().enumerate().map(|(at, plan)| {
-            let mut took: Vec<f64> = explained.iter().map(|explained| explained.plans[at].took).collect();
-            took.sort_unstable_by(f64::total_cmp);
-            (plan.plan, plan.estimate.unwrap_or_default(), took[EXPLAINED / 2], plan.offered.unwrap_or_default())
-        });
-        Self { plans: plans.collect(), chosen: explained[0].chosen }
-    }
-
-    /// What the chosen plan took over what the fastest took.
-    fn regret(&self) -> f64 {
-        let fastest = self.plans.iter().map(|(_, _, took, _)| *took).fold(f64::MAX, f64::min);
-        let chosen = self.plans.iter().find(|(plan, ..)| *plan == self.chosen).map_or(0.0, |(_, _, took, _)| *took);
-        chosen / fastest
-    }
-}
-
-impl std::fmt::Display for Planned {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (plan, estimate, took, offered) in &self.plans {
-            let mark = if *plan == self.chosen { "*" } else { "" };
-            write!(f, "  {mark}{plan:?} {estimate:.0}/{took:.1} of {offered}")?;
-        }
-        Ok(())
-    }
 }
 
 /// All of these stems in the public text, as tantivy asks for them.
@@ -119,8 +81,11 @@ fn top(searcher: &Searcher, query: &dyn TantivyQuery) -> usize {
 
 /// The ten best of ours: their keys, as tantivy gives the addresses of its own, and an exact total.
 fn ours(snapshot: &Snapshot, access: &Access, query: &Query, asker: &str) -> usize {
-    let page = Page { start: Start::First, limit: TOP, asker: asker.to_owned(), now: NOW };
-    list_keys(snapshot, access, query, &page).expect("a list").keys.len()
+    list_keys(snapshot, access, query, &page(asker)).expect("a list").keys.len()
+}
+
+fn page(asker: &str) -> Page {
+    Page { start: Start::First, limit: TOP, asker: asker.to_owned(), now: NOW }
 }
 
 fn main() {
@@ -178,7 +143,7 @@ fn main() {
             let restricted = median(|| ours(&snapshot, &access, &query, principal));
             let plain = median(|| top(&searcher, &*unrestricted));
             let filter = median(|| top(&searcher, &with_filter));
-            let planned = Planned::measure(&snapshot, &access, &query, principal);
+            let planned = Planned::measure(&snapshot, &access, &query, &page(principal));
             regrets.push(planned.regret());
             ratios.push(restricted / plain);
             gains.push(filter / restricted);
