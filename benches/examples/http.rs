@@ -1,25 +1,27 @@
 //! What HTTP adds: a help desk served on loopback, asked by 1, 4, 16 and 64 clients that each wait for their answer before
-//! they ask again, beside the same questions asked inside the process.
+//! they ask again, beside the same questions asked inside the process; a new connection for every question beside one that
+//! is kept; and 1, 8 and 32 questions in one request beside as many requests.
 //!
 //! ```text
 //! cargo run --release -p ticketscope-benches --example http -- [TICKETS]
 //! ```
 //!
 //! Clients and server share the machine, so a row with more clients than cores tells how the server queues rather than how
-//! it scales. A client is a blocking socket kept alive; a time is from the first byte sent to the last one read, and what
-//! is refused is counted apart.
+//! it scales. A client is a blocking socket; a time is from the first byte sent (or, with a new connection, from its
+//! beginning) to the last one read, and what is refused is counted apart. Everything is warm, and answers that are held
+//! back for what their time could tell are held back here, too: several in one request as long as one after the other.
+//! The last line is all of it as JSON.
 
 #![expect(clippy::cast_precision_loss, clippy::print_stdout, reason = "it reports for people")]
 
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
     sync::{Arc, Barrier},
     time::{Duration, Instant},
 };
 
 use fastrand::Rng;
-use ticketscope_benches::sample::shown;
+use serde_json::{Value, json};
+use ticketscope_benches::{Client, Served, client::post, sample::shown};
 use ticketscope_demo::{ANA, BRUNO, CHLOE, ERIN, FARID, GOSIA, HUGO, HelpDesk};
 use ticketscope_engine::{
     Engine, Tenant,
@@ -30,7 +32,7 @@ use ticketscope_engine::{
     storage::TenantId,
 };
 use ticketscope_model::{Timestamp, fields};
-use ticketscope_server::{Access, Budgets, Clock, Config, KeyClass, Keys, Limits, Server};
+use ticketscope_server::{Clock, Config, Limits};
 
 /// The moment at which the desk is made and asked.
 const NOW: Timestamp = Timestamp(1_795_176_000_000);
@@ -40,8 +42,10 @@ const BATCH: u32 = 5_000;
 /// How long the words may take to be indexed.
 const PATIENCE: Duration = Duration::from_mins(30);
 /// How long one row is measured.
-const ROW: Duration = Duration::from_secs(3);
+const ROW: Duration = Duration::from_secs(2);
 const CLIENTS: [usize; 4] = [1, 4, 16, 64];
+/// Questions of one request.
+const TOGETHER: [usize; 3] = [1, 8, 32];
 /// Rows of a page.
 const LIMIT: u32 = 20;
 
@@ -88,22 +92,26 @@ impl Asked {
         Self { kind, principal: PEOPLE[rng.usize(..PEOPLE.len())], query: queries[rng.usize(..queries.len())] }
     }
 
+    /// The route, and the question as its parameters.
+    fn wire(&self) -> (&'static str, Value) {
+        match self.kind {
+            Kind::Words | Kind::List | Kind::Any => ("search", json!({"query": self.query, "limit": LIMIT})),
+            Kind::Count => ("count", json!({"query": self.query})),
+            Kind::Facets => ("facets", json!({"query": self.query, "field": ["status", "group"]})),
+        }
+    }
+
     /// The request as bytes.
     fn request(&self, key: &str) -> Vec<u8> {
-        let (route, rest) = match self.kind {
-            Kind::Words | Kind::List | Kind::Any => ("search", format!(",\"limit\":{LIMIT}")),
-            Kind::Count => ("count", String::new()),
-            Kind::Facets => ("facets", ",\"field\":[\"status\",\"group\"]".to_owned()),
-        };
-        let query = serde_json::Value::from(self.query);
-        let body = format!("{{\"query\":{query}{rest}}}");
-        format!(
-            "POST /v1/tenants/demo/{route} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
-             x-ticketscope-as: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.principal,
-            body.len(),
-        )
-        .into_bytes()
+        let (route, params) = self.wire();
+        post(key, self.principal, &format!("/v1/tenants/demo/{route}"), &params.to_string())
+    }
+
+    /// As one of several.
+    fn part(&self) -> Value {
+        let (route, mut params) = self.wire();
+        params["ask"] = json!(route);
+        params
     }
 
     /// Answers it as the server does, without HTTP and JSON.
@@ -146,30 +154,45 @@ fn main() {
     let dir = tempfile::tempdir().expect("there is a place for temporary files");
     let engine = Arc::new(Engine::open(dir.path()).expect("a data directory"));
     let tenant = desk(&engine, tickets);
-    let keys = Arc::new(Keys::in_memory().expect("random numbers"));
-    let key = keys.create(KeyClass::Search, None).expect("a key").text;
-    let config = Config {
-        clock: Clock::new(|| NOW),
-        // Nobody is refused: what waits is part of the measured time.
-        limits: Limits { queue_wait: Duration::from_secs(10), ..Limits::default() },
-        budgets: Budgets::UNLIMITED,
-        ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), Access::Checked { keys, tokens: None })
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let server = runtime.block_on(Server::bind(Arc::clone(&engine), config)).expect("a free port");
-    let address = server.local_addr();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = runtime.spawn(server.run(async { drop(stopped.await) }));
+    // Nobody is refused: what waits is part of the measured time.
+    let limits = Limits { queue_wait: Duration::from_secs(10), ..Limits::default() };
+    let served = Served::start(&engine, |config| Config { clock: Clock::new(|| NOW), limits, ..config });
     println!("{:<18} {:>10} {:>10} {:>10} {:>10} {:>10} {:>8}", "", "", "p50", "p99", "p99.9", "per s", "refused");
+    let (mut rows, mut wire) = (Vec::new(), Vec::new());
     for (kind, name) in KINDS {
-        row(name, "in process", &inside(&tenant, kind));
+        let inside = inside(&tenant, kind);
+        rows.push(row(name, "in process", &inside));
         for clients in CLIENTS {
-            row(name, &format!("{clients} http"), &over_http(address, &key, kind, clients));
+            let times = over_http(&served, kind, clients, Connections::Kept);
+            rows.push(row(name, &format!("{clients} http"), &times));
+            if clients == 1 {
+                wire.push((name, inside.at(500), times.at(500)));
+            }
         }
+        rows.push(row(name, "1 http new", &over_http(&served, kind, 1, Connections::New)));
     }
-    stop.send(()).expect("the server runs");
-    runtime.block_on(serving).expect("the server ends");
-    drop((runtime, tenant));
+    println!("\n{:<18} {:>12} {:>12} {:>12}   medians of one client", "the wire adds", "in process", "http", "added");
+    for (name, inside, http) in &wire {
+        let added = http.saturating_sub(*inside);
+        println!("{name:<18} {:>12} {:>12} {:>12}", shown(*inside), shown(*http), shown(added));
+    }
+    println!(
+        "\n{:<18} {:>10} {:>12} {:>12} {:>8}   medians of one client",
+        "in one request", "questions", "together", "apart", "ratio"
+    );
+    let together: Vec<Value> = KINDS
+        .iter()
+        .flat_map(|(kind, name)| TOGETHER.map(|count| (*kind, *name, count)))
+        .map(|(kind, name, count)| together(&served, kind, name, count))
+        .collect();
+    let wire: Vec<Value> = wire
+        .iter()
+        .map(|(name, inside, http)| json!({"kind": name, "in_process_us": us(*inside), "http_us": us(*http)}))
+        .collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("{}", json!({"tickets": tickets, "cores": cores, "rows": rows, "wire": wire, "together": together}));
+    served.stop();
+    drop(tenant);
     engine.close().expect("a checkpoint is written");
 }
 
@@ -213,17 +236,29 @@ fn inside(tenant: &Tenant, kind: Kind) -> Times {
     times
 }
 
-fn over_http(address: SocketAddr, key: &str, kind: Kind, clients: usize) -> Times {
+/// Whether a client keeps its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connections {
+    Kept,
+    /// A new one for every question.
+    New,
+}
+
+fn over_http(served: &Served, kind: Kind, clients: usize, connections: Connections) -> Times {
     let ready = Barrier::new(clients);
     let client = |number: usize| {
         let mut rng = Rng::with_seed(SEED + number as u64);
-        let mut client = Client::connect(address).expect("the server listens");
+        let connect = || Client::connect(served.address).expect("the server listens");
+        let mut client = connect();
         let mut times = Times::default();
         ready.wait();
         let began = Instant::now();
         while began.elapsed() < ROW {
-            let request = Asked::draw(kind, &mut rng).request(key);
+            let request = Asked::draw(kind, &mut rng).request(&served.key);
             let start = Instant::now();
+            if connections == Connections::New {
+                client = connect();
+            }
             match client.ask(&request).expect("the server answers") {
                 200 => times.answered.push(start.elapsed()),
                 503 => times.refused += 1,
@@ -246,61 +281,64 @@ fn over_http(address: SocketAddr, key: &str, kind: Kind, clients: usize) -> Time
     })
 }
 
-/// A connection that is kept alive.
-struct Client {
-    stream: BufReader<TcpStream>,
-    line: String,
-    body: Vec<u8>,
+/// Times of `count` questions of one principal in one request, and in as many.
+fn together(served: &Served, kind: Kind, name: &str, count: usize) -> Value {
+    let mut rng = Rng::with_seed(SEED);
+    let mut client = Client::connect(served.address).expect("the server listens");
+    let mut ask = |request: &[u8]| assert_eq!(client.ask(request).expect("the server answers"), 200);
+    let (mut together, mut apart) = (Times::default(), Times::default());
+    let began = Instant::now();
+    while began.elapsed() < ROW {
+        let principal = PEOPLE[rng.usize(..PEOPLE.len())];
+        let questions: Vec<Asked> = (0..count).map(|_| Asked { principal, ..Asked::draw(kind, &mut rng) }).collect();
+        let body = json!({"questions": questions.iter().map(Asked::part).collect::<Value>()}).to_string();
+        let whole = post(&served.key, principal, "/v1/tenants/demo/multi", &body);
+        let singles: Vec<Vec<u8>> = questions.iter().map(|asked| asked.request(&served.key)).collect();
+        let start = Instant::now();
+        ask(&whole);
+        together.answered.push(start.elapsed());
+        let start = Instant::now();
+        for single in &singles {
+            ask(single);
+        }
+        apart.answered.push(start.elapsed());
+    }
+    let (whole, singles) = (together.at(500), apart.at(500));
+    let ratio = whole.as_secs_f64() / singles.as_secs_f64();
+    println!("{name:<18} {count:>10} {:>12} {:>12} {ratio:>8.2}", shown(whole), shown(singles));
+    json!({
+        "kind": name,
+        "questions": count,
+        "together_us": [us(whole), us(together.at(990)), us(together.at(999))],
+        "apart_us": [us(singles), us(apart.at(990)), us(apart.at(999))],
+        "runs": together.answered.len(),
+    })
 }
 
-impl Client {
-    fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::with_capacity(64 << 10, stream), line: String::new(), body: Vec::new() })
-    }
-
-    /// Sends a request and reads the answer to its end; its status.
-    fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
-        self.stream.get_mut().write_all(request)?;
-        let wrong = || io::Error::from(io::ErrorKind::InvalidData);
-        self.read_line()?;
-        let status = self.line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(wrong)?;
-        let mut length = None;
-        loop {
-            self.read_line()?;
-            if self.line.is_empty() {
-                break;
-            }
-            if let Some((name, value)) = self.line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse::<usize>().ok();
-            }
-        }
-        self.body.resize(length.ok_or_else(wrong)?, 0);
-        self.stream.read_exact(&mut self.body)?;
-        Ok(status)
-    }
-
-    fn read_line(&mut self) -> io::Result<()> {
-        self.line.clear();
-        if self.stream.read_line(&mut self.line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.line.truncate(self.line.trim_end().len());
-        Ok(())
-    }
-}
-
-fn row(name: &str, how: &str, times: &Times) {
-    let mut sorted = times.answered.clone();
-    sorted.sort_unstable();
-    let at = |per_mille: usize| {
+impl Times {
+    /// The time that so many of a thousand did not exceed; nothing of none.
+    fn at(&self, per_mille: usize) -> Duration {
+        let mut sorted = self.answered.clone();
+        sorted.sort_unstable();
         let place = (sorted.len() * per_mille / 1000).min(sorted.len().saturating_sub(1));
-        sorted.get(place).map_or_else(|| "-".to_owned(), |time| shown(*time))
-    };
-    let rate = sorted.len() as f64 / times.took.as_secs_f64();
-    let (p50, p99, p999, refused) = (at(500), at(990), at(999), times.refused);
-    println!("{name:<18} {how:>10} {p50:>10} {p99:>10} {p999:>10} {rate:>10.0} {refused:>8}");
+        sorted.get(place).copied().unwrap_or_default()
+    }
+}
+
+/// Microseconds.
+fn us(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e7).round() / 10.0
+}
+
+/// Prints a row; the same for programs.
+fn row(name: &str, how: &str, times: &Times) -> Value {
+    let [p50, p99, p999] = [500, 990, 999].map(|per_mille| times.at(per_mille));
+    let rate = times.answered.len() as f64 / times.took.as_secs_f64();
+    let texts = [p50, p99, p999].map(shown);
+    let refused = times.refused;
+    println!("{name:<18} {how:>10} {:>10} {:>10} {:>10} {rate:>10.0} {refused:>8}", texts[0], texts[1], texts[2]);
+    json!({
+        "kind": name, "how": how, "p50_us": us(p50), "p99_us": us(p99), "p999_us": us(p999),
+        "per_second": rate.round(), "runs": times.answered.len(), "refused": refused,
+    })
 }

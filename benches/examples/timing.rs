@@ -12,18 +12,17 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use fastrand::Rng;
+use ticketscope_benches::{Client, Served, client::get};
 use ticketscope_engine::{Engine, storage::TenantId};
 use ticketscope_import::{Chunks, Format, Parser};
 use ticketscope_model::{Change, Timestamp};
-use ticketscope_server::{Access, Budgets, Clock, Config, KeyClass, Keys, Server};
+use ticketscope_server::{Clock, Config};
 
 /// The moment at which everything is asked.
 const NOW: Timestamp = Timestamp(1_795_176_000_000);
@@ -72,24 +71,14 @@ fn main() -> ExitCode {
     let dir = tempfile::tempdir().expect("there is a place for temporary files");
     let engine = Arc::new(Engine::open(dir.path()).expect("a data directory"));
     desk(&engine);
-    let keys = Arc::new(Keys::in_memory().expect("random numbers"));
-    let key = keys.create(KeyClass::Search, None).expect("a key").text;
-    let config = Config {
-        clock: Clock::new(|| NOW),
-        budgets: Budgets::UNLIMITED,
-        ..Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), Access::Checked { keys, tokens: None })
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let server = runtime.block_on(Server::bind(Arc::clone(&engine), config)).expect("a free port");
-    let address = server.local_addr();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = runtime.spawn(server.run(async { drop(stopped.await) }));
+    let served = Served::start(&engine, |config| Config { clock: Clock::new(|| NOW), ..config });
     let mut rng = Rng::with_seed(SEED);
-    let mut client = Client::connect(address).expect("the server listens");
+    let mut client = Client::connect(served.address).expect("the server listens");
     let mut passed = true;
     println!("{:<36} {:>11} {:>9} {:>11} {:>9} {:>8}", "", "hidden us", "sd", "absent us", "sd", "d");
     for probe in PROBES {
-        let requests = [probe.hidden, probe.absent].map(|path| request(&key, path));
+        let requests =
+            [probe.hidden, probe.absent].map(|path| get(&served.key, "ann", &format!("/v1/tenants/acme/{path}")));
         drop(measure(&mut client, &requests, probe.status, WARM, &mut rng));
         let [hidden, absent] =
             measure(&mut client, &requests, probe.status, pairs, &mut rng).map(|times| Spread::of(&times));
@@ -102,9 +91,7 @@ fn main() -> ExitCode {
         );
     }
     drop(client);
-    stop.send(()).expect("the server runs");
-    runtime.block_on(serving).expect("the server ends");
-    drop(runtime);
+    served.stop();
     engine.close().expect("a checkpoint is written");
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -135,14 +122,6 @@ fn desk(engine: &Engine) {
     }
     tenant.submit(changes).expect("tickets");
     assert!(tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE), "the words are indexed");
-}
-
-fn request(key: &str, path: &str) -> Vec<u8> {
-    format!(
-        "GET /v1/tenants/acme/{path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
-         x-ticketscope-as: ann\r\n\r\n"
-    )
-    .into_bytes()
 }
 
 /// Times of both requests in microseconds, asked in turn, who goes first by chance.
@@ -180,52 +159,5 @@ impl Spread {
     fn effect(&self, other: &Self) -> f64 {
         let pooled = f64::midpoint(self.deviation.powi(2), other.deviation.powi(2)).sqrt();
         (self.mean - other.mean) / pooled
-    }
-}
-
-/// A connection that is kept alive.
-struct Client {
-    stream: BufReader<TcpStream>,
-    line: String,
-    body: Vec<u8>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::with_capacity(64 << 10, stream), line: String::new(), body: Vec::new() })
-    }
-
-    /// Sends a request and reads the answer to its end; its status.
-    fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
-        self.stream.get_mut().write_all(request)?;
-        let wrong = || io::Error::from(io::ErrorKind::InvalidData);
-        self.read_line()?;
-        let status = self.line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(wrong)?;
-        let mut length = None;
-        loop {
-            self.read_line()?;
-            if self.line.is_empty() {
-                break;
-            }
-            if let Some((name, value)) = self.line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse::<usize>().ok();
-            }
-        }
-        self.body.resize(length.ok_or_else(wrong)?, 0);
-        self.stream.read_exact(&mut self.body)?;
-        Ok(status)
-    }
-
-    fn read_line(&mut self) -> io::Result<()> {
-        self.line.clear();
-        if self.stream.read_line(&mut self.line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.line.truncate(self.line.trim_end().len());
-        Ok(())
     }
 }

@@ -257,9 +257,7 @@ impl Reply {
     /// The ids of its hits, as text.
     #[track_caller]
     pub(crate) fn ids(&self) -> Vec<String> {
-        let body = self.json();
-        let hits = body["hits"].as_array().unwrap_or_else(|| panic!("no hits: {}", self.text));
-        hits.iter().map(|hit| hit["id"].as_str().map_or_else(|| hit["id"].to_string(), str::to_owned)).collect()
+        ids_of(&self.json())
     }
 
     /// All that somebody is told, byte for byte, but for the name of the request, the time and the text of a cursor.
@@ -294,4 +292,11 @@ pub(crate) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+/// The ids of the hits of a search, as text.
+#[track_caller]
+pub(crate) fn ids_of(search: &Value) -> Vec<String> {
+    let hits = search["hits"].as_array().unwrap_or_else(|| panic!("no hits: {search}"));
+    hits.iter().map(|hit| hit["id"].as_str().map_or_else(|| hit["id"].to_string(), str::to_owned)).collect()
 }

@@ -53,6 +53,8 @@ pub enum Action {
     Check,
     /// One ticket.
     Ticket,
+    /// Several questions in one request, refused; those let through are recorded one by one.
+    Multi,
     /// How a list is found.
     Explain,
     /// Why a principal sees a ticket.
@@ -99,6 +101,8 @@ pub enum Action {
     CanaryAlarm,
     /// A tenant of made-up tickets is made and shown.
     Demo,
+    /// A tenant's answers are timed.
+    Bench,
     /// The log cut off what a crash had left of its last record.
     Recovered,
 }

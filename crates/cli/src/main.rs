@@ -14,6 +14,7 @@
 mod args;
 mod ask;
 mod audit;
+mod bench;
 mod canary;
 mod count;
 mod data;
@@ -150,6 +151,7 @@ fn execute(command: &Command, data: &Data, out: &mut Output) -> Result<Exit, Fai
         Command::Stats(args) => stats::run(data, args, out),
         Command::Tenant { command } => tenant::run(data, command, out),
         Command::Verify(args) => verify::run(data, args, out),
+        Command::Bench(args) => bench::run(data, args, out),
         Command::Audit { command } => audit::run(data, command, out),
         Command::Canary { command } => canary::run(data, command, out),
     }

@@ -1,8 +1,12 @@
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use query::DEFAULT_SCOPE_BYTES;
-use storage::{CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, TenantId};
+use storage::{CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Store, TenantId};
 use thiserror::Error;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
@@ -32,11 +36,15 @@ impl Default for Options {
 }
 
 /// A data directory, open: tenants by name, each opened at first use.
+///
+/// Who opens, makes or closes a tenant keeps only those waiting who want the same one.
 #[derive(Debug)]
 pub struct Engine {
     data: DataDir,
     options: Options,
     open: Mutex<OpenTenants>,
+    /// Told when a tenant is no longer busy.
+    free: Condvar,
 }
 
 /// The open tenants, each with the number of the question that last asked for it.
@@ -44,6 +52,22 @@ pub struct Engine {
 struct OpenTenants {
     by_id: HashMap<TenantId, (Arc<Tenant>, u64)>,
     asked: u64,
+    /// Tenants whose files a thread is opening, making, closing or deleting: one at a time may.
+    busy: HashSet<TenantId>,
+}
+
+/// The turn of one thread with the files of one tenant, until it is dropped. Whoever has it does not hold the lock of the
+/// open tenants then.
+struct Turn<'e> {
+    engine: &'e Engine,
+    id: TenantId,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.engine.open.lock().busy.remove(&self.id);
+        self.engine.free.notify_all();
+    }
 }
 
 impl OpenTenants {
@@ -54,20 +78,22 @@ impl OpenTenants {
         Some(Arc::clone(tenant))
     }
 
-    /// Adds a tenant and closes those that are too many, as far as nobody holds them.
-    fn insert(&mut self, tenant: &Arc<Tenant>, max: usize) {
+    /// Adds a tenant and takes out those that are too many, as far as nobody holds them: they are busy from now on, and
+    /// to be closed.
+    fn insert(&mut self, tenant: &Arc<Tenant>, max: usize) -> Vec<(Arc<Tenant>, u64)> {
         self.asked += 1;
         self.by_id.insert(tenant.id().clone(), (Arc::clone(tenant), self.asked));
+        let mut idle = Vec::new();
         while self.by_id.len() > max.max(1) {
-            let idle = self.by_id.iter().filter(|(_, (tenant, _))| Arc::strong_count(tenant) == 1);
-            let Some(id) = idle.min_by_key(|(_, (_, asked))| *asked).map(|(id, _)| id.clone()) else { return };
-            let Some((tenant, asked)) = self.by_id.remove(&id) else { return };
-            // One that cannot be closed stays open, and says in its stats why its snapshot is not written.
-            if tenant.close().is_err() {
-                self.by_id.insert(id, (tenant, asked));
-                return;
-            }
+            let unused = self
+                .by_id
+                .iter()
+                .filter(|(id, (tenant, _))| Arc::strong_count(tenant) == 1 && !self.busy.contains(*id));
+            let Some(id) = unused.min_by_key(|(_, (_, asked))| *asked).map(|(id, _)| id.clone()) else { break };
+            idle.extend(self.by_id.remove(&id));
+            self.busy.insert(id);
         }
+        idle
     }
 }
 
@@ -110,7 +136,7 @@ impl Engine {
     /// # Errors
     /// [`DataDirError`].
     pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, DataDirError> {
-        Ok(Self { data: DataDir::open(path)?, options, open: Mutex::default() })
+        Ok(Self { data: DataDir::open(path)?, options, open: Mutex::default(), free: Condvar::new() })
     }
 
     /// The names of all tenants, sorted.
@@ -131,32 +157,7 @@ impl Engine {
     /// # Errors
     /// [`TenantError::NoSuchTenant`], or why it cannot be opened.
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        self.open_locked(&mut self.open.lock(), id)
-    }
-
-    /// One thread at a time opens and creates, so that two who ask at once get the same tenant.
-    fn open_locked(&self, open: &mut OpenTenants, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        if let Some(tenant) = open.get(id).filter(|tenant| !tenant.is_poisoned()) {
-            return Ok(tenant);
-        }
-        // A poisoned tenant must be gone before its files can be opened again.
-        open.by_id.remove(id);
-        if !self.data.exists(id) {
-            return Err(TenantError::NoSuchTenant(id.clone()));
-        }
-        let failed = |source: TenantOpenError| TenantError::Open { id: id.clone(), source: Box::new(source) };
-        let store = self.data.open_tenant(id).map_err(|error| failed(OpenError::into(error)))?;
-        let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
-        open.insert(&tenant, self.options.max_open_tenants);
-        Ok(tenant)
-    }
-
-    fn create_locked(&self, open: &mut OpenTenants, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        let store = self.data.create(id)?;
-        let failed = |source| TenantError::Open { id: id.clone(), source: Box::new(source) };
-        let tenant = Arc::new(Tenant::open(id.clone(), store, self.options).map_err(failed)?);
-        open.insert(&tenant, self.options.max_open_tenants);
-        Ok(tenant)
+        self.tenant_or(id, || Err(TenantError::NoSuchTenant(id.clone())))
     }
 
     /// Makes an empty tenant and opens it.
@@ -164,7 +165,8 @@ impl Engine {
     /// # Errors
     /// [`TenantError::Create`] if there is one of that name.
     pub fn create_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        self.create_locked(&mut self.open.lock(), id)
+        let _turn = self.turn(id);
+        self.opened(id, self.data.create(id)?)
     }
 
     /// The tenant of that name, made if there is none.
@@ -172,8 +174,63 @@ impl Engine {
     /// # Errors
     /// [`TenantError`].
     pub fn tenant_or_create(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
+        self.tenant_or(id, || Ok(self.data.create(id)?))
+    }
+
+    /// The tenant of that name, from what `make` gives if there is none. Two who ask at once get the same one.
+    fn tenant_or(
+        &self,
+        id: &TenantId,
+        make: impl FnOnce() -> Result<Store, TenantError>,
+    ) -> Result<Arc<Tenant>, TenantError> {
         let mut open = self.open.lock();
-        if self.data.exists(id) { self.open_locked(&mut open, id) } else { self.create_locked(&mut open, id) }
+        let _turn = loop {
+            if let Some(tenant) = open.get(id).filter(|tenant| !tenant.is_poisoned()) {
+                return Ok(tenant);
+            }
+            if open.busy.insert(id.clone()) {
+                break Turn { engine: self, id: id.clone() };
+            }
+            self.free.wait(&mut open);
+        };
+        let poisoned = open.by_id.remove(id);
+        drop(open);
+        // It must be gone before its files can be opened again.
+        drop(poisoned);
+        let store = if self.data.exists(id) {
+            self.data.open_tenant(id).map_err(|error| failed(id, OpenError::into(error)))?
+        } else {
+            make()?
+        };
+        self.opened(id, store)
+    }
+
+    /// Waits for the turn with the files of a tenant.
+    fn turn(&self, id: &TenantId) -> Turn<'_> {
+        let mut open = self.open.lock();
+        while !open.busy.insert(id.clone()) {
+            self.free.wait(&mut open);
+        }
+        Turn { engine: self, id: id.clone() }
+    }
+
+    /// The tenant in `store`, open from now on; others may be closed for it. The caller has its turn.
+    fn opened(&self, id: &TenantId, store: Store) -> Result<Arc<Tenant>, TenantError> {
+        let tenant = Tenant::open(id.clone(), store, self.options).map_err(|source| failed(id, source))?;
+        let tenant = Arc::new(tenant);
+        let idle = self.open.lock().insert(&tenant, self.options.max_open_tenants);
+        let turn = |tenant: &Tenant| Turn { engine: self, id: tenant.id().clone() };
+        let idle: Vec<_> = idle.into_iter().map(|(tenant, asked)| (turn(&tenant), tenant, asked)).collect();
+        for (turn, tenant, asked) in idle {
+            // One that cannot be closed stays open, and says in its stats why its snapshot is not written.
+            if tenant.close().is_err() {
+                self.open.lock().by_id.insert(turn.id.clone(), (tenant, asked));
+            } else {
+                // Its files are free before somebody else's turn with them.
+                drop(tenant);
+            }
+        }
+        Ok(tenant)
     }
 
     /// Deletes a tenant and everything in it.
@@ -184,12 +241,19 @@ impl Engine {
         if !self.data.exists(id) {
             return Err(TenantError::NoSuchTenant(id.clone()));
         }
+        let _turn = self.turn(id);
         let mut open = self.open.lock();
-        if let Some((tenant, asked)) = open.by_id.remove(id)
-            && let Err(tenant) = Arc::try_unwrap(tenant)
-        {
-            open.by_id.insert(id.clone(), (tenant, asked));
-            return Err(TenantError::InUse(id.clone()));
+        match open.by_id.remove(id).map(|(tenant, asked)| (Arc::try_unwrap(tenant), asked)) {
+            Some((Err(tenant), asked)) => {
+                open.by_id.insert(id.clone(), (tenant, asked));
+                // Before the turn ends, which takes the lock.
+                drop(open);
+                return Err(TenantError::InUse(id.clone()));
+            }
+            tenant => {
+                drop(open);
+                drop(tenant);
+            }
         }
         Ok(self.data.delete(id)?)
     }
@@ -200,5 +264,79 @@ impl Engine {
     /// The first [`CheckpointError`]; nothing acknowledged is lost.
     pub fn close(&self) -> Result<(), CheckpointError> {
         self.open.lock().by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
+    }
+}
+
+fn failed(id: &TenantId, source: TenantOpenError) -> TenantError {
+    TenantError::Open { id: id.clone(), source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    fn id(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn while_one_tenant_is_opened_nobody_waits_for_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path()).unwrap();
+        for name in ["slow", "cold", "hot"] {
+            engine.create_tenant(&id(name)).unwrap();
+        }
+        engine.close().unwrap();
+        let hot = engine.tenant(&id("hot")).unwrap();
+        let turn = engine.turn(&id("slow"));
+        assert!(Arc::ptr_eq(&engine.tenant(&id("hot")).unwrap(), &hot));
+        assert!(engine.tenant(&id("cold")).is_ok());
+        assert!(engine.create_tenant(&id("new")).is_ok());
+        engine.delete_tenant(&id("new")).unwrap();
+        let (told, asked) = mpsc::channel();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let (engine, told) = (&engine, told.clone());
+                scope.spawn(move || told.send(engine.tenant(&id("slow")).unwrap()).unwrap());
+            }
+            // Nothing was opened in the meantime.
+            assert!(!engine.open.lock().by_id.contains_key(&id("slow")));
+            assert!(asked.try_recv().is_err());
+            drop(turn);
+            let both = [asked.recv().unwrap(), asked.recv().unwrap()];
+            assert!(Arc::ptr_eq(&both[0], &both[1]), "two who ask at once get the same tenant");
+        });
+        assert!(engine.open.lock().busy.is_empty());
+    }
+
+    #[test]
+    fn tenants_that_are_closed_for_others_are_opened_again_whoever_asks_meanwhile() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { max_open_tenants: 2, ..Options::default() };
+        let engine = Engine::open_with(dir.path(), options).unwrap();
+        let names: Vec<TenantId> = (0..6).map(|number| id(&format!("tenant-{number}"))).collect();
+        for name in &names {
+            engine.create_tenant(name).unwrap();
+        }
+        thread::scope(|scope| {
+            for seed in 0..4 {
+                let (engine, names) = (&engine, &names);
+                scope.spawn(move || {
+                    let mut rng = fastrand::Rng::with_seed(seed);
+                    for _ in 0..40 {
+                        let name = &names[rng.usize(..names.len())];
+                        let tenant = engine.tenant(name).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+                        assert_eq!((tenant.id(), tenant.is_poisoned()), (name, false));
+                    }
+                });
+            }
+        });
+        // What everybody has let go is closed as soon as another one is opened.
+        drop(engine.create_tenant(&id("last")).unwrap());
+        let open = engine.open.lock();
+        assert!(open.busy.is_empty());
+        assert_eq!(open.by_id.len(), 2, "{:?}", open.by_id.keys());
     }
 }

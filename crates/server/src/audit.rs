@@ -43,6 +43,24 @@ impl App {
         Ok(Some(entry))
     }
 
+    /// Records several questions that are let through, before any is answered: returns once all are on disk.
+    ///
+    /// # Errors
+    /// [`Code::AuditUnavailable`], [`Code::Busy`]: then none must be answered.
+    pub(crate) async fn record_all(&self, questions: Vec<(Trace, Map<String, Value>)>) -> Result<(), Failure> {
+        let entry = |(trace, resource): (Trace, _)| Some(self.entry(&trace, Decision::Allowed)?.with(resource));
+        let mut entries: Vec<Entry> = questions.into_iter().filter_map(entry).collect();
+        let (Some(log), Some(last)) = (self.config.audit.clone(), entries.pop()) else { return Ok(()) };
+        let record = move || {
+            for entry in entries {
+                log.note(entry).map_err(|error| unrecorded(&error))?;
+            }
+            // The last one takes all before it to the disk.
+            append(&log, last)
+        };
+        self.records.run(record).await
+    }
+
     /// Records what became of a request that was let through as `entry`.
     pub(crate) async fn settle<T>(&self, entry: Option<Entry>, outcome: &Result<T, Failure>) {
         let decision = if outcome.is_ok() { Decision::Done } else { Decision::Failed };

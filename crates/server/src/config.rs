@@ -63,7 +63,7 @@ pub struct Limits {
     /// Bytes of a request's line and headers.
     pub header_bytes: usize,
     /// Headers of a request.
-    pub headers: usize,
+    pub headers: u32,
     /// From the first moment of a connection, or from its last answer, until the headers of a request are whole.
     pub header_read: Duration,
     /// How long a body may pause.
@@ -72,6 +72,10 @@ pub struct Limits {
     pub write_pause: Duration,
     /// Bytes of the body of a question.
     pub question_bytes: usize,
+    /// Questions of one request, at least one.
+    pub multi_questions: u32,
+    /// Bytes of the answers to the questions of one request together.
+    pub multi_bytes: u32,
     /// Bytes of a batch of changes.
     pub batch_bytes: usize,
     /// Lines of a batch of changes.
@@ -160,6 +164,8 @@ impl Default for Limits {
             body_pause: Duration::from_secs(10),
             write_pause: Duration::from_secs(10),
             question_bytes: 64 << 10,
+            multi_questions: 32,
+            multi_bytes: 8 << 20,
             batch_bytes: 64 << 20,
             batch_lines: 100_000,
             bodies_bytes: 256 << 20,

@@ -243,19 +243,43 @@ impl Costs {
         Self { keys: quota(budgets.key), agents: quota(budgets.agent), clock, buckets: Mutex::new(buckets) }
     }
 
-    /// Charges `caller`. What costs more than can be saved up takes all that can be.
+    /// Charges `caller` for several questions as if each had come alone, for all or for none: what was asked together is
+    /// wanted together, and a refusal half way would have the first half paid for twice.
     ///
     /// # Errors
-    /// [`Code::OverBudget`]; then nothing is charged.
-    pub(crate) fn charge(&self, caller: &Caller, cost: u32) -> Result<(), Failure> {
+    /// [`Code::OverBudget`]; [`Code::BadParameter`] if together they cost more than can be saved up, so that waiting
+    /// would not help. Then nothing is charged.
+    pub(crate) fn charge_together(&self, caller: &Caller, costs: impl Iterator<Item = u32>) -> Result<(), Failure> {
+        let Some((_, quota)) = self.payer(caller) else { return Ok(()) };
+        let burst = quota.burst_size().get();
+        let total = costs.fold(0_u32, |total, cost| total.saturating_add(cost.min(burst)));
+        if total > burst {
+            let message = format!(
+                "the questions cost {total} units together, and at most {burst} can be saved up; ask fewer at once"
+            );
+            return Err(Failure::new(Code::BadParameter, message));
+        }
+        self.charge(caller, total)
+    }
+
+    /// Who pays for `caller`, and from how much; nobody if nothing is limited.
+    fn payer(&self, caller: &Caller) -> Option<(Payer, Quota)> {
         let (payer, quota) = match (&caller.key, &caller.class, &caller.tenant) {
             (Some(key), ..) => (Payer::Key(Arc::clone(key)), self.keys),
             (None, Class::Agent { principal }, Some(tenant)) => {
                 (Payer::Agent(tenant.clone(), principal.clone()), self.agents)
             }
-            _ => return Ok(()),
+            _ => return None,
         };
-        let Some(quota) = quota else { return Ok(()) };
+        quota.map(|quota| (payer, quota))
+    }
+
+    /// Charges `caller`. What costs more than can be saved up takes all that can be.
+    ///
+    /// # Errors
+    /// [`Code::OverBudget`]; then nothing is charged.
+    pub(crate) fn charge(&self, caller: &Caller, cost: u32) -> Result<(), Failure> {
+        let Some((payer, quota)) = self.payer(caller) else { return Ok(()) };
         let cost = NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN).min(quota.burst_size());
         let now = self.clock.now();
         let mut buckets = self.buckets.lock();
@@ -363,6 +387,25 @@ mod tests {
         assert_eq!(refusal(&costs, &key("a"), u32::MAX).as_deref(), Some("10"));
         at.fetch_add(10_000, Ordering::Relaxed);
         assert_eq!(refusal(&costs, &key("a"), u32::MAX), None);
+    }
+
+    #[test]
+    fn several_questions_cost_what_each_costs_alone_and_are_charged_for_all_or_for_none() {
+        let (costs, at) = costs(10, 100, 10);
+        let together =
+            |of: &[u32]| costs.charge_together(&key("a"), of.iter().copied()).map_err(|failure| failure.code);
+        assert_eq!(together(&[30, 30]), Ok(()));
+        assert_eq!(together(&[30, 11]), Err(Code::OverBudget));
+        assert_eq!(together(&[30, 10]), Ok(()), "what was refused was not charged");
+        assert!(refusal(&costs, &key("a"), 1).is_some());
+        at.fetch_add(10_000, Ordering::Relaxed);
+        // Alone each of these takes all that can be saved up: together they would have to wait for each other.
+        assert_eq!(together(&[60, 41]), Err(Code::BadParameter));
+        assert_eq!(together(&[u32::MAX, 1]), Err(Code::BadParameter));
+        assert_eq!(together(&[60, 40]), Ok(()));
+        at.fetch_add(10_000, Ordering::Relaxed);
+        assert_eq!(together(&[u32::MAX]), Ok(()));
+        assert_eq!(costs.charge_together(&key("b"), [].into_iter()).map_err(|failure| failure.code), Ok(()));
     }
 
     #[test]

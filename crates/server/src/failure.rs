@@ -2,7 +2,7 @@ use std::{borrow::Cow, error::Error};
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Response, header},
+    http::{HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
 use serde::Serialize;
@@ -116,20 +116,22 @@ impl Failure {
         self
     }
 
+    /// Whether it is about the moment or the server, and not about the question: every other one would fail as well.
+    pub(crate) fn is_of_the_moment(&self) -> bool {
+        matches!(self.code.entry().kind, Kind::Busy | Kind::RateLimit | Kind::Internal)
+    }
+
+    /// The status and body of the answer, for the request of this id.
+    ///
+    /// # Errors
+    /// That it cannot be written, which should not happen.
+    pub(crate) fn to_json(&self, request_id: &str) -> Result<(StatusCode, Vec<u8>), serde_json::Error> {
+        Ok((self.code.entry().status, serde_json::to_vec(&self.wire(request_id))?))
+    }
+
     /// The whole answer, for the request of this id.
     pub(crate) fn render(&self, request_id: &str) -> Response<Body> {
-        let Entry { name, status, kind, .. } = self.code.entry();
-        let wire = Wire {
-            code: name,
-            message: &self.told.message,
-            kind: kind.name(),
-            link: format!("/v1/errors#{name}"),
-            span: self.told.span.map(|Span { start, end }| WireSpan { start, end }),
-            hint: self.told.hint.as_deref(),
-            rejected: self.told.rejected.as_deref(),
-            request_id,
-        };
-        let mut response = (status, axum::Json(wire)).into_response();
+        let mut response = (self.code.entry().status, axum::Json(self.wire(request_id))).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.told.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -138,6 +140,20 @@ impl Failure {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+
+    fn wire<'a>(&'a self, request_id: &'a str) -> Wire<'a> {
+        let Entry { name, kind, .. } = self.code.entry();
+        Wire {
+            code: name,
+            message: &self.told.message,
+            kind: kind.name(),
+            link: format!("/v1/errors#{name}"),
+            span: self.told.span.map(|Span { start, end }| WireSpan { start, end }),
+            hint: self.told.hint.as_deref(),
+            rejected: self.told.rejected.as_deref(),
+            request_id,
+        }
     }
 }
 

@@ -39,6 +39,7 @@
 //! | `/suggest` | `prefix` `field` `limit` `wait` | admin, search, agent |
 //! | `/check` | `ticket` | admin, search, agent |
 //! | `/tickets/{id}`, `/fields` | (GET) | admin, search, agent |
+//! | `/multi` | (POST) `questions`: each `{"ask": "search", ..}` with the parameters of its route | admin, search, agent |
 //! | `/explain` | `query` `limit` `rank` `sort` `now` `wait` | admin |
 //! | `/why` | `principal` `ticket` | admin |
 //! | `/who` | `ticket` `limit` `page_after` | admin |
@@ -51,6 +52,15 @@
 //! that the server does too. And `GET` of `/v1/tenants`, `/v1/errors`, `/health/livez`, `/health/readyz`, `/metrics` and `/version`. Every error is
 //! `{code, message, type, link, span?, hint?, rejected?, request_id}`; `/v1/errors` explains every code.
 //!
+//! # Several questions at once
+//!
+//! `/multi` takes up to [`Limits::multi_questions`] questions of one asker (`search`, `count`, `facets`, `suggest`, `check`,
+//! `ticket` with its `id`, `fields`) and answers all from one moment: `{"answers": [{"status": 200, "body": {..}}, ..]}`, in
+//! their order. Each body is, byte for byte, what its route would answer to it alone, each question costs what it costs
+//! alone, and each is recorded that would be. What is wrong with one is told in its place; what is wrong with the moment
+//! (`429`, `5xx`) is the answer to the whole request, and then none was answered: what is asked together is wanted together,
+//! and half of it would have to be paid for again.
+//!
 //! # What an answer may depend on
 //!
 //! Answers to anybody but an admin are functions of the visible tickets: no plan, no opstamp and no number of the tenant
@@ -60,7 +70,8 @@
 //!
 //! Nor may the time tell: answers that found nothing, those to queries of which a part may be missing (excluded, a prefix,
 //! one of several), and suggestions are sent at the next of a few moments after the request arrived ([`Limits::pace`]), so
-//! that looking at what is hidden and finding that there is nothing take equally long.
+//! that looking at what is hidden and finding that there is nothing take equally long. Of several questions at once, the
+//! first of these moments is as many times later as there are such answers among theirs.
 //!
 //! Answers to questions by GET have an `ETag`, a keyed hash of asker, tenant, question and answer. `If-None-Match` is
 //! compared after the question was answered anew, so `304` confirms nothing that is not visible now. A cursor is good for
@@ -145,6 +156,7 @@ mod guard;
 mod hex;
 mod idempotency;
 mod metrics;
+mod multi;
 mod operator;
 mod pace;
 mod params;

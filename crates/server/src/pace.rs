@@ -7,7 +7,9 @@
 //!
 //! A part of a query that does not have to be found waits whatever the whole finds: what is excluded, one of several values
 //! or words, a prefix. Suggestions always wait. What is sent at once are answers that found something for each part of
-//! their query, and those to admins. What this leaves open: an answer that comes just before or just after a moment is sent
+//! their query, and those to admins. Several answers in one request wait as long as they would one after the other: the first
+//! moment is as many times later as there are such among them, so that no question asked thirty times over makes of a little
+//! work more than a step. What this leaves open: an answer that comes just before or just after a moment is sent
 //! at that one or the next, so that a load which stretches the work can still be read from many thousand answers.
 
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::fmt;
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 use ticketscope_model::{TicketKey, Timestamp};
@@ -172,6 +172,71 @@ pub(crate) struct FieldsParams {
     as_admin: bool,
 }
 
+/// Of `/multi`: who asks, once for all questions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MultiParams {
+    #[serde(default, rename = "as")]
+    pub(crate) named: Option<String>,
+    #[serde(default)]
+    pub(crate) as_admin: bool,
+    pub(crate) questions: Vec<Written>,
+}
+
+/// A question of several, as it was written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Written {
+    params: Map<String, Value>,
+    /// The first name that is given more than once.
+    twice: Option<String>,
+}
+
+impl Written {
+    /// Its parameters by name.
+    ///
+    /// # Errors
+    /// [`Code::BadParameter`] if one is given twice.
+    pub(crate) fn params(&self) -> Result<&Map<String, Value>, Failure> {
+        match &self.twice {
+            Some(key) => Err(twice(key)),
+            None => Ok(&self.params),
+        }
+    }
+
+    /// Written anew as JSON, so that no escape hides a letter.
+    pub(crate) fn to_json(&self) -> String {
+        Value::Object(self.params.clone()).to_string()
+    }
+}
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Questions;
+
+        impl<'de> Visitor<'de> for Questions {
+            type Value = Written;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a question, which is an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+                let mut written = Written::default();
+                while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                    if written.params.contains_key(&key) {
+                        written.twice.get_or_insert(key);
+                    } else {
+                        written.params.insert(key, value);
+                    }
+                }
+                Ok(written)
+            }
+        }
+
+        deserializer.deserialize_map(Questions)
+    }
+}
+
 /// Of `/sign-out`: either of the two.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -294,7 +359,14 @@ impl<'de> Deserialize<'de> for Moment {
 /// # Errors
 /// [`Code::BadParameter`].
 pub(crate) fn of_uri<P: DeserializeOwned>(uri: &Uri) -> Result<P, Failure> {
-    let map = pairs(uri.query().unwrap_or_default())?;
+    of_map(pairs(uri.query().unwrap_or_default())?)
+}
+
+/// The parameters that these are.
+///
+/// # Errors
+/// [`Code::BadParameter`].
+pub(crate) fn of_map<P: DeserializeOwned>(map: Map<String, Value>) -> Result<P, Failure> {
     serde_json::from_value(Value::Object(map))
         .map_err(|error| Failure::new(Code::BadParameter, shown(&error.to_string())))
 }
@@ -367,7 +439,7 @@ fn pairs(query: &str) -> Result<Map<String, Value>, Failure> {
             match map.get_mut(&*key) {
                 Some(Value::Array(values)) => values.push(value),
                 Some(first) if is_list => *first = Value::Array(vec![first.take(), value]),
-                Some(_) => return Err(wrong(format!("`{}` is given twice", shown(&key)))),
+                Some(_) => return Err(twice(&key)),
                 None => {
                     map.insert(key.into_owned(), value);
                 }
@@ -375,6 +447,10 @@ fn pairs(query: &str) -> Result<Map<String, Value>, Failure> {
         }
     }
     Ok(map)
+}
+
+fn twice(key: &str) -> Failure {
+    Failure::new(Code::BadParameter, format!("`{}` is given twice", shown(key)))
 }
 
 /// A text with words of the asker in it, as an error shows it.

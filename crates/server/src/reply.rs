@@ -59,21 +59,42 @@ impl App {
         found: Result<A, Failure>,
     ) -> Result<Response<Body>, Failure> {
         let Asking { arrival, could_time, tagging } = asking;
-        let could_tell = match &found {
-            Ok(answer) => answer.is_missing_something(),
-            Err(failure) => failure.code == Code::NoSuchTicket,
-        };
+        let could_tell = could_tell(&found);
         let response = found.and_then(|answer| render(&answer, tagging));
         if could_time && could_tell {
             arrival.wait(self.config.limits.pace).await;
         }
         response
     }
+
+    /// Waits for a moment at which the answer to several questions may leave, of which the times of `telling` could tell
+    /// more than their answers. Each of them has a first moment of its own, one behind the other: or asking for the same
+    /// often enough would make of a little work more than one step.
+    pub(crate) async fn pace(&self, asking: &Asking, telling: u32) {
+        if asking.could_time && telling > 0 {
+            asking.arrival.wait(self.config.limits.pace.saturating_mul(telling)).await;
+        }
+    }
+}
+
+/// Whether the time that an answer takes could tell what the answer does not.
+pub(crate) fn could_tell(found: &Result<impl Answer, Failure>) -> bool {
+    match found {
+        Ok(answer) => answer.is_missing_something(),
+        Err(failure) => failure.code == Code::NoSuchTicket,
+    }
+}
+
+/// The body of an answer, whole.
+///
+/// # Errors
+/// [`Code::Internal`].
+pub(crate) fn body(answer: &impl Answer) -> Result<Vec<u8>, Failure> {
+    with_beside(found_part(answer)?, answer.beside())
 }
 
 fn render(answer: &impl Answer, tagging: Option<Tagging>) -> Result<Response<Body>, Failure> {
-    let failed = |error: serde_json::Error| Failure::hidden(Code::Internal, &error);
-    let mut body = serde_json::to_vec(answer).map_err(failed)?;
+    let body = found_part(answer)?;
     let beside = answer.beside();
     let tag = match tagging {
         Some(tagging) => {
@@ -82,13 +103,7 @@ fn render(answer: &impl Answer, tagging: Option<Tagging>) -> Result<Response<Bod
         }
         None => None,
     };
-    if let Some(beside) = beside {
-        // One object of both: the brace between them becomes a comma.
-        let more = serde_json::to_vec(&beside).map_err(failed)?;
-        body.pop();
-        body.push(b',');
-        body.extend_from_slice(more.get(1..).unwrap_or_default());
-    }
+    let body = with_beside(body, beside)?;
     let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let Some((tag, is_held)) = tag else { return Ok(([json], body).into_response()) };
     let kept = (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -98,4 +113,20 @@ fn render(answer: &impl Answer, tagging: Option<Tagging>) -> Result<Response<Bod
     } else {
         ([json, kept, tag], body).into_response()
     })
+}
+
+/// What was found, without what is told beside.
+fn found_part(answer: &impl Answer) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(answer).map_err(|error| Failure::hidden(Code::Internal, &error))
+}
+
+/// One object of both: the brace between them becomes a comma.
+fn with_beside(mut body: Vec<u8>, beside: Option<Beside<'_>>) -> Result<Vec<u8>, Failure> {
+    if let Some(beside) = beside {
+        let more = serde_json::to_vec(&beside).map_err(|error| Failure::hidden(Code::Internal, &error))?;
+        body.pop();
+        body.push(b',');
+        body.extend_from_slice(more.get(1..).unwrap_or_default());
+    }
+    Ok(body)
 }

@@ -166,7 +166,7 @@ impl Serving {
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_read)
             .max_header_size(self.limits.header_bytes)
-            .max_headers(self.limits.headers);
+            .max_headers(self.limits.headers as usize);
         let io = TokioIo::new(Stall::new(stream, self.limits.write_pause));
         let connection = builder.serve_connection(io, TowerToHyperService::new(self.router));
         // How a connection ends is between it and the client.

@@ -13,6 +13,7 @@ use crate::{
     auth::{Access, Asker, Caller, Class},
     code::Code,
     failure::Failure,
+    routes::MULTI,
 };
 
 /// The most bytes of a path that a record keeps: room for every route with a tenant and an id of the usual length.
@@ -45,6 +46,12 @@ pub(crate) struct Learned {
 impl Trace {
     pub(crate) fn new(request_id: String, route: &str, method: &Method, uri: Uri) -> Self {
         Self { request_id, action: action(route, method), uri, learned: Mutex::default() }
+    }
+
+    /// That of one question of several, which is accounted for as if it had come alone.
+    pub(crate) fn of_question(&self, action: Action) -> Self {
+        let (request_id, uri) = (self.request_id.clone(), self.uri.clone());
+        Self { request_id, action: Some(action), uri, learned: Mutex::new(self.learned()) }
     }
 
     /// The path, or the beginning of a long one: nobody fills a disk with names.
@@ -112,6 +119,7 @@ fn action(route: &str, method: &Method) -> Option<Action> {
         "/v1/tenants/{tenant}/count" => Action::Count,
         "/v1/tenants/{tenant}/facets" => Action::Facets,
         "/v1/tenants/{tenant}/suggest" => Action::Suggest,
+        MULTI => Action::Multi,
         "/v1/tenants/{tenant}/explain" => Action::Explain,
         "/v1/tenants/{tenant}/check" => Action::Check,
         "/v1/tenants/{tenant}/tickets/{id}" => Action::Ticket,

@@ -15,7 +15,7 @@ use super::desk::{ACME, RESTRICTED, Secret, WORDS, desk, serve, vault, visible};
 use crate::{
     answers::{PATIENCE, parse_as},
     changes::{rel, ticket},
-    http::{NOW, Served, encoded, id, lines},
+    http::{NOW, Served, encoded, id, ids_of, lines},
     world::{directory, seeds},
 };
 
@@ -72,6 +72,13 @@ fn over_http(served: &Served, principal: &str, keys: &[String; 2], asked: &str) 
     for key in keys {
         lists.push(client.get(key, &format!("{get}&as={principal}")).ids());
         lists.push(client.send("GET", key, &get, &[("x-ticketscope-as", principal)], "").ids());
+    }
+    // Beside questions of another kind, and twice.
+    let question = json!({"ask": "search", "query": asked, "limit": 1000});
+    let several = json!({"as": principal, "questions": [{"ask": "fields"}, question, {"ask": "count"}, question]});
+    for credential in [&token, &keys[0], &keys[1]] {
+        let reply = client.post(credential, &format!("/v1/tenants/{ACME}/multi"), &several).json();
+        lists.extend([1, 3].map(|at| ids_of(&reply["answers"][at]["body"])));
     }
     let (mut by_cursor, mut by_rank) = (Vec::new(), Vec::new());
     let mut parameters = json!({"query": asked, "limit": 4});
@@ -160,5 +167,8 @@ fn t07_no_way_to_ask_shows_more_than_another() {
         let reply = client.get(&ingest, &format!("/v1/tenants/{ACME}/{route}"));
         assert_eq!(reply.code().as_deref(), Some("wrong_class"), "{route}");
     }
+    let several = json!({"as": "gil", "questions": [{"ask": "count"}]});
+    let reply = client.post(&ingest, &format!("/v1/tenants/{ACME}/multi"), &several);
+    assert_eq!(reply.code().as_deref(), Some("wrong_class"));
     assert!(!client.change(&ingest, ACME, &[ticket(2, &[])]).text.contains("opstamp"));
 }

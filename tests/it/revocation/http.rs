@@ -48,6 +48,12 @@ fn shown(client: &mut Client, credential: &str, way: &Way) -> Vec<&'static str> 
     ask("count", json!({"query": tagged}), &|body| body["count"] != 0);
     ask("facets", json!({"field": "tags", "top": 1000}), &|body| body.to_string().contains(&way.tag));
     ask("suggest", json!({"prefix": way.tag, "field": "tags"}), &|body| body.to_string().contains(&way.tag));
+    let several = json!({"questions": [{"ask": "count", "query": tagged}, {"ask": "search", "query": tagged}]});
+    ask("multi", several, &|body| {
+        let [counted, found] = [0, 1].map(|at| &body["answers"][at]);
+        (counted["status"] == 200 && counted["body"]["count"] != 0)
+            || (found["status"] == 200 && has_hits(&found["body"]))
+    });
     for id in way.tickets {
         ask("check", json!({"ticket": id}), &|body| body["visible"] == true);
     }
@@ -68,7 +74,9 @@ fn shown(client: &mut Client, credential: &str, way: &Way) -> Vec<&'static str> 
 /// What there is to see while a way is granted: of words only once they are indexed.
 fn is_shown_in_full(way: &Way, shown: &[&str]) -> bool {
     way.kind.is_of_a_part()
-        || ["search", "count", "facets", "suggest", "check", "tickets"].iter().all(|route| shown.contains(route))
+        || ["search", "count", "facets", "suggest", "multi", "check", "tickets"]
+            .iter()
+            .all(|route| shown.contains(route))
 }
 
 #[test]

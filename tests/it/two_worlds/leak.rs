@@ -50,10 +50,12 @@ pub(super) enum Leak {
     Fields,
     /// A tag is of everything there is.
     Tag,
+    /// Of several questions in one request, one after the first is answered in nobody's scope.
+    Together,
 }
 
 impl Leak {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Count,
         Self::Total,
         Self::Hit,
@@ -74,6 +76,7 @@ impl Leak {
         Self::Hint,
         Self::Fields,
         Self::Tag,
+        Self::Together,
     ];
 
     /// Everything that the leaking server says to a question.
@@ -135,6 +138,14 @@ impl Leak {
                     && place(first).zip(place(second)).is_some_and(|(first, second)| second < first)
                 {
                     std::mem::swap(first, second);
+                }
+            }
+            Self::Together => {
+                let Some(own) = body["answers"].as_array_mut() else { return };
+                for (own, other) in own.iter_mut().zip(rows(all, "answers")).skip(1) {
+                    for name in ["count", "total", "visible"] {
+                        copy(&mut own["body"], &other["body"], name);
+                    }
                 }
             }
             Self::Score => each(body, all, "hits", "id", |own, other| copy(own, other, "score")),

@@ -11,6 +11,7 @@ mod leak;
 mod library;
 mod question;
 mod stage;
+mod together;
 mod wire;
 
 use std::env;

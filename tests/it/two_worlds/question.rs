@@ -11,6 +11,12 @@ use ticketscope_testkit::arb::Scene;
 pub(super) const TENANT: &str = "desk";
 const NO_TENANT: &str = "nobodys";
 
+/// The route of several questions at once.
+pub(super) const MULTI: &str = "multi";
+
+/// Routes that can be asked for there by their name.
+const ASKED_TOGETHER: [&str; 6] = ["search", "count", "facets", "suggest", "check", "fields"];
+
 /// Beginnings of words, values and people of the random worlds.
 const PREFIXES: [&str; 16] =
     ["re", "ref", "refund", "f", "pa", "o", "a", "1", "4", "zw", "\u{624b}", "", "b", "t", "no", "secret"];
@@ -78,9 +84,14 @@ impl Question {
 
     /// A random one.
     pub(super) fn draw(scene: &Scene, principal: &str, rng: &mut Rng) -> Self {
-        let mut question = Self::any(scene, principal, rng);
+        let mut question = if rng.u32(..16) == 0 {
+            let parts: Vec<Self> = (0..rng.usize(1..6)).map(|_| Self::any(scene, principal, rng)).collect();
+            Self::several(principal, &parts)
+        } else {
+            Self::any(scene, principal, rng)
+        };
         question.asks_again = rng.u32(..6) == 0;
-        question.posted = !question.route.contains('/') && question.route != "fields" && rng.bool();
+        question.posted |= !question.route.contains('/') && question.route != "fields" && rng.bool();
         if rng.u32(..8) == 0 {
             let language = ["en", "de-DE", "fr;q=0.8, *;q=0.1", "xx"][rng.usize(..4)];
             question.headers.push(("Accept-Language", language.to_owned()));
@@ -91,7 +102,27 @@ impl Question {
         question
     }
 
-    fn any(scene: &Scene, principal: &str, rng: &mut Rng) -> Self {
+    /// Those of `parts` that can be asked together, in one request.
+    pub(super) fn several(principal: &str, parts: &[Self]) -> Self {
+        let parts: Vec<Value> = parts.iter().filter_map(Self::as_part).collect();
+        Self { posted: true, ..Self::new(principal, MULTI, &[("questions", json!(parts))]) }
+    }
+
+    /// The question as one of several; nothing if it has to be asked alone.
+    pub(super) fn as_part(&self) -> Option<Value> {
+        let mut part = self.params.clone();
+        part.remove("as");
+        if let Some(id) = self.route.strip_prefix("tickets/") {
+            part.insert("ask".to_owned(), json!("ticket"));
+            part.insert("id".to_owned(), json!(unescaped(id)));
+        } else {
+            let name = ASKED_TOGETHER.into_iter().find(|name| *name == self.route)?;
+            part.insert("ask".to_owned(), json!(name));
+        }
+        Some(Value::Object(part))
+    }
+
+    pub(super) fn any(scene: &Scene, principal: &str, rng: &mut Rng) -> Self {
         let query = query(scene, rng);
         // Most queries are asked as of the moment at which the world was made, or nothing would be an hour old.
         let now = if rng.u32(..20) == 0 { Value::Null } else { json!(scene.now.to_string()) };
@@ -190,6 +221,14 @@ impl Question {
             question.params.remove(name);
             smaller.push(question);
         }
+        if let Some(Value::Array(parts)) = self.params.get("questions") {
+            for left_out in 0..parts.len() {
+                let mut question = self.clone();
+                let kept = parts.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, part)| part.clone());
+                question.params.insert("questions".to_owned(), kept.collect());
+                smaller.push(question);
+            }
+        }
         if let Some(Value::String(query)) = self.params.get("query") {
             let words: Vec<&str> = query.split(' ').collect();
             for left_out in 0..words.len() {
@@ -267,6 +306,17 @@ fn sort(scene: &Scene, rng: &mut Rng) -> String {
 fn fields<'s>(scene: &'s Scene, rng: &mut Rng) -> Vec<&'s FieldDef> {
     let all = rng.u32(..8) == 0;
     scene.fields().filter(|field| all || field.kind.is_keyword()).collect()
+}
+
+/// What [`percent`] made of a text, as it was.
+fn unescaped(encoded: &str) -> String {
+    let mut pieces = encoded.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        bytes.push(u8::from_str_radix(&piece[..2], 16).expect("two digits follow a percent sign"));
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).expect("it was a text")
 }
 
 /// Every byte but letters and digits, percent-encoded.

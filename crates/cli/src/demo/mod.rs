@@ -1,6 +1,6 @@
 //! The demo: a made-up help desk, a tour through it, and a server to go on with.
 
-mod desk;
+pub(crate) mod desk;
 mod tour;
 
 use ticketscope_audit::Action;

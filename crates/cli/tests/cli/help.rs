@@ -29,6 +29,7 @@ fn every_command_has_help_on_stdout() {
         &["tenant", "list"],
         &["tenant", "delete"],
         &["verify"],
+        &["bench"],
         &["audit"],
         &["audit", "show"],
         &["audit", "verify"],

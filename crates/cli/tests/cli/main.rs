@@ -2,6 +2,7 @@
 
 mod asking;
 mod auditing;
+mod benching;
 mod canaries;
 mod demo;
 mod desk;

@@ -86,14 +86,15 @@ impl<P: DeserializeOwned + Costed + Send> FromRequest<Arc<App>> for AdminQuestio
     }
 }
 
-struct Asked<P> {
-    trace: Arc<Trace>,
-    caller: Caller,
-    tenant: TenantId,
+/// A question that is read, but not paid for, and in nobody's scope yet.
+pub(super) struct Asked<P> {
+    pub(super) trace: Arc<Trace>,
+    pub(super) caller: Caller,
+    pub(super) tenant: TenantId,
     path: HashMap<String, String>,
-    parts: Parts,
-    position: Option<Opstamp>,
-    params: P,
+    pub(super) parts: Parts,
+    pub(super) position: Option<Opstamp>,
+    pub(super) params: P,
     /// As they were written.
     written: Map<String, Value>,
 }
@@ -123,18 +124,41 @@ impl<P: Scoped + Costed> Asked<P> {
             }
         }
         let Self { tenant, path, parts, position, params, .. } = self;
-        let text = params.wait() == Some(Wait::Text);
-        if text && position.is_none() {
-            // Of everything that happened in the tenant the asker may not even know whether there is anything.
-            let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
-            return Err(Failure::new(Code::BadParameter, message));
-        }
+        let text = waits_for_words(params.wait(), position)?;
         let asking = Asking::new(app, &parts, &tenant, &asker);
         Ok(Question { tenant, asker, params, showing: Showing { position, text }, asking, path })
     }
 }
 
+/// Whether a question that says `wait` is answered once the words of `position` are found.
+///
+/// # Errors
+/// [`Code::BadParameter`] without a position: of everything that happened in the tenant the asker may not even know whether
+/// there is anything.
+pub(super) fn waits_for_words(wait: Option<Wait>, position: Option<Opstamp>) -> Result<bool, Failure> {
+    let text = wait == Some(Wait::Text);
+    if text && position.is_none() {
+        let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);
+        return Err(Failure::new(Code::BadParameter, message));
+    }
+    Ok(text)
+}
+
 async fn ask<P: DeserializeOwned + Costed>(
+    request: Request,
+    app: &App,
+    may: impl Fn(&Caller) -> Result<(), Failure>,
+) -> Result<Asked<P>, Failure> {
+    let asked = read::<P>(request, app, may).await?;
+    app.costs.charge(&asked.caller, asked.params.cost())?;
+    Ok(asked)
+}
+
+/// Reads a request up to its parameters.
+///
+/// # Errors
+/// Those of [`enter`], of the position and of the parameters, in this order.
+pub(super) async fn read<P: DeserializeOwned>(
     request: Request,
     app: &App,
     may: impl Fn(&Caller) -> Result<(), Failure>,
@@ -151,7 +175,6 @@ async fn ask<P: DeserializeOwned + Costed>(
     } else {
         (params::of_uri(&parts.uri)?, params::written_in_uri(&parts.uri))
     };
-    app.costs.charge(&caller, params.cost())?;
     Ok(Asked { trace, caller, tenant, path, parts, position, params, written })
 }
 

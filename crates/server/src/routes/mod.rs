@@ -5,6 +5,7 @@ mod call;
 mod changes;
 mod errors;
 mod health;
+mod multi;
 mod operator;
 mod questions;
 
@@ -24,11 +25,14 @@ use crate::{app::App, auth::Caller, code::Code, edge::edge, failure::Failure, po
 /// The route of batches, which have a deadline of their own.
 pub(crate) const CHANGES: &str = "/v1/tenants/{tenant}/changes";
 
+/// The route of several questions at once.
+pub(crate) const MULTI: &str = "/v1/tenants/{tenant}/multi";
+
 /// The route of the operator's commands, which may do what batches do.
 pub(crate) const OPERATOR: &str = "/v1/operator";
 
 /// What a known caller pays for coming in, in units, whatever becomes of the request: a refusal is work, too.
-const ENTRY: u32 = 1;
+pub(crate) const ENTRY: u32 = 1;
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +74,7 @@ const fn route(
 }
 
 /// Every route of a server. There is no other way to have one, and none is entered but by whom it names.
-pub(crate) const ROUTES: [Route; 24] = [
+pub(crate) const ROUTES: [Route; 25] = [
     route("/v1/tenants", GET, May::Administer, |by| on(by, admin::tenants)),
     route("/v1/tenants/{tenant}", &[MethodFilter::PUT], May::Administer, |by| on(by, admin::create)),
     route("/v1/tenants/{tenant}", &[MethodFilter::DELETE], May::Administer, |by| on(by, admin::delete)),
@@ -81,6 +85,7 @@ pub(crate) const ROUTES: [Route; 24] = [
     route("/v1/tenants/{tenant}/check", BOTH, May::Ask, |by| on(by, questions::check)),
     route("/v1/tenants/{tenant}/fields", GET, May::Ask, |by| on(by, questions::fields)),
     route("/v1/tenants/{tenant}/tickets/{id}", GET, May::Ask, |by| on(by, questions::ticket)),
+    route(MULTI, POST, May::Ask, |by| on(by, multi::multi)),
     route("/v1/tenants/{tenant}/explain", BOTH, May::Administer, |by| on(by, questions::explain)),
     route("/v1/tenants/{tenant}/why", BOTH, May::Administer, |by| on(by, admin::why)),
     route("/v1/tenants/{tenant}/who", BOTH, May::Administer, |by| on(by, admin::who)),

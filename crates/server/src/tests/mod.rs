@@ -12,6 +12,7 @@ mod entering;
 mod hidden;
 mod hostile;
 mod limits;
+mod multi;
 mod operating;
 mod pacing;
 mod refusing;

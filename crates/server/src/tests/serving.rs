@@ -102,7 +102,7 @@ async fn a_body_that_comes_slowly_is_cut_off() {
 async fn headers_that_are_too_many_or_too_long_are_refused() {
     let server = running(Limits::default()).await;
     let long = format!("x-long: {}\r\n", "x".repeat(Limits::default().header_bytes));
-    let many = "x-many: 1\r\n".repeat(Limits::default().headers + 1);
+    let many = "x-many: 1\r\n".repeat(Limits::default().headers as usize + 1);
     for headers in [long, many] {
         let mut stream = server.connect().await;
         let request = format!("GET /health/livez HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
