@@ -169,9 +169,11 @@ impl<'a> Scored<'a> {
             ListPlan::Layers => RankPlan::Layers,
             _ => RankPlan::Seek,
         };
-        let hits = match (self.only, plan) {
+        // A plan that cannot rank these words seeks.
+        let by_lists = plan != RankPlan::Seek && text::rank_plans(&self.clauses).contains(&plan);
+        let hits = match self.only {
             // Whoever is met in the lists of the one leaf has it.
-            (Some((_, readable)), RankPlan::Prune | RankPlan::Layers) => readable,
+            Some((_, readable)) if by_lists => readable,
             _ => self.found.hits(self.index),
         };
         let ranked =
