@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use bitmap::{Index, TicketSet};
 use model::TicketOrd;
-use text::{RankPlan, Ranked, Ranking, ScoredClause};
+use text::{PAIRED, RankPlan, Ranked, Ranking, ScoredClause, WeighedLeaf};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_text as text;
@@ -71,6 +71,11 @@ const SCORE: f64 = 0.06;
 /// Of several lists that many candidates are scored for the square root of the hits.
 const CANDIDATES: f64 = 12.0;
 
+/// Microseconds to intersect two sets, for each of their tickets.
+const INTERSECT: f64 = 0.001;
+/// Tickets that have two words, over those that would if words knew nothing of each other.
+const TOGETHER: f64 = 3.0;
+
 impl<'a> Scored<'a> {
     pub(crate) fn new(readable: &'a Readable<'a>, found: &'a Found<'a>, index: &'a Index) -> Result<Self, AnswerError> {
         let asked = &found.clauses;
@@ -110,9 +115,29 @@ impl<'a> Scored<'a> {
         let prune = can_prune.then(|| START * lists + (postings * READ).min(SKIP * lists / share));
         #[expect(clippy::cast_precision_loss, reason = "a page is short")]
         let looked_up = (DEPTH * keep as f64 / share).min(postings);
-        let candidates = if lists > 1.0 { hits.min(CANDIDATES * hits.sqrt()) } else { 0.0 };
-        let layers = 2.0 * LIST * lists + looked_up * LOOK + candidates * SCORE;
+        let layers = match self.fields_of_only_clause()?.as_slice() {
+            sizes @ [_, _, ..] if sizes.len() <= PAIRED => {
+                let tickets = f64::from(self.readable.view().tickets().len()).max(1.0);
+                let pairs =
+                    || sizes.iter().enumerate().flat_map(|(at, a)| sizes[at + 1..].iter().map(move |b| (*a, *b)));
+                let intersected: f64 = pairs().map(|(a, b)| a + b).sum();
+                let both: f64 = pairs().map(|(a, b)| (a * b / tickets * TOGETHER).min(a.min(b))).sum();
+                let several = (both * share).min(hits);
+                intersected * INTERSECT + several * (HIT + lists * SEEK)
+            }
+            _ if lists > 1.0 => hits.min(CANDIDATES * hits.sqrt()) * SCORE,
+            _ => 0.0,
+        };
+        let layers = 2.0 * LIST * lists + looked_up * LOOK + layers;
         Ok(RankCost { seek, prune, layers })
+    }
+
+    /// The postings of each field of the clause, if there is only one.
+    fn fields_of_only_clause(&self) -> Result<Vec<f64>, AnswerError> {
+        let [clause] = self.clauses.as_slice() else { return Ok(Vec::new()) };
+        let fields = clause.iter().flat_map(|alternative| &alternative.fields);
+        let postings = |leaf: &WeighedLeaf| Ok(f64::from(self.readable.view().find(leaf.leaf())?.len()));
+        fields.map(|best| best.leaves.iter().map(postings).sum()).collect()
     }
 
     /// The plans that can rank these words.

@@ -16,7 +16,7 @@ use ticketscope_model as model;
 use crate::{
     error::TextError,
     layers::Layers,
-    rank::{Ranked, Ranking, SLACK, Scorer, Top, WeighedLeaf, Weight, leaves, offer_all, score_without_text},
+    rank::{Best, Ranked, Ranking, SLACK, Scorer, Top, WeighedLeaf, Weight, leaves, offer_all, score_without_text},
     segment::Segment,
     view::TextView,
 };
@@ -129,7 +129,13 @@ struct Descent<'a> {
     /// Made when something must be scored; cloned for each layer, for postings are read in one direction.
     scorer: Option<Scorer<'a>>,
     met: FxHashSet<u32>,
+    /// Whether every hit was met that stands in more than one field: then what a field can add is all that a hit can score
+    /// that was not.
+    is_alone: bool,
 }
+
+/// Fields of an only clause up to which [`RankPlan::Layers`](crate::RankPlan::Layers) intersects each with each other.
+pub const PAIRED: usize = 4;
 
 impl<'a> Descent<'a> {
     fn new(segment: &'a Segment, ranked: &Ranked<'a>) -> Result<Option<Self>, TextError> {
@@ -148,7 +154,7 @@ impl<'a> Descent<'a> {
             }
             clauses.push(fields);
         }
-        Ok(Some(Self { segment, clauses, scorer: None, met: FxHashSet::default() }))
+        Ok(Some(Self { segment, clauses, scorer: None, met: FxHashSet::default(), is_alone: false }))
     }
 
     /// What a hit can score that was not met; nothing if all of them were.
@@ -158,7 +164,37 @@ impl<'a> Descent<'a> {
             return None;
         }
         let field = |leaves: &Vec<Stairs<'_>>| leaves.iter().map(Stairs::bound).fold(0.0, f32::max);
-        Some(self.clauses.iter().flatten().map(field).sum())
+        let bounds = self.clauses.iter().flatten().map(field);
+        Some(if self.is_alone { bounds.fold(0.0, f32::max) } else { bounds.sum() })
+    }
+
+    /// Scores the hits that stand in several fields of an only clause. The best of an OR are among them as a rule, and the
+    /// rest score what one word scores, so that the page is soon out of their reach.
+    fn meet_several(&mut self, ranked: &Ranked<'a>, top: &mut Top<'_>) -> Result<u32, TextError> {
+        let [clause] = ranked.clauses else { return Ok(0) };
+        let fields: Vec<&Best> = clause.iter().flat_map(|alternative| &alternative.fields).collect();
+        if fields.len() < 2 || fields.len() > PAIRED {
+            return Ok(0);
+        }
+        let mut sets = Vec::with_capacity(fields.len());
+        for best in fields {
+            let found = best.leaves.iter().map(|leaf| self.segment.find(leaf.leaf()));
+            let found = found.collect::<Result<Vec<_>, _>>()?;
+            sets.push(TicketSet::union(found.iter().map(|found| &found.tickets)));
+        }
+        let pairs = sets.iter().enumerate().flat_map(|(at, a)| sets[at + 1..].iter().map(move |b| a.and(b)));
+        let several = TicketSet::union(&pairs.collect::<Vec<_>>()).and(ranked.hits);
+        let several = if self.segment.reader().has_deletes() { several.and(self.segment.live()) } else { several };
+        let mut scorer = Scorer::new(self.segment, ranked.clauses)?;
+        let mut offered = 0;
+        several.for_each(|ord| {
+            if self.met.insert(ord) {
+                offered += 1;
+                top.offer(scorer.score(ord), ord);
+            }
+        });
+        self.is_alone = true;
+        Ok(offered)
     }
 
     /// Whether the score of a hit is that of the one leaf there is.
@@ -183,7 +219,7 @@ impl<'a> Descent<'a> {
         let met = &self.met;
         let (mut offered, mut unscored) = (0, Vec::new());
         // What the other fields can add to a ticket that none of them has shown yet; in its own field the better leaf counts.
-        let others = bound - steepest.bound();
+        let others = if self.is_alone { 0.0 } else { bound - steepest.bound() };
         steepest.step(|tickets, score, is_exact| {
             // A class that cannot reach the page is passed over.
             let highest = others + score.max(sibling);
@@ -242,6 +278,7 @@ impl TextView {
             offered += offer_all(segment, &named, &mut top)?;
             if let Some(mut descent) = Descent::new(segment, ranked)? {
                 descent.met.extend(named.iter());
+                offered += descent.meet_several(ranked, &mut top)?;
                 descents.push(descent);
             } else {
                 let mut standing = Vec::new();

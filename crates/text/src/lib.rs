@@ -30,6 +30,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use descent::PAIRED;
 pub use document::{Part, custom_word};
 pub use error::{TextDefect, TextError};
 pub use fields::{Form, TextField};

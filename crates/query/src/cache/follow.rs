@@ -87,22 +87,29 @@ impl<'a> Step<'a> {
         self.touched.fields.binary_search(&field).is_ok()
     }
 
-    /// Which of the touched tickets are in a scope, by its rule.
-    fn sides(&self, scope: &Scope, set: &TicketSet) -> Sides {
+    /// Which of the touched tickets are in a scope. Few are judged by its rule, so that a scope that holds none of them costs
+    /// no look into its set: in a large tenant that is memory which nobody has touched lately.
+    fn sides(&self, scope: &Scope, kept: &CachedScope) -> Sides {
+        let by_rule = self.changes_universe || self.changes_any(&kept.depends_on);
         let Some(judged) = &self.judged else {
+            let was_in = kept.set.and(&self.touched_set);
+            if !by_rule {
+                return Sides { is_in: was_in.clone(), was_in };
+            }
             let here = self.touched_set.and(self.after.universe());
-            return Sides {
-                was_in: set.and(&self.touched_set),
-                is_in: self.after.eval_within(&lower_scope(self.after, scope), &here),
-            };
+            return Sides { was_in, is_in: self.after.eval_within(&lower_scope(self.after, scope), &here) };
         };
-        let in_scope = |side: usize| {
-            let tickets = self.touched.ords.iter().zip(judged);
-            let seen = tickets.filter(|(_, sides)| sides[side].as_ref().is_some_and(|ticket| scope.matches(ticket)));
-            let seen: Vec<u32> = seen.map(|(ord, _)| *ord).collect();
-            if seen.is_empty() { TicketSet::empty() } else { TicketSet::from_sorted(&seen) }
-        };
-        Sides { was_in: in_scope(0), is_in: in_scope(1) }
+        let was_in = self.in_scope(judged, 0, scope);
+        // What no rule looks at moves no ticket.
+        let is_in = if by_rule { self.in_scope(judged, 1, scope) } else { was_in.clone() };
+        Sides { was_in, is_in }
+    }
+
+    fn in_scope(&self, judged: &[[Option<TicketValues<'a>>; 2]], side: usize, scope: &Scope) -> TicketSet {
+        let tickets = self.touched.ords.iter().zip(judged);
+        let seen = tickets.filter(|(_, sides)| sides[side].as_ref().is_some_and(|ticket| scope.matches(ticket)));
+        let seen: Vec<u32> = seen.map(|(ord, _)| *ord).collect();
+        if seen.is_empty() { TicketSet::empty() } else { TicketSet::from_sorted(&seen) }
     }
 }
 
@@ -112,16 +119,15 @@ impl CachedScope {
     /// A scope in which a ticket was touched is not shared, even if nothing changes that it keeps: what readers of the older
     /// snapshot have it keep from now on, by its index, would be wrong in the next one.
     pub(super) fn follow(self: &Arc<Self>, scope: &Scope, step: &Step<'_>) -> Arc<Self> {
-        let Sides { was_in, is_in } = if step.changes_universe || step.changes_any(&self.depends_on) {
-            step.sides(scope, &self.set)
-        } else {
-            let here = self.set.and(&step.touched_set);
-            Sides { was_in: here.clone(), is_in: here }
-        };
+        let Sides { was_in, is_in } = step.sides(scope, self);
         if was_in.is_empty() && is_in.is_empty() {
             return Arc::clone(self);
         }
-        let (leaving, entering) = (was_in.minus(&is_in), is_in.minus(&was_in));
+        let (leaving, entering) = if was_in == is_in {
+            (TicketSet::empty(), TicketSet::empty())
+        } else {
+            (was_in.minus(&is_in), is_in.minus(&was_in))
+        };
         let same_set = leaving.is_empty() && entering.is_empty();
         let set = match (same_set, &step.judged) {
             (true, _) => self.set.clone(),
