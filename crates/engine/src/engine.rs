@@ -24,7 +24,8 @@ pub struct Options {
     pub max_open_tenants: usize,
     /// Bytes that the kept scopes of each tenant take at most, with the orders and facets that were asked of them. The ones
     /// asked for longest ago leave first and are evaluated anew when they are asked for; the one asked for last stays
-    /// whatever it takes. Smaller means less memory and more questions that wait for an evaluation.
+    /// whatever it takes. Smaller means less memory and more questions that wait for an evaluation. However many bytes there
+    /// are, no more than [`query::MAX_SCOPES`] are kept.
     pub scope_bytes: usize,
 }
 
@@ -258,12 +259,18 @@ impl Engine {
         Ok(self.data.delete(id)?)
     }
 
-    /// Closes every open tenant so that the next opening is fast.
+    /// Closes every open tenant so that the next opening is fast. Waits for those that are being opened, made, closed or
+    /// deleted meanwhile; a tenant that is asked for afterwards is opened again.
     ///
     /// # Errors
     /// The first [`CheckpointError`]; nothing acknowledged is lost.
     pub fn close(&self) -> Result<(), CheckpointError> {
-        self.open.lock().by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
+        let mut open = self.open.lock();
+        // What is being opened or closed is not among the open ones.
+        while !open.busy.is_empty() {
+            self.free.wait(&mut open);
+        }
+        open.by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
     }
 }
 
@@ -273,9 +280,16 @@ fn failed(id: &TenantId, source: TenantOpenError) -> TenantError {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread};
+    use std::{
+        sync::mpsc::{self, RecvTimeoutError},
+        thread,
+        time::Duration,
+    };
 
     use super::*;
+
+    /// How long to wait for what must not come: one that is wrongly let through takes a fraction of it.
+    const NEVER: Duration = Duration::from_millis(300);
 
     fn id(name: &str) -> TenantId {
         TenantId::parse(name).unwrap()
@@ -301,14 +315,48 @@ mod tests {
                 let (engine, told) = (&engine, told.clone());
                 scope.spawn(move || told.send(engine.tenant(&id("slow")).unwrap()).unwrap());
             }
+            assert_eq!(asked.recv_timeout(NEVER).unwrap_err(), RecvTimeoutError::Timeout);
             // Nothing was opened in the meantime.
             assert!(!engine.open.lock().by_id.contains_key(&id("slow")));
-            assert!(asked.try_recv().is_err());
             drop(turn);
             let both = [asked.recv().unwrap(), asked.recv().unwrap()];
             assert!(Arc::ptr_eq(&both[0], &both[1]), "two who ask at once get the same tenant");
         });
         assert!(engine.open.lock().busy.is_empty());
+    }
+
+    #[test]
+    fn closing_waits_for_a_tenant_that_is_being_opened_and_closes_it_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path()).unwrap();
+        for name in ["slow", "hot"] {
+            engine.create_tenant(&id(name)).unwrap();
+        }
+        engine.close().unwrap();
+        engine.tenant(&id("hot")).unwrap();
+        let (told, closed) = mpsc::channel();
+        thread::scope(|scope| {
+            let turn = engine.turn(&id("slow"));
+            let engine = &engine;
+            scope.spawn(move || told.send(engine.close()).unwrap());
+            assert_eq!(closed.recv_timeout(NEVER).unwrap_err(), RecvTimeoutError::Timeout);
+            let store = engine.data.open_tenant(&id("slow")).unwrap();
+            drop(engine.opened(&id("slow"), store).unwrap());
+            drop(turn);
+            closed.recv().unwrap().unwrap();
+        });
+        let open = engine.open.lock();
+        assert!(open.by_id.is_empty(), "{:?} left open", open.by_id.keys());
+    }
+
+    #[test]
+    fn memory_is_told_also_while_caches_grow_between_two_looks_at_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::open(dir.path()).unwrap();
+        let mut stats = engine.create_tenant(&id("acme")).unwrap().stats().unwrap();
+        (stats.text.heap_bytes, stats.text.cache_bytes) = (10, 11);
+        let of = |name| stats.memory().into_iter().find(|(part, _)| *part == name).unwrap().1.heap;
+        assert_eq!((of("text: rows"), of("text: caches")), (0, 11));
     }
 
     #[test]

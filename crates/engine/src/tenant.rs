@@ -666,7 +666,8 @@ pub struct Stats {
     pub index: IndexBytes,
     /// Bytes of the people and their relations on the heap, estimated.
     pub directory: usize,
-    /// Cached scopes. Their reckoned bytes are at most [`Options::scope_bytes`] and the last one asked for.
+    /// Cached scopes. Their reckoned bytes are at most [`Options::scope_bytes`] and the last one asked for; there
+    /// are at most [`query::MAX_SCOPES`].
     pub cached_scopes: ScopeBytes,
     /// The text index.
     pub text: TextStats,
@@ -687,7 +688,7 @@ impl Stats {
             ("scopes: tickets", heap(self.cached_scopes.sets)),
             ("scopes: orders", heap(self.cached_scopes.orders)),
             ("scopes: counts", heap(self.cached_scopes.counts)),
-            ("text: rows", heap(self.text.heap_bytes - self.text.cache_bytes)),
+            ("text: rows", heap(self.text.heap_bytes.saturating_sub(self.text.cache_bytes))),
             ("text: caches", heap(self.text.cache_bytes)),
         ]
     }
@@ -708,7 +709,8 @@ pub struct TextStats {
     pub segments: usize,
     /// Bytes on the heap.
     pub heap_bytes: usize,
-    /// Those of them that were computed for questions and can be computed again.
+    /// Those of them that were computed for questions and can be computed again. Read a moment later: questions that come in
+    /// between may make them more.
     pub cache_bytes: usize,
     /// Why the last index was put aside and made anew, if one was.
     pub put_aside: Option<String>,

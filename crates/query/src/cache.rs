@@ -3,7 +3,7 @@ mod follow;
 mod principals;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
@@ -21,13 +21,13 @@ use ticketscope_model as model;
 use ticketscope_scope as scope;
 use ticketscope_text as text;
 
-use budget::Budget;
+use budget::{Budget, Growth};
 use follow::Step;
 use principals::PrincipalScopes;
 
 use crate::value_counts::ValueCounts;
 
-pub use budget::DEFAULT_SCOPE_BYTES;
+pub use budget::{DEFAULT_SCOPE_BYTES, MAX_SCOPES};
 
 /// Touched tickets times kept scopes from which following is split among threads.
 const PARALLEL: usize = 1 << 16;
@@ -55,8 +55,7 @@ const MIN_COUNTED: u32 = 512;
 ///
 /// A set is found by the scope's *content*, the concrete values it was resolved to, so it depends on nothing but the
 /// tickets: a membership, role, flag or tree change gives the principal another scope, and with it another set. Principals
-/// with equal scopes share one. What is kept is bounded by a [`Budget`] of bytes; what leaves is evaluated anew when it is
-/// asked for.
+/// with equal scopes share one. What is kept is bounded by a [`Budget`]; what leaves is evaluated anew when it is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct ScopeCache {
     sets: Mutex<Sets>,
@@ -64,8 +63,8 @@ pub(crate) struct ScopeCache {
     principals: Arc<Mutex<PrincipalScopes>>,
     clock: AtomicU64,
     budget: Budget,
-    /// How often a scope had grown when the budget was last looked at.
-    looked: AtomicU64,
+    /// The growth up to which nothing can be too much, as the last look found. Changes under the lock of the sets.
+    look_at: AtomicU64,
 }
 
 /// The kept scopes by content.
@@ -109,8 +108,8 @@ pub struct CachedScope {
     used: AtomicU64,
     /// About how much all of it but the text takes, by [`budget`]'s reckoning.
     bytes: AtomicUsize,
-    /// Counts how often a scope of this tenant grew.
-    grown: Arc<AtomicU64>,
+    /// That of all scopes of this tenant.
+    growth: Growth,
 }
 
 /// Counts by value, kept current from batch to batch.
@@ -125,8 +124,8 @@ struct Facets {
 #[derive(Debug, Default)]
 struct TextKept {
     numbers: Mutex<TextNumbers>,
-    /// How many leaves are kept.
-    leaves: AtomicUsize,
+    /// About how much the leaves and their numbers take, by [`budget`]'s reckoning. Changes under the lock.
+    bytes: AtomicUsize,
 }
 
 /// The same, as of one state of the text.
@@ -138,7 +137,7 @@ struct TextNumbers {
 }
 
 impl CachedScope {
-    fn new(scope: &Scope, set: TicketSet, grown: &Arc<AtomicU64>) -> Self {
+    fn new(scope: &Scope, set: TicketSet, growth: &Growth) -> Self {
         let mut depends_on = match scope.view() {
             ScopeView::Restricted(resolved) => resolved.fields(),
             ScopeView::Nothing | ScopeView::Unrestricted => BTreeSet::new(),
@@ -146,10 +145,10 @@ impl CachedScope {
         if scope.gate().is_some() {
             depends_on.insert(fields::LIFE);
         }
-        Self::with(set, depends_on.into_iter().collect(), budget::of_rule(scope), grown)
+        Self::with(set, depends_on.into_iter().collect(), budget::of_rule(scope), growth)
     }
 
-    fn with(set: TicketSet, depends_on: Arc<[FieldId]>, rule_bytes: usize, grown: &Arc<AtomicU64>) -> Self {
+    fn with(set: TicketSet, depends_on: Arc<[FieldId]>, rule_bytes: usize, growth: &Growth) -> Self {
         let bytes = rule_bytes + budget::of_set(&set);
         Self {
             set,
@@ -160,18 +159,18 @@ impl CachedScope {
             text: Arc::default(),
             used: AtomicU64::new(0),
             bytes: AtomicUsize::new(bytes),
-            grown: Arc::clone(grown),
+            growth: growth.clone(),
         }
     }
 
     fn grow(&self, bytes: usize) {
         self.bytes.fetch_add(bytes, Relaxed);
-        self.grown.fetch_add(1, Relaxed);
+        self.growth.add(bytes);
     }
 
     /// About how much all that is kept takes.
     fn bytes(&self) -> usize {
-        self.bytes.load(Relaxed) + budget::of_leaves(self.text.leaves.load(Relaxed))
+        self.bytes.load(Relaxed) + self.text.bytes.load(Relaxed)
     }
 
     /// The tickets.
@@ -287,10 +286,12 @@ impl CachedScope {
         let mut numbers = self.text_numbers(number);
         if numbers.found.len() >= MAX_LEAVES {
             numbers.found.clear();
+            self.text.bytes.store(0, Relaxed);
         }
         if numbers.found.insert(leaf.clone(), found).is_none() {
-            self.text.leaves.store(numbers.found.len(), Relaxed);
-            self.grow(0);
+            let bytes = budget::of_leaf(leaf);
+            self.text.bytes.fetch_add(bytes, Relaxed);
+            self.growth.add(bytes);
         }
         Ok(found)
     }
@@ -315,7 +316,7 @@ impl CachedScope {
         let mut numbers = self.text.numbers.lock();
         if numbers.number != number {
             *numbers = TextNumbers { number, ..TextNumbers::default() };
-            self.text.leaves.store(0, Relaxed);
+            self.text.bytes.store(0, Relaxed);
         }
         numbers
     }
@@ -372,18 +373,40 @@ impl ScopeCache {
     pub(crate) fn visible(&self, scope: &Scope, evaluate: impl FnOnce() -> TicketSet) -> Arc<CachedScope> {
         let now = self.clock.fetch_add(1, Relaxed);
         let found = self.sets.lock().get(scope).map(Arc::clone);
-        let cached = found.unwrap_or_else(|| {
-            // Evaluated outside the lock: two requests may do it at once, and both get the same set.
-            let made = Arc::new(CachedScope::new(scope, evaluate(), self.budget.grown()));
-            self.budget.grown().fetch_add(1, Relaxed);
-            Arc::clone(self.sets.lock().entry(scope.clone()).or_insert(made))
-        });
+        // Evaluated outside the lock: two requests may do it at once, and both get the same set.
+        let cached =
+            found.unwrap_or_else(|| self.add(scope, CachedScope::new(scope, evaluate(), self.budget.growth())));
         cached.used.store(now, Relaxed);
-        let grown = self.budget.grown().load(Relaxed);
-        if self.looked.swap(grown, Relaxed) != grown {
-            self.budget.keep(&mut self.sets.lock());
-        }
+        self.look();
         cached
+    }
+
+    /// The kept scope: the one made, unless somebody else was faster.
+    fn add(&self, scope: &Scope, made: CachedScope) -> Arc<CachedScope> {
+        let mut sets = self.sets.lock();
+        let kept = match sets.entry(scope.clone()) {
+            Entry::Occupied(kept) => return Arc::clone(kept.get()),
+            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(made))),
+        };
+        // Under the lock, so that a look either sees it or comes before it grew.
+        self.budget.growth().add(kept.bytes());
+        if sets.len() > MAX_SCOPES {
+            self.look_at.store(0, Relaxed);
+        }
+        kept
+    }
+
+    /// Looks at what all scopes take, as soon as it can be too much: nearly every question has a scope keep something, and
+    /// there are many to add up.
+    fn look(&self) {
+        let is_due = || self.budget.growth().total() > self.look_at.load(Relaxed);
+        if is_due() {
+            let mut sets = self.sets.lock();
+            // Somebody else may have looked by now.
+            if is_due() {
+                self.look_at.store(self.budget.keep(&mut sets), Relaxed);
+            }
+        }
     }
 
     /// The cache of the snapshot after a batch.
@@ -400,24 +423,25 @@ impl ScopeCache {
                 sets.par_iter_mut().for_each(|(scope, kept)| *kept = kept.follow(scope, &step));
             }
         }
-        self.budget.keep(&mut sets);
+        let look_at = self.budget.keep(&mut sets);
         Self {
             sets: Mutex::new(sets),
             principals: if new_directory { Arc::default() } else { Arc::clone(&self.principals) },
             clock: AtomicU64::new(self.clock.load(Relaxed)),
             budget: self.budget.clone(),
-            looked: AtomicU64::new(self.looked.load(Relaxed)),
+            look_at: AtomicU64::new(look_at),
         }
     }
 
     /// The same scopes for a snapshot in which only the text differs.
     pub(crate) fn share(&self) -> Self {
+        let sets = self.sets.lock();
         Self {
-            sets: Mutex::new(self.sets.lock().clone()),
+            sets: Mutex::new(sets.clone()),
             principals: Arc::clone(&self.principals),
             clock: AtomicU64::new(self.clock.load(Relaxed)),
             budget: self.budget.clone(),
-            looked: AtomicU64::new(self.looked.load(Relaxed)),
+            look_at: AtomicU64::new(self.look_at.load(Relaxed)),
         }
     }
 

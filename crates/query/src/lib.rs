@@ -44,7 +44,7 @@ pub use answer::{
     list_keys, list_with, matching, plans,
 };
 pub use ast::Query;
-pub use cache::{CachedScope, DEFAULT_SCOPE_BYTES, ScopeBytes};
+pub use cache::{CachedScope, DEFAULT_SCOPE_BYTES, MAX_SCOPES, ScopeBytes};
 pub use cursor::CursorError;
 pub use explain::{ExplainedFilter, ExplainedLeaf, ExplainedPlan, ExplainedWord, Explanation, explain};
 pub use fields::{fields, nearest_field};

@@ -9,7 +9,7 @@ use crate::envelope::Kind;
 pub enum Table {
     /// Records of tickets.
     Tickets,
-    /// One row for each part of a ticket's text.
+    /// One row for each ticket that has text.
     Texts,
     /// Revisions seen.
     Revs,

@@ -80,6 +80,7 @@ pub struct TextIndex {
     index: Index,
     fields: Fields,
     reader: IndexReader,
+    /// There from the first ticket written, or the first commit, until there is a rest.
     writer: Option<IndexWriter>,
     /// One for each thread that ever had tickets to analyse; they know the words of earlier texts.
     inverters: Vec<Inverter>,
@@ -150,17 +151,22 @@ impl TextIndex {
     /// at most once. Takes effect with the next commit.
     ///
     /// Few tickets are analysed on this thread, and many on as many as there are processors, up to four, each of which holds
-    /// some tens of MiB of words until they make a segment.
+    /// up to some 110 MiB of words until they make a segment, and more by one ticket at most. Without tickets it does
+    /// nothing.
     ///
     /// # Errors
     /// Those of `texts`; what was written since the last commit is to be rolled back by dropping the index.
     pub fn write<T: Texts + ?Sized>(&mut self, tickets: &[u32], texts: &T) -> Result<(), T::Error> {
+        if tickets.is_empty() {
+            // Whoever has nothing to write needs no writer, which is threads and memory.
+            return Ok(());
+        }
         let processors = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
         let shares = (tickets.len() / TICKETS_PER_THREAD).clamp(1, processors);
         let languages = self.identity.languages;
         self.inverters.resize_with(shares.max(self.inverters.len()), || Inverter::new(languages));
         // Neighbours share a segment, so that merging segments is putting one behind the other.
-        let shares = tickets.chunks(tickets.len().div_ceil(shares).max(1)).zip(&mut self.inverters);
+        let shares = tickets.chunks(tickets.len().div_ceil(shares)).zip(&mut self.inverters);
         let (index, fields) = (&self.index, &self.fields);
         let invert = |(tickets, inverter)| invert(inverter, tickets, texts, index, fields);
         let segments: Vec<Vec<SegmentMeta>> = if shares.len() <= 1 {
@@ -308,6 +314,28 @@ fn check(index: &Index, identity: TextIdentity) -> Result<Opstamp, TextDefect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_writes_or_commits_makes_a_writer_and_a_rest_lets_it_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = TextIdentity { uuid: [7; 16], languages: Languages::default() };
+        let nothing: &[(u32, Vec<TextPart>)] = &[];
+        let mut index = TextIndex::open(dir.path(), identity).unwrap();
+        index.write(&[], nothing).unwrap();
+        assert!(index.writer.is_none() && index.inverters.is_empty(), "nothing was written");
+        index.commit(Opstamp(1)).unwrap();
+        assert!(index.writer.is_some(), "a commit needs one");
+        index.rest().unwrap();
+        index.write(&[], nothing).unwrap();
+        assert!(index.writer.is_none() && index.inverters.is_empty(), "nothing was written after the rest");
+        index.write(&[3], nothing).unwrap();
+        assert!(index.writer.is_some());
+        index.commit(Opstamp(2)).unwrap();
+        index.rest().unwrap();
+        assert!(index.writer.is_none());
+        drop(index);
+        assert_eq!(TextIndex::open(dir.path(), identity).unwrap().view().position(), Opstamp(2));
+    }
 
     #[test]
     fn a_note_is_read_by_its_own_tenant_only() {

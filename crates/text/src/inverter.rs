@@ -30,6 +30,10 @@ const FULL_BYTES: usize = 48 << 20;
 /// Bytes of known words above which they are forgotten after a segment.
 const MAX_LEXICON_BYTES: usize = 32 << 20;
 
+/// Bytes of known words from which on a segment is full, whatever is noted of them: a word that never came before takes
+/// far more than what is noted of it, and texts may have no other. Words that are not forgotten leave half of it free.
+const FULL_LEXICON_BYTES: usize = 2 * MAX_LEXICON_BYTES;
+
 /// A word of a text.
 #[derive(Debug, Clone, Copy)]
 struct Token {
@@ -182,8 +186,17 @@ impl Inverter {
         added
     }
 
+    /// About how many bytes the known words take on the heap.
+    #[cfg(test)]
+    pub(crate) fn lexicon_bytes(&self) -> usize {
+        self.lexicon.heap_bytes()
+    }
+
     /// Whether it is time to write a segment.
     pub(crate) fn is_full(&self) -> bool {
+        if self.lexicon.heap_bytes() >= FULL_LEXICON_BYTES {
+            return true;
+        }
         let tokens: usize = self.logs.iter().map(|log| log.tokens.len()).sum();
         // Posting lists are made for one field after the other.
         let postings = self.logs.iter().map(|log| log.stems).max().unwrap_or_default();

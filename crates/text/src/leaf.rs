@@ -57,6 +57,16 @@ impl Leaf {
         Self { field, section: Section::Whole, pattern }
     }
 
+    /// Bytes on the heap: those of its words. Linear in their number.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.pattern {
+            Pattern::Term(_, word) | Pattern::Prefix(word) | Pattern::Any(word) => word.len(),
+            Pattern::Phrase { words, .. } => {
+                size_of_val(&**words) + words.iter().map(|(_, word)| word.len()).sum::<usize>()
+            }
+        }
+    }
+
     /// Whether tantivy's own posting list is the whole answer, so that its block maxima bound the scores.
     pub(crate) fn is_posting_list(&self) -> bool {
         self.section == Section::Whole && matches!(self.pattern, Pattern::Term(..))

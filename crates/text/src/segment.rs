@@ -1,4 +1,7 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use bitmap::{SetBuilder, TicketSet};
 use tantivy::{
@@ -68,7 +71,11 @@ pub(crate) struct Base {
     kept: Cache<Leaf, Found>,
     impacts: Cache<Leaf, Impacts>,
     layers: Cache<Leaf, Layers>,
+    lengths: AllLengths,
 }
+
+/// The quantised lengths of each field in both forms, summed over all documents, deleted ones included; made at first use.
+type AllLengths = [[OnceLock<u64>; 2]; TextField::ALL.len()];
 
 /// One segment of the text index in one view.
 #[derive(Debug)]
@@ -78,6 +85,8 @@ pub(crate) struct Segment {
     base: Arc<Base>,
     /// The tickets whose document here is not deleted.
     live: TicketSet,
+    /// The deleted documents, ascending.
+    deleted: Vec<u32>,
 }
 
 impl Segment {
@@ -86,15 +95,17 @@ impl Segment {
             Some(base) => Arc::clone(base),
             None => Arc::new(Base::read(&reader)?),
         };
-        let live = match reader.alive_bitset() {
-            None => TicketSet::from_sorted(&base.rows),
+        let (live, deleted) = match reader.alive_bitset() {
+            None => (TicketSet::from_sorted(&base.rows), Vec::new()),
             Some(alive) => {
-                let rows: Vec<u32> =
-                    alive.iter_alive().filter_map(|doc| base.rows.get(doc as usize).copied()).collect();
-                TicketSet::from_sorted(&rows)
+                let (mut rows, mut deleted) = (Vec::new(), Vec::new());
+                for (doc, row) in (0..).zip(&base.rows) {
+                    if alive.is_alive(doc) { rows.push(*row) } else { deleted.push(doc) }
+                }
+                (TicketSet::from_sorted(&rows), deleted)
             }
         };
-        Ok(Self { reader, fields, base, live })
+        Ok(Self { reader, fields, base, live, deleted })
     }
 
     pub(crate) fn reader(&self) -> &SegmentReader {
@@ -138,6 +149,28 @@ impl Segment {
             }
         });
         debug_assert!(!failed, "a ticket without a live document");
+    }
+
+    /// The quantised lengths of a field, summed over those of `tickets` that are live here. Linear in their documents, or
+    /// in all other documents if these are fewer, and the first time then in all.
+    pub(crate) fn length(&self, field: TextField, form: Form, tickets: &TicketSet) -> Result<u64, TextError> {
+        let lengths = self.lengths(field, form)?;
+        let length = |doc| u64::from(lengths.fieldnorm(doc));
+        let mut sum = 0;
+        if tickets.and_len(&self.live) <= self.reader.max_doc() / 2 {
+            self.for_each_document(&tickets.and(&self.live), |doc, _| sum += length(doc));
+            return Ok(sum);
+        }
+        self.for_each_document(&self.live.minus(tickets), |doc, _| sum += length(doc));
+        sum += self.deleted.iter().map(|doc| length(*doc)).sum::<u64>();
+        let all = self.base.lengths[field as usize][form as usize]
+            .get_or_init(|| (0..self.reader.max_doc()).map(length).sum::<u64>());
+        Ok(all - sum)
+    }
+
+    /// Bytes on the heap, those that are shared with other views included.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.base.heap_bytes() + self.live.heap_bytes() + self.deleted.len() * 4
     }
 
     pub(crate) fn lengths(&self, field: TextField, form: Form) -> Result<FieldNormReader, TextError> {
@@ -471,7 +504,8 @@ impl Base {
             .is_some_and(|(first, last)| !twins && (last - first) as usize + 1 == rows.len());
         let impacts = Cache::new(MIN_KEPT_BYTES.max(rows.len() * IMPACT_BYTES_PER_DOCUMENT));
         let layers = Cache::new(MIN_KEPT_BYTES.max(rows.len() * LAYER_BYTES_PER_DOCUMENT));
-        Ok(Self { rows, twins, is_row, kept: Cache::new(bytes), impacts, layers })
+        let (kept, lengths) = (Cache::new(bytes), AllLengths::default());
+        Ok(Self { rows, twins, is_row, kept, impacts, layers, lengths })
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {

@@ -145,18 +145,13 @@ impl TextView {
         })
     }
 
-    /// The quantised lengths of a field, summed over `tickets`. Linear in them.
+    /// The quantised lengths of a field, summed over `tickets`. Of each segment linear in those, or in
+    /// all other documents if these are fewer, and the first time then in all.
     ///
     /// # Errors
     /// [`TextError`] if the index cannot be read.
     pub fn length(&self, field: TextField, form: Form, tickets: &TicketSet) -> Result<u64, TextError> {
-        let mut sum = 0;
-        for segment in &self.segments {
-            let lengths = segment.lengths(field, form)?;
-            let here = tickets.and(segment.live());
-            segment.for_each_document(&here, |doc, _| sum += u64::from(lengths.fieldnorm(doc)));
-        }
-        Ok(sum)
+        self.segments.iter().map(|segment| segment.length(field, form, tickets)).sum()
     }
 
     /// The words that begin with `prefix` and stand in the most tickets, most first, then by their bytes: at most `limit`.
@@ -179,9 +174,7 @@ impl TextView {
 
     /// Bytes on the heap, without what the operating system maps.
     pub fn heap_bytes(&self) -> usize {
-        let segments: usize =
-            self.segments.iter().map(|segment| segment.base().heap_bytes() + segment.live().heap_bytes()).sum();
-        segments + self.tickets.heap_bytes() + self.kept.bytes()
+        self.segments.iter().map(Segment::heap_bytes).sum::<usize>() + self.tickets.heap_bytes() + self.kept.bytes()
     }
 
     /// What of [`Self::heap_bytes`] was computed for questions and can be computed again.

@@ -5,17 +5,24 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+    atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
 };
 
 use scope::{Resolved, Scope, ScopeView};
 use ticketscope_bitmap::TicketSet;
 use ticketscope_scope as scope;
+use ticketscope_text::Leaf;
 
 use super::Sets;
 
 /// Bytes that the kept scopes of one tenant take at most, unless somebody says otherwise.
 pub const DEFAULT_SCOPE_BYTES: usize = 256 << 20;
+
+/// Scopes of one tenant that are kept at most, however little they take: a batch is followed by each of them.
+pub const MAX_SCOPES: usize = 16_384;
 
 /// What a kept scope takes beside everything whose size is reckoned.
 const FIXED: usize = 512;
@@ -23,16 +30,31 @@ const FIXED: usize = 512;
 /// What a value of a rule takes beside its letters.
 const VALUE: usize = 32;
 
-/// What a kept number about a leaf of text takes.
+/// What a kept number about a leaf of text takes beside the leaf's letters.
 const LEAF: usize = 96;
 
-/// A bound on what is kept: scopes leave, those asked for longest ago first, until the others take less. The one asked for
-/// last stays in any case, and what is being asked about may grow until the next question, so that the bound is exceeded by
-/// that one scope at most.
+/// How many bytes the scopes of one tenant ever grew by. Who forgets some takes nothing off.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Growth(Arc<AtomicU64>);
+
+impl Growth {
+    /// After they were added to what the scope takes: whoever reads the sum sees that too.
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Release);
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.0.load(Acquire)
+    }
+}
+
+/// A bound on what is kept, in bytes and in number: scopes leave, those asked for longest ago first, until the others take
+/// less. The one asked for last stays in any case, and what is being asked about may grow until the next question, so that
+/// the bound of bytes is exceeded by that one scope at most.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
     bytes: usize,
-    grown: Arc<AtomicU64>,
+    growth: Growth,
 }
 
 impl Default for Budget {
@@ -43,12 +65,12 @@ impl Default for Budget {
 
 impl Budget {
     pub(super) fn new(bytes: usize) -> Self {
-        Self { bytes, grown: Arc::default() }
+        Self { bytes, growth: Growth::default() }
     }
 
-    /// How often a scope that counts against it grew.
-    pub(super) fn grown(&self) -> &Arc<AtomicU64> {
-        &self.grown
+    /// That of the scopes that count against it.
+    pub(super) fn growth(&self) -> &Growth {
+        &self.growth
     }
 
     /// What the scopes of principals may take beside: they are small, and many.
@@ -56,25 +78,34 @@ impl Budget {
         self.bytes / 8
     }
 
-    /// Lets scopes go that are too much. Once it must, it makes room for an eighth, lest it sort them at every question.
-    pub(super) fn keep(&self, sets: &mut Sets) {
+    /// Lets scopes go that are too much. Answers up to which [`Growth::total`] those left cannot take too much, unless there
+    /// are more of them.
+    pub(super) fn keep(&self, sets: &mut Sets) -> u64 {
+        // Before the sizes: what grows meanwhile is counted twice rather than not at all.
+        let grown = self.growth.total();
         let mut total = total(sets);
-        if total <= self.bytes {
-            return;
+        if total > self.bytes || sets.len() > MAX_SCOPES {
+            total = self.make_room(sets, total);
         }
+        grown.saturating_add(self.bytes.saturating_sub(total) as u64)
+    }
+
+    /// Lets scopes go until an eighth is free, lest they be sorted at every question. Answers what the others take.
+    fn make_room(&self, sets: &mut Sets, mut total: usize) -> usize {
         let mut by_use: Vec<(u64, Scope)> =
             sets.iter().map(|(scope, kept)| (kept.used.load(Relaxed), scope.clone())).collect();
         by_use.sort_unstable_by_key(|(used, _)| *used);
         by_use.pop();
-        let enough = self.bytes - self.bytes / 8;
+        let (bytes, scopes) = (self.bytes - self.bytes / 8, MAX_SCOPES - MAX_SCOPES / 8);
         for (_, scope) in by_use {
-            if total <= enough {
-                return;
+            if total <= bytes && sets.len() <= scopes {
+                break;
             }
             if let Some(gone) = sets.remove(&scope) {
                 total = total.saturating_sub(gone.bytes());
             }
         }
+        total
     }
 }
 
@@ -110,6 +141,6 @@ pub(super) fn of_order(len: u32) -> usize {
     len as usize * 4 + len as usize / 8
 }
 
-pub(super) fn of_leaves(leaves: usize) -> usize {
-    leaves * LEAF
+pub(super) fn of_leaf(leaf: &Leaf) -> usize {
+    LEAF + leaf.heap_bytes()
 }

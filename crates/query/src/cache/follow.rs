@@ -172,7 +172,7 @@ impl CachedScope {
 
     /// The same scope with another set and nothing asked about it yet.
     fn successor(&self, set: TicketSet) -> Self {
-        let next = Self::with(set, Arc::clone(&self.depends_on), self.rule_bytes, &self.grown);
+        let next = Self::with(set, Arc::clone(&self.depends_on), self.rule_bytes, &self.growth);
         next.used.store(self.used.load(Relaxed), Relaxed);
         next
     }

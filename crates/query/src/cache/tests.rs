@@ -195,10 +195,9 @@ fn what_a_scope_keeps_is_what_would_be_made_anew() {
     }
 }
 
-/// Agents who share few sets of groups, in a tenant of some tickets.
-fn sharing(agents: u32, sets: u32, bytes: usize) -> Snapshot {
-    let schema = Arc::new(Schema::builtin());
-    let mut people = directory(&schema);
+/// Agents who share few sets of groups.
+fn agents(schema: &Arc<Schema>, agents: u32, sets: u32) -> Directory {
+    let mut people = directory(schema);
     for agent in 0..agents {
         let id: Arc<str> = format!("agent-{agent}").into();
         let fact = PrincipalFact {
@@ -218,6 +217,13 @@ fn sharing(agents: u32, sets: u32, bytes: usize) -> Snapshot {
     }
     let verbs = vec![("view".into(), ExprSource::Text("group in my.groups".into()))];
     people.set_role(&RoleFact { id: "groups".into(), verbs }).unwrap();
+    people
+}
+
+/// Agents who share few sets of groups, in a tenant of some tickets.
+fn sharing(agents: u32, sets: u32, bytes: usize) -> Snapshot {
+    let schema = Arc::new(Schema::builtin());
+    let people = self::agents(&schema, agents, sets);
     let tickets = 20 * sets;
     let keyword = |text: String| vec![Value::Keyword(text.into())];
     let batch = TicketBatch {
@@ -316,6 +322,86 @@ fn the_scope_asked_for_longest_ago_leaves_first() {
         snapshot.cache.sets.lock().contains_key(&scope)
     };
     assert_eq!([0, 1, 2, 3].map(kept), [true, false, true, true]);
+}
+
+#[test]
+fn no_more_scopes_are_kept_than_may_follow_a_batch_however_little_they_take() {
+    let most = u32::try_from(MAX_SCOPES).unwrap();
+    let schema = Arc::new(Schema::builtin());
+    let people = agents(&schema, most + 1, most + 1);
+    let snapshot = Snapshot::new(Opstamp(1), schema, Index::new(), people, [0; 32]);
+    let ask = |agent: u32| snapshot.visible(&snapshot.scope(&format!("agent-{agent}"), "view").unwrap());
+    let is_kept = |agent: u32| {
+        let scope = snapshot.scope(&format!("agent-{agent}"), "view").unwrap();
+        snapshot.cache.sets.lock().contains_key(&scope)
+    };
+    for agent in 0..most {
+        ask(agent);
+    }
+    assert_eq!(kept_by(&snapshot).0, MAX_SCOPES);
+    // Asked for again, and so not the next to leave.
+    ask(0);
+    assert_eq!(kept_by(&snapshot).0, MAX_SCOPES);
+    ask(most);
+    assert_eq!(kept_by(&snapshot).0, MAX_SCOPES - MAX_SCOPES / 8);
+    assert_eq!([0, 1, most / 8 + 1, most / 8 + 2, most].map(is_kept), [true, false, false, true, true]);
+}
+
+/// A leaf of one long word.
+fn leaf(number: usize, letters: usize) -> Leaf {
+    Leaf::whole(TextField::Public, text::Pattern::Term(Form::Surface, format!("{number:0letters$}").into()))
+}
+
+#[test]
+fn what_is_kept_is_added_up_once_the_room_found_last_can_be_used_up_and_not_before() {
+    let snapshot = sharing(10, 10, 1 << 20);
+    let scope = snapshot.scope("agent-0", "view").unwrap();
+    (0..10).for_each(|agent| drop(ask(&snapshot, agent)));
+    let (kept, cache) = (snapshot.visible(&scope), &snapshot.cache);
+    let room = |look_at: u64| look_at - cache.budget.growth().total();
+    let look_at = cache.look_at.load(Relaxed);
+    assert_eq!(room(look_at), (1 << 20) - kept_by(&snapshot).1 as u64);
+    // What is taken away behind its back is found by the next look.
+    cache.sets.lock().retain(|other, _| *other == scope);
+    let mut number = 0;
+    let bytes = budget::of_leaf(&leaf(0, 1_000));
+    while room(look_at) >= bytes as u64 {
+        assert!(number < MAX_LEAVES, "the words count for nothing");
+        kept.text_found(7, &leaf(number, 1_000), || Ok::<_, ()>(1)).unwrap();
+        number += 1;
+        snapshot.visible(&scope);
+        assert_eq!(cache.look_at.load(Relaxed), look_at, "nobody looked after {number} words");
+    }
+    kept.text_found(7, &leaf(number, 1_000), || Ok::<_, ()>(1)).unwrap();
+    snapshot.visible(&scope);
+    assert_eq!(room(cache.look_at.load(Relaxed)), (1 << 20) - kept.bytes() as u64);
+}
+
+#[test]
+fn words_count_by_their_letters_as_long_as_their_numbers_are_kept() {
+    let snapshot = sharing(1, 1, DEFAULT_SCOPE_BYTES);
+    let kept = snapshot.visible(&snapshot.scope("agent-0", "view").unwrap());
+    let found = |state, leaf: &Leaf| assert_eq!(kept.text_found(state, leaf, || Ok::<_, ()>(1)), Ok(1));
+    let before = kept.bytes();
+    let phrase = text::Pattern::Phrase { words: [(0, "two".into()), (1, "words".into())].into(), open: false };
+    let phrase = Leaf::whole(TextField::Public, phrase);
+    let mut bytes = before;
+    for (leaf, letters) in [(leaf(1, 4), 4), (leaf(1, 500), 500), (phrase, 8)] {
+        found(1, &leaf);
+        assert!(kept.bytes() >= bytes + letters, "{leaf:?}");
+        bytes += budget::of_leaf(&leaf);
+        assert_eq!(kept.bytes(), bytes, "{leaf:?}");
+        found(1, &leaf);
+        assert_eq!(kept.bytes(), bytes, "{leaf:?} is kept once");
+    }
+    // Of another state of the text nothing is known; when there are too many, all are forgotten.
+    found(2, &leaf(1, 4));
+    let one = budget::of_leaf(&leaf(1, 4));
+    assert_eq!(kept.bytes(), before + one);
+    (2..=MAX_LEAVES).for_each(|number| found(2, &leaf(number, 4)));
+    assert_eq!(kept.bytes(), before + MAX_LEAVES * one);
+    found(2, &leaf(0, 4));
+    assert_eq!(kept.bytes(), before + one);
 }
 
 #[test]

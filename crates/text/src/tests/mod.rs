@@ -1,4 +1,5 @@
 mod by_library;
+mod lengths;
 mod lexicon;
 mod replay;
 mod segments;

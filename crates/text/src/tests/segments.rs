@@ -72,6 +72,32 @@ fn a_segment_is_full_before_its_words_outgrow_the_bound() {
     assert_eq!(added, (48_u32 << 20).div_ceil(16 * 1_000 + 16));
 }
 
+#[test]
+fn a_segment_of_ever_new_words_is_full_before_the_known_words_outgrow_their_bound() {
+    const BOUND: usize = 64 << 20;
+    const WORDS: u64 = 2_000;
+    // A word that is its own stem is known twice, as written and as found.
+    const OF_A_TICKET: usize = 2_000 * 2 * (96 + 12);
+    let (index, fields) = fields::open(RamDirectory::create()).unwrap();
+    let mut inverter = Inverter::new(Languages::default());
+    let mut rng = fastrand::Rng::with_seed(1);
+    // The words of the first segment are forgotten after it.
+    for _ in 0..2 {
+        let mut ord = 0;
+        while !inverter.is_full() {
+            assert!(inverter.lexicon_bytes() < BOUND, "not full with {ord} tickets");
+            let words: Vec<_> = (0..WORDS).map(|_| format!("{:012}", rng.u64(..1_000_000_000_000))).collect();
+            let body = words.join(" ");
+            inverter.add(ord, &[Part { id: "d", class: TextClass::Description, lang: None, body: &body }]);
+            ord += 1;
+        }
+        let bytes = inverter.lexicon_bytes();
+        assert!((BOUND..BOUND + OF_A_TICKET).contains(&bytes), "full with {bytes} bytes of words");
+        assert!(inverter.write(&index, &fields).unwrap().is_some());
+        assert_eq!((inverter.lexicon_bytes(), inverter.is_full()), (0, false));
+    }
+}
+
 fn word(text: &str) -> Vec<TextPart> {
     let body = text.into();
     vec![TextPart { part: "d".into(), class: TextClass::Description, lang: None, body, author: None, at: None }]
