@@ -57,7 +57,7 @@ impl<'a> From<&'a TextPart> for Part<'a> {
 /// The parts of text fields of a ticket whose id begins so hold the value of a custom field.
 pub(crate) const CUSTOM_PART: &str = "field:";
 
-/// The word `word` as [`TextField::Custom`] holds it for the field `name`. With an empty word, what all begin with.
+/// The word `word` as [`crate::TextField::Custom`] holds it for the field `name`. With an empty word, what all begin with.
 pub fn custom_word(name: &str, word: &str) -> String {
     format!("{name}\u{e000}{word}")
 }
