@@ -6,6 +6,8 @@
 //! - *top 10*: scores differ between engines (ours weighs words by the tickets of the scope, the others by all; lengths
 //!   and formulas differ), so as many tickets as there must be, each once, each one of those found. The scores of
 //!   tantivy's filters among themselves are equal, as they ask one index.
+//! - *ours*: both lists have the same tickets in the same order by every plan that leaves nothing behind, scores equal to
+//!   the bit.
 //!
 //! A side without a scope is compared with the unrestricted answer.
 
@@ -33,7 +35,8 @@ pub(crate) struct Truth {
 }
 
 impl Truth {
-    /// The answers of ours, from the set of what it finds; its other answers are then checked like those of any side.
+    /// The answers of ours, from the set of what it finds; its lists are compared by every plan, and its other answers are
+    /// then checked like those of any side.
     ///
     /// # Errors
     /// If they differ, or one cannot be given.
@@ -43,6 +46,7 @@ impl Truth {
         by_time.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         let newest = by_time.into_iter().take(NEWEST).map(|(key, _)| key).collect();
         ours.prepare(reach, question)?;
+        ours.compare_plans()?;
         let Answer::Groups(groups) = ours.answer(Task::Groups)? else { bail!("ours counts no groups when asked to") };
         let truth = Self { found, groups: groups.into_iter().collect(), newest, scores: None };
         let sum: u64 = truth.groups.values().sum();

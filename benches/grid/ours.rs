@@ -11,9 +11,9 @@ use tantivy::Index;
 use ticketscope_engine::{
     Engine, Tenant,
     query::{
-        Access, Query, Snapshot, Start,
+        Access, ListPlan, Query, Snapshot, Start,
         ast::{Clause, Pattern, Sort, ValuePattern, WordClause, WordPattern, WordScope},
-        count, facets, list_keys,
+        count, facets, list_keys, list_with, plans,
         scope::Scope,
     },
     storage::TenantId,
@@ -215,6 +215,29 @@ impl Ours {
             TicketKey::Text(_) => i64::MIN,
         };
         Ok((list.keys.into_iter().map(key).collect(), u64::from(list.total)))
+    }
+
+    /// Compares what every plan lists of what was prepared with what is timed.
+    ///
+    /// # Errors
+    /// Names the plan that lists otherwise.
+    pub(crate) fn compare_plans(&self) -> Result<()> {
+        let asked = self.asked()?;
+        for (query, limit) in [(&asked.top, TOP), (&asked.newest, NEWEST)] {
+            let page = page(limit);
+            let timed = list_keys(&self.snapshot, &asked.access, query, &page)?;
+            let mut scores = None;
+            // An order of the scope, once made, would be there for what is timed: it is compared where it is chosen.
+            for plan in plans(query).into_iter().filter(|plan| *plan != ListPlan::ScopeOrder) {
+                let listed = list_with(&self.snapshot, &asked.access, query, &page, plan)?;
+                let keys = listed.hits.iter().map(|hit| &hit.key);
+                let is_same = listed.total == timed.total && keys.eq(&timed.keys);
+                ensure!(is_same, "{plan:?} lists other tickets than {:?}, which is chosen", timed.plan);
+                let bits: Vec<_> = listed.hits.iter().map(|hit| hit.score.map(f32::to_bits)).collect();
+                ensure!(*scores.get_or_insert_with(|| bits.clone()) == bits, "{plan:?} scores otherwise");
+            }
+        }
+        Ok(())
     }
 
     fn asked(&self) -> Result<&Asked> {

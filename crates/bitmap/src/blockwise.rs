@@ -2,7 +2,6 @@
 //! made, and nothing is allocated for it however many there are.
 
 use model::FieldId;
-use rayon::prelude::*;
 use ticketscope_model as model;
 
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
     field::Kind,
     index::Index,
     range::ValueRange,
+    readers::add_counts,
     set::{Piece, TicketSet},
 };
 
@@ -170,26 +170,21 @@ impl Index {
         let mut numbers = Vec::new();
         within.pieces(|number, _| numbers.push(number));
         let node = Node::new(self, expr);
-        let count = |numbers: &[u16]| {
-            let (mut room, mut counts) = (Room::default(), vec![0; field.codes() as usize]);
+        let count = |numbers: &[u16], counts: &mut [u32]| {
+            let mut room = Room::default();
             for number in numbers {
                 room.with(|words, room| {
                     room.add(within, *number, words);
                     node.narrow(*number, words, room);
-                    column.count_words(*number, words, &mut counts);
+                    column.count_words(*number, words, counts);
                 });
             }
-            counts
         };
-        let threads = rayon::current_num_threads();
-        if numbers.len() < PARALLEL_BLOCKS || threads == 1 {
-            return Some(count(&numbers));
-        }
-        let parts: Vec<Vec<u32>> = numbers.par_chunks(numbers.len().div_ceil(threads * 4)).map(count).collect();
-        let mut parts = parts.into_iter();
-        let mut counts = parts.next()?;
-        for part in parts {
-            counts.iter_mut().zip(part).for_each(|(count, more)| *count += more);
+        let mut counts = vec![0; field.codes() as usize];
+        if numbers.len() < PARALLEL_BLOCKS {
+            count(&numbers, &mut counts);
+        } else {
+            add_counts(&numbers, &mut counts, count);
         }
         Some(counts)
     }

@@ -1,5 +1,4 @@
 use model::{FieldDef, Value};
-use rayon::prelude::*;
 use ticketscope_model as model;
 
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
     part_bytes::PartBytes,
     postings::Postings,
     range::ValueRange,
+    readers::add_counts,
     set::{Repr, TicketSet},
 };
 
@@ -308,18 +308,7 @@ fn count_codes(column: &Column, tickets: &TicketSet, counts: &mut [u32]) {
     if tickets.len() < PARALLEL || counts.len() > tickets.len() as usize / 4 {
         return count(&list, counts);
     }
-    let share = list.len().div_ceil(rayon::current_num_threads() * 4);
-    let parts: Vec<Vec<u32>> = list
-        .par_chunks(share.max(1))
-        .map(|blocks| {
-            let mut part = vec![0; counts.len()];
-            count(blocks, &mut part);
-            part
-        })
-        .collect();
-    for part in parts {
-        counts.iter_mut().zip(part).for_each(|(count, more)| *count += more);
-    }
+    add_counts(&list, counts, count);
 }
 
 fn count_slice(column: &Column, ords: &[u32], counts: &mut [u32]) {

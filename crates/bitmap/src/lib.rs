@@ -47,6 +47,7 @@ mod ords;
 mod part_bytes;
 mod postings;
 mod range;
+mod readers;
 mod restore;
 mod runs;
 mod sections;

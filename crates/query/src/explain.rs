@@ -6,8 +6,8 @@ use ticketscope_text::Leaf;
 
 use crate::{
     Access, AnswerError, ListPlan, Page, Snapshot, Start,
-    answer::find,
-    ast::{Query, SortKey},
+    answer::{Found, find},
+    ast::{Query, Sort, SortKey},
     lower::lower_clause,
     plan::{PageCut, possible},
     relevance::Scored,
@@ -69,7 +69,8 @@ pub struct ExplainedPlan {
     pub plan: ListPlan,
     /// Microseconds it was expected to take, for plans by relevance.
     pub estimate: Option<f64>,
-    /// Microseconds it took now, warm.
+    /// Microseconds it took now, warm, from the query that was understood to the page and its total. What the plans before
+    /// it found was forgotten.
     pub took: f64,
     /// Documents scored exactly, for plans by relevance.
     pub scored: Option<u64>,
@@ -87,9 +88,9 @@ pub fn explain(
     query: &Query,
     page: &Page,
 ) -> Result<Explanation, AnswerError> {
-    let found = find(snapshot, &access.into(), query)?;
+    let access = access.into();
+    let found = find(snapshot, &access, query)?;
     let index = snapshot.index();
-    let hits = found.hits(index);
     let visible = found.visible.set();
     let filters = query
         .filter
@@ -116,35 +117,77 @@ pub fn explain(
             words.push(ExplainedWord { negated: clause.is_negated(), leaves });
         }
     }
-    let sort = query.sort();
-    let want = page.limit as usize + 1;
-    let rank = if let Start::Rank(rank) = page.start { rank } else { 0 };
-    let mut plans = Vec::new();
-    let chosen;
-    if let (SortKey::Relevance, Some(readable)) = (sort.by, &found.readable) {
-        let scored = Scored::new(readable, &found, index)?;
-        let cost = scored.cost(rank as usize + want)?;
-        chosen = scored.choose(rank as usize + want);
+    let asked = Asked { snapshot, access: &access, query, page };
+    let (chosen, plans) = match (query.sort().by, &found.readable) {
+        (SortKey::Relevance, Some(readable)) => asked.rankings(&Scored::new(readable, &found, index)?)?,
+        _ => asked.cuts(&found)?,
+    };
+    Ok(Explanation { visible: visible.len(), filters, words, total: found.total(index), chosen, plans })
+}
+
+/// A first page, to be found by one plan after the other: each from a [`Found`] of its own, so that it makes whatever it needs
+/// and nothing that another one made.
+struct Asked<'a> {
+    snapshot: &'a Snapshot,
+    access: &'a Access,
+    query: &'a Query,
+    page: &'a Page,
+}
+
+impl Asked<'_> {
+    fn rank(&self) -> u32 {
+        if let Start::Rank(rank) = self.page.start { rank } else { 0 }
+    }
+
+    fn want(&self) -> usize {
+        self.page.limit as usize + 1
+    }
+
+    /// The plan that is chosen, and every plan by relevance.
+    fn rankings(&self, scored: &Scored<'_>) -> Result<(ListPlan, Vec<ExplainedPlan>), AnswerError> {
+        let (index, keep) = (self.snapshot.index(), self.rank() as usize + self.want());
+        let cost = scored.cost(keep)?;
+        let mut plans = Vec::new();
         for plan in scored.plans() {
-            let estimate = cost.of(plan);
+            let found = find(self.snapshot, self.access, self.query)?;
+            let Some(readable) = &found.readable else { continue };
+            let scored = Scored::new(readable, &found, index)?;
             let began = Instant::now();
-            let ranking = scored.rank(index, plan, None, rank as usize + want)?;
+            let ranking = scored.rank(index, plan, None, keep)?;
             let took = micros(began);
             let (scored, offered) = (Some(ranking.scored), Some(ranking.offered));
-            plans.push(ExplainedPlan { plan, estimate, took, scored, offered });
+            plans.push(ExplainedPlan { plan, estimate: cost.of(plan), took, scored, offered });
         }
-    } else {
-        let sorter = Sorter::new(index, snapshot.schema(), sort);
-        let cut = PageCut { index, found: &found, sorter: &sorter, sort, after: None, rank, want };
-        chosen = cut.choose();
-        for plan in possible(query) {
+        Ok((scored.choose(keep), plans))
+    }
+
+    /// The plan that is chosen, and every plan by another order.
+    fn cuts(&self, found: &Found<'_>) -> Result<(ListPlan, Vec<ExplainedPlan>), AnswerError> {
+        let (index, sort) = (self.snapshot.index(), self.query.sort());
+        let chosen = {
+            let sorter = Sorter::new(index, self.snapshot.schema(), sort);
+            self.cut(found, &sorter, sort).choose()
+        };
+        let mut plans = Vec::new();
+        for plan in possible(self.query) {
+            let found = find(self.snapshot, self.access, self.query)?;
+            let sorter = Sorter::new(index, self.snapshot.schema(), sort);
             let began = Instant::now();
-            cut.execute(plan);
+            self.cut(&found, &sorter, sort).execute(plan);
+            found.total_or_hits(index);
             let took = micros(began);
             plans.push(ExplainedPlan { plan, estimate: None, took, scored: None, offered: None });
         }
+        Ok((chosen, plans))
     }
-    Ok(Explanation { visible: visible.len(), filters, words, total: hits.len(), chosen, plans })
+
+    fn cut<'a>(&self, found: &'a Found<'a>, sorter: &'a Sorter<'a>, sort: Sort) -> PageCut<'a>
+    where
+        Self: 'a,
+    {
+        let index = self.snapshot.index();
+        PageCut { index, found, sorter, sort, after: None, rank: self.rank(), want: self.want() }
+    }
 }
 
 fn micros(since: Instant) -> f64 {

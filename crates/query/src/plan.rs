@@ -22,7 +22,7 @@ pub enum ListPlan {
     ScopeOrder,
     /// One pass over the matches that keeps the first few. Cheap where matches are few.
     Select,
-    /// By relevance: score every match, seeking in the posting lists. Cheap where matches are few.
+    /// By relevance: score every match, looking it up in the posting lists. Cheap where matches are few.
     Seek,
     /// By relevance: read the posting lists in order, and leave out blocks whose best possible score is too low. Cheap
     /// where many of the tickets with the words match.

@@ -56,10 +56,10 @@
 //!
 //! `/multi` takes up to [`Limits::multi_questions`] questions of one asker (`search`, `count`, `facets`, `suggest`, `check`,
 //! `ticket` with its `id`, `fields`) and answers all from one moment: `{"answers": [{"status": 200, "body": {..}}, ..]}`, in
-//! their order. Each body is, byte for byte, what its route would answer to it alone, each question costs what it costs
-//! alone, and each is recorded that would be. What is wrong with one is told in its place; what is wrong with the moment
-//! (`429`, `5xx`) is the answer to the whole request, and then none was answered: what is asked together is wanted together,
-//! and half of it would have to be paid for again.
+//! their order. Each body is, byte for byte, what its route would answer to a GET of it alone, each question costs what it
+//! costs alone, and each is recorded that would be. What is wrong with one is told in its place; what is wrong with the
+//! moment (`429`, `5xx`) is the answer to the whole request, and then none was answered: what is asked together is wanted
+//! together, and half of it would have to be paid for again.
 //!
 //! # What an answer may depend on
 //!
@@ -70,8 +70,8 @@
 //!
 //! Nor may the time tell: answers that found nothing, those to queries of which a part may be missing (excluded, a prefix,
 //! one of several), and suggestions are sent at the next of a few moments after the request arrived ([`Limits::pace`]), so
-//! that looking at what is hidden and finding that there is nothing take equally long. Of several questions at once, the
-//! first of these moments is as many times later as there are such answers among theirs.
+//! that looking at what is hidden and finding that there is nothing take equally long; their `took_us` is 0. Of several
+//! questions at once, the first of these moments is as many times later as there are such answers among theirs.
 //!
 //! Answers to questions by GET have an `ETag`, a keyed hash of asker, tenant, question and answer. `If-None-Match` is
 //! compared after the question was answered anew, so `304` confirms nothing that is not visible now. A cursor is good for

@@ -109,17 +109,21 @@ impl Question {
 
     /// Its answer from `reader`.
     pub(crate) fn answer(&self, reader: &Reader, asker: &Asker, now: Timestamp) -> Answered {
+        let could_time = reply::could_time(asker);
         match self {
-            Self::Search(params) => answered(reader.search(asker, params, now)),
-            Self::Count(params) => answered(reader.count(asker, params, now)),
-            Self::Facets(params) => answered(reader.facets(asker, params, now)),
-            Self::Suggest(params) => answered(reader.suggest(asker, params)),
-            Self::Check(params) => answered(reader.check(asker, &params.ticket.0)),
-            Self::Ticket(_, key) => answered::<Ticket>(match key {
-                Some(key) => reader.ticket(asker, key),
-                None => reader.no_ticket(asker),
-            }),
-            Self::Fields(_) => answered(reader.fields(asker)),
+            Self::Search(params) => answered(reader.search(asker, params, now), could_time),
+            Self::Count(params) => answered(reader.count(asker, params, now), could_time),
+            Self::Facets(params) => answered(reader.facets(asker, params, now), could_time),
+            Self::Suggest(params) => answered(reader.suggest(asker, params), could_time),
+            Self::Check(params) => answered(reader.check(asker, &params.ticket.0), could_time),
+            Self::Ticket(_, key) => {
+                let found: Result<Ticket, Failure> = match key {
+                    Some(key) => reader.ticket(asker, key),
+                    None => reader.no_ticket(asker),
+                };
+                answered(found, could_time)
+            }
+            Self::Fields(_) => answered(reader.fields(asker), could_time),
         }
     }
 }
@@ -138,7 +142,7 @@ impl Costed for Question {
     }
 }
 
-fn answered<A: Answer>(found: Result<A, Failure>) -> Answered {
+fn answered(found: Result<impl Answer, Failure>, could_time: bool) -> Answered {
     let could_tell = reply::could_tell(&found);
-    Answered { body: found.and_then(|answer| reply::body(&answer)), could_tell }
+    Answered { body: found.and_then(|answer| reply::body(&answer, could_time)), could_tell }
 }

@@ -3,7 +3,8 @@
 //! Whoever asks for a word, a value or a ticket and finds nothing must not tell from the time whether there is nothing or
 //! whether it is hidden: reading the postings of a hidden word takes longer than learning that there are none. So such an
 //! answer waits, from the arrival of its request, for the next of a few moments that lie far apart beside what the work can
-//! differ by, each twice as late as the one before. The wait holds no thread and no place in a queue.
+//! differ by, each twice as late as the one before. The `took_us` it states is 0. The wait holds no thread and no place in a
+//! queue.
 //!
 //! A part of a query that does not have to be found waits whatever the whole finds: what is excluded, one of several values
 //! or words, a prefix. Suggestions always wait. What is sent at once are answers that found something for each part of

@@ -26,6 +26,7 @@ pub(crate) trait Answer: Serialize {
 pub(crate) struct Beside<'a> {
     /// The cursor of the next page, which holds the moment of the question.
     pub(crate) next: Option<&'a str>,
+    /// 0 where it could tell more than the answer.
     pub(crate) took_us: u64,
 }
 
@@ -42,7 +43,7 @@ impl Asking {
     pub(crate) fn new(app: &App, parts: &Parts, tenant: &TenantId, asker: &Asker) -> Self {
         Self {
             arrival: Arrival::of(parts),
-            could_time: *asker != Asker::Admin,
+            could_time: could_time(asker),
             tagging: app.tags.begin(parts, tenant, asker),
         }
     }
@@ -60,7 +61,7 @@ impl App {
     ) -> Result<Response<Body>, Failure> {
         let Asking { arrival, could_time, tagging } = asking;
         let could_tell = could_tell(&found);
-        let response = found.and_then(|answer| render(&answer, tagging));
+        let response = found.and_then(|answer| render(&answer, could_time, tagging));
         if could_time && could_tell {
             arrival.wait(self.config.limits.pace).await;
         }
@@ -77,6 +78,11 @@ impl App {
     }
 }
 
+/// Whether an asker could learn of hidden tickets by the time that an answer takes.
+pub(crate) fn could_time(asker: &Asker) -> bool {
+    *asker != Asker::Admin
+}
+
 /// Whether the time that an answer takes could tell what the answer does not.
 pub(crate) fn could_tell(found: &Result<impl Answer, Failure>) -> bool {
     match found {
@@ -89,13 +95,19 @@ pub(crate) fn could_tell(found: &Result<impl Answer, Failure>) -> bool {
 ///
 /// # Errors
 /// [`Code::Internal`].
-pub(crate) fn body(answer: &impl Answer) -> Result<Vec<u8>, Failure> {
-    with_beside(found_part(answer)?, answer.beside())
+pub(crate) fn body(answer: &impl Answer, could_time: bool) -> Result<Vec<u8>, Failure> {
+    with_beside(found_part(answer)?, beside(answer, could_time))
 }
 
-fn render(answer: &impl Answer, tagging: Option<Tagging>) -> Result<Response<Body>, Failure> {
+/// What is told beside an answer. One that is held back tells no time: it would be the very one that the wait hides.
+fn beside(answer: &impl Answer, could_time: bool) -> Option<Beside<'_>> {
+    let beside = answer.beside()?;
+    Some(if could_time && answer.is_missing_something() { Beside { took_us: 0, ..beside } } else { beside })
+}
+
+fn render(answer: &impl Answer, could_time: bool, tagging: Option<Tagging>) -> Result<Response<Body>, Failure> {
     let body = found_part(answer)?;
-    let beside = answer.beside();
+    let beside = beside(answer, could_time);
     let tag = match tagging {
         Some(tagging) => {
             let has_next = beside.as_ref().is_some_and(|beside| beside.next.is_some());

@@ -2,6 +2,9 @@ use std::{collections::HashMap, hash::Hash, sync::Arc};
 
 use parking_lot::Mutex;
 
+/// Keys of which it is known how often somebody did without their value, at most; then all are forgotten.
+const MAX_MISSED: usize = 1024;
+
 /// Values computed once and kept as long as there is room; the ones asked for longest ago go first.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
@@ -12,6 +15,8 @@ pub(crate) struct Cache<K, V> {
 #[derive(Debug)]
 struct Inner<K, V> {
     kept: HashMap<K, Kept<V>>,
+    /// How often somebody did without the value of a key that is not kept.
+    missed: HashMap<K, u32>,
     bytes: usize,
     clock: u64,
 }
@@ -25,7 +30,32 @@ struct Kept<V> {
 
 impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { inner: Mutex::new(Inner { kept: HashMap::new(), bytes: 0, clock: 0 }), max_bytes }
+        Self {
+            inner: Mutex::new(Inner { kept: HashMap::new(), missed: HashMap::new(), bytes: 0, clock: 0 }),
+            max_bytes,
+        }
+    }
+
+    /// The value of `key`, if it is kept.
+    pub(crate) fn peek(&self, key: &K) -> Option<Arc<V>> {
+        let mut inner = self.inner.lock();
+        inner.clock += 1;
+        let now = inner.clock;
+        let kept = inner.kept.get_mut(key)?;
+        kept.used = now;
+        Some(Arc::clone(&kept.value))
+    }
+
+    /// Notes that somebody could do without the value of `key`, which is not kept, and answers how often that was so since it
+    /// was kept, this time included: a value that is wanted again and again is worth computing.
+    pub(crate) fn miss(&self, key: &K) -> u32 {
+        let missed = &mut self.inner.lock().missed;
+        if missed.len() >= MAX_MISSED && !missed.contains_key(key) {
+            missed.clear();
+        }
+        let times = missed.entry(key.clone()).or_default();
+        *times = times.saturating_add(1);
+        *times
     }
 
     /// The value of `key`, computed outside the lock if it is not kept: two who ask at once may both compute it.
@@ -35,14 +65,8 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
         bytes: impl FnOnce(&V) -> usize,
         compute: impl FnOnce() -> Result<V, E>,
     ) -> Result<Arc<V>, E> {
-        {
-            let mut inner = self.inner.lock();
-            inner.clock += 1;
-            let now = inner.clock;
-            if let Some(kept) = inner.kept.get_mut(key) {
-                kept.used = now;
-                return Ok(Arc::clone(&kept.value));
-            }
+        if let Some(kept) = self.peek(key) {
+            return Ok(kept);
         }
         let value = Arc::new(compute()?);
         let bytes = bytes(&value);
@@ -74,6 +98,7 @@ impl<K: Eq + Hash, V> Inner<K, V> {
             }
         }
         let used = self.clock;
+        self.missed.remove(&key);
         if let Some(before) = self.kept.insert(key, Kept { value, bytes, used }) {
             self.bytes -= before.bytes;
         }
@@ -121,5 +146,30 @@ mod tests {
         assert_eq!(get(&cache, 2, 25), (20, true));
         assert_eq!(get(&cache, 9, 101), (90, true));
         assert_eq!(get(&cache, 9, 101), (90, true));
+    }
+
+    #[test]
+    fn a_look_computes_nothing_and_counts_as_a_use() {
+        let cache = Cache::new(100);
+        assert_eq!(cache.peek(&1), None);
+        for key in 1..=4 {
+            get(&cache, key, 25);
+        }
+        assert_eq!(cache.peek(&1).as_deref(), Some(&10));
+        get(&cache, 5, 25);
+        assert_eq!((cache.peek(&1).as_deref(), cache.peek(&2)), (Some(&10), None));
+    }
+
+    #[test]
+    fn how_often_a_value_was_done_without_is_counted_until_it_is_kept_and_of_so_many_keys() {
+        let cache = Cache::new(100);
+        assert_eq!([cache.miss(&1), cache.miss(&1), cache.miss(&2)], [1, 2, 1]);
+        get(&cache, 1, 25);
+        assert_eq!([cache.miss(&1), cache.miss(&2)], [1, 2]);
+        let others = u32::try_from(MAX_MISSED).unwrap();
+        (3..=others).for_each(|key| assert_eq!(cache.miss(&key), 1));
+        assert_eq!([cache.miss(&2), cache.miss(&3)], [3, 2]);
+        cache.miss(&(others + 1));
+        assert_eq!(cache.miss(&2), 1);
     }
 }

@@ -163,8 +163,7 @@ impl<'a> Descent<'a> {
         if self.clauses.iter().any(is_done) {
             return None;
         }
-        let field = |leaves: &Vec<Stairs<'_>>| leaves.iter().map(Stairs::bound).fold(0.0, f32::max);
-        let bounds = self.clauses.iter().flatten().map(field);
+        let bounds = self.field_bounds();
         Some(if self.is_alone { bounds.fold(0.0, f32::max) } else { bounds.sum() })
     }
 
@@ -185,7 +184,7 @@ impl<'a> Descent<'a> {
         let pairs = sets.iter().enumerate().flat_map(|(at, a)| sets[at + 1..].iter().map(move |b| a.and(b)));
         let several = TicketSet::union(&pairs.collect::<Vec<_>>()).and(ranked.hits);
         let several = if self.segment.reader().has_deletes() { several.and(self.segment.live()) } else { several };
-        let mut scorer = Scorer::new(self.segment, ranked.clauses)?;
+        let mut scorer = Scorer::new(self.segment, ranked.clauses, several.len())?;
         let mut offered = 0;
         several.for_each(|ord| {
             if self.met.insert(ord) {
@@ -197,6 +196,11 @@ impl<'a> Descent<'a> {
         Ok(offered)
     }
 
+    /// What each field can add to a hit that was not met: the better leaf counts.
+    fn field_bounds(&self) -> impl Iterator<Item = f32> {
+        self.clauses.iter().flatten().map(|leaves| leaves.iter().map(Stairs::bound).fold(0.0, f32::max))
+    }
+
     /// Whether the score of a hit is that of the one leaf there is.
     fn is_single(&self) -> bool {
         self.clauses.iter().flatten().flatten().count() == 1
@@ -205,21 +209,23 @@ impl<'a> Descent<'a> {
     /// Looks at the hits in the layer that can add most. Answers how many there are.
     fn step(&mut self, ranked: &Ranked<'a>, lookup: &Lookup<'_>, top: &mut Top<'_>) -> Result<u32, TextError> {
         let is_single = self.is_single();
-        let bound = self.bound().unwrap_or_default();
-        let open = self.clauses.iter_mut().flatten().flat_map(|leaves| {
+        let bounds: Vec<f32> = self.field_bounds().collect();
+        let open = self.clauses.iter_mut().flatten().enumerate().flat_map(|(field, leaves)| {
             let mut bounds: Vec<f32> = leaves.iter().map(Stairs::bound).collect();
             bounds.sort_unstable_by(|a, b| b.total_cmp(a));
             let second = bounds.get(1).copied().unwrap_or_default();
-            leaves.iter_mut().filter(|stairs| !stairs.is_done()).map(move |stairs| (stairs, second))
+            leaves.iter_mut().filter(|stairs| !stairs.is_done()).map(move |stairs| (stairs, second, field))
         });
-        let steepest = open.max_by(|(a, _), (b, _)| a.bound().total_cmp(&b.bound()));
-        let Some((steepest, sibling)) = steepest else { return Ok(0) };
+        let steepest = open.max_by(|(a, ..), (b, ..)| a.bound().total_cmp(&b.bound()));
+        let Some((steepest, sibling, own)) = steepest else { return Ok(0) };
         let live = self.segment.reader().has_deletes().then(|| self.segment.live());
         let is_hit = |ord: u32| lookup.is_hit(ord) && live.is_none_or(|live| live.contains(TicketOrd(ord)));
         let met = &self.met;
         let (mut offered, mut unscored) = (0, Vec::new());
         // What the other fields can add to a ticket that none of them has shown yet; in its own field the better leaf counts.
-        let others = if self.is_alone { 0.0 } else { bound - steepest.bound() };
+        // A sum of its own: less its own bound, that of all of them would be off by the rounding of the largest.
+        let is_other = |field: usize| field != own && !self.is_alone;
+        let others: f32 = bounds.iter().enumerate().filter(|(field, _)| is_other(*field)).map(|(_, bound)| bound).sum();
         steepest.step(|tickets, score, is_exact| {
             // A class that cannot reach the page is passed over.
             let highest = others + score.max(sibling);
@@ -251,7 +257,8 @@ impl<'a> Descent<'a> {
         unscored.sort_unstable();
         let scorer = match &mut self.scorer {
             Some(scorer) => scorer,
-            none => none.insert(Scorer::new(self.segment, ranked.clauses)?),
+            // The lists that led here were decoded.
+            none => none.insert(Scorer::new(self.segment, ranked.clauses, u32::MAX)?),
         };
         let mut scorer = scorer.clone();
         if !is_single {

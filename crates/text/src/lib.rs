@@ -25,6 +25,7 @@ mod layers;
 mod leaf;
 mod rank;
 mod segment;
+mod sought;
 mod view;
 
 #[cfg(test)]

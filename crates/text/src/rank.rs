@@ -20,7 +20,8 @@ use crate::{
     error::TextError,
     impacts::Impacts,
     leaf::{Leaf, Pattern},
-    segment::{Found, Segment},
+    segment::{Found, Reading, Segment},
+    sought::Sought,
     view::TextView,
 };
 
@@ -132,7 +133,7 @@ pub type ScoredClause = Vec<Alternative>;
 /// How the best documents are found. Every way gives the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RankPlan {
-    /// Score every ticket that matches, seeking in the posting lists.
+    /// Score every ticket that matches, looking it up in the posting lists: in decoded ones, unless the tickets are few.
     Seek,
     /// Read the posting lists in order and leave out the blocks whose best possible score is too low.
     Prune,
@@ -156,7 +157,8 @@ pub struct Ranking {
 pub struct Ranked<'a> {
     /// The tickets that match and may be shown. All of them have text in the view unless they are named by key. To go by
     /// the lists of a single leaf ([`RankPlan::Prune`], [`RankPlan::Layers`]), others in which it does not stand may be
-    /// among them.
+    /// among them: then by a plan of [`rank_plans`] alone, for one that is none of them takes every ticket for a match, as
+    /// [`RankPlan::Seek`] does.
     pub hits: &'a TicketSet,
     /// What they are weighed by, in the query's order.
     pub clauses: &'a [ScoredClause],
@@ -266,13 +268,17 @@ impl FieldScorer<'_> {
 #[derive(Clone)]
 enum LeafScorer<'a> {
     Counted { impacts: Arc<Impacts>, place: usize, weight: &'a Bm25Weight },
+    Sought { postings: Box<Sought<'a>>, weight: &'a Bm25Weight },
     Constant { found: Arc<Found>, score: f32 },
 }
 
 impl<'a> LeafScorer<'a> {
-    fn new(segment: &Segment, weighed: &'a WeighedLeaf) -> Result<Self, TextError> {
+    fn new(segment: &'a Segment, weighed: &'a WeighedLeaf, tickets: u32) -> Result<Self, TextError> {
         Ok(match &weighed.weight {
-            Weight::Counted(weight) => Self::Counted { impacts: segment.impacts(&weighed.leaf)?, place: 0, weight },
+            Weight::Counted(weight) => match segment.impacts_of(&weighed.leaf, tickets)? {
+                Reading::Whole(impacts) => Self::Counted { impacts, place: 0, weight },
+                Reading::Sought(postings) => Self::Sought { postings, weight },
+            },
             Weight::Constant(score) => Self::Constant { found: segment.find(&weighed.leaf)?, score: *score },
         })
     }
@@ -283,6 +289,7 @@ impl<'a> LeafScorer<'a> {
             Self::Counted { impacts, place, weight } => {
                 impacts.of(ord, place).map_or(0.0, |impact| impact.score(weight))
             }
+            Self::Sought { postings, weight } => postings.of(ord).map_or(0.0, |impact| impact.score(weight)),
             Self::Constant { found, score } => {
                 if found.tickets.contains(TicketOrd(ord)) {
                     *score
@@ -295,10 +302,11 @@ impl<'a> LeafScorer<'a> {
 }
 
 impl<'a> Scorer<'a> {
-    pub(crate) fn new(segment: &Segment, clauses: &'a [ScoredClause]) -> Result<Self, TextError> {
+    /// For about so many tickets.
+    pub(crate) fn new(segment: &'a Segment, clauses: &'a [ScoredClause], tickets: u32) -> Result<Self, TextError> {
         let field = |best: &'a Best| -> Result<FieldScorer<'a>, TextError> {
-            let leaves = best.leaves.iter().map(|leaf| LeafScorer::new(segment, leaf)).collect::<Result<_, _>>()?;
-            Ok(FieldScorer { readable: best.readable.as_ref(), leaves })
+            let leaves = best.leaves.iter().map(|leaf| LeafScorer::new(segment, leaf, tickets));
+            Ok(FieldScorer { readable: best.readable.as_ref(), leaves: leaves.collect::<Result<_, _>>()? })
         };
         let alternative = |alternative: &'a Alternative| -> Result<AlternativeScorer<'a>, TextError> {
             let fields = alternative.fields.iter().map(field).collect::<Result<_, _>>()?;
@@ -390,7 +398,8 @@ impl TextView {
         let driven: f32 = drivers(ranked.clauses).map(highest).sum();
         let rest = (all - driven).max(0.0) / SLACK;
         for segment in self.segments() {
-            let mut scorer = Scorer::new(segment, ranked.clauses)?;
+            // Not many more are scored than are kept.
+            let mut scorer = Scorer::new(segment, ranked.clauses, u32::try_from(ranked.keep).unwrap_or(u32::MAX))?;
             let statistics = ScopeStatistics::new(segment, &driving);
             let query = union(segment, &driving);
             let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, searcher);
@@ -419,7 +428,7 @@ impl TextView {
 pub(crate) fn offer_all(segment: &Segment, tickets: &TicketSet, top: &mut Top<'_>) -> Result<u32, TextError> {
     let here = tickets.and(segment.live());
     if !here.is_empty() {
-        let mut scorer = Scorer::new(segment, top.ranked.clauses)?;
+        let mut scorer = Scorer::new(segment, top.ranked.clauses, here.len())?;
         here.for_each(|ord| top.offer(scorer.score(ord), ord));
     }
     Ok(here.len())
@@ -501,3 +510,6 @@ impl Bm25StatisticsProvider for ScopeStatistics {
         Ok(self.terms.iter().find(|(of, _, _)| of == term).map_or(0, |(_, _, statistics)| statistics.found.into()))
     }
 }
+
+#[cfg(test)]
+mod tests;

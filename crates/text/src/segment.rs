@@ -21,6 +21,7 @@ use crate::{
     impacts::{Impacts, gallop},
     layers::{Impact, Layers},
     leaf::{Leaf, Pattern, Section},
+    sought::Sought,
 };
 
 /// Bytes of decoded posting lists that a segment keeps, for each of its documents: a few dozen of the most common words.
@@ -34,6 +35,12 @@ const IMPACT_BYTES_PER_DOCUMENT: usize = 16;
 
 /// Bytes of impact layers that a segment keeps, for each of its documents.
 const LAYER_BYTES_PER_DOCUMENT: usize = 16;
+
+/// Postings that are decoded in the time in which one is sought.
+const DECODED_PER_SOUGHT: u64 = 64;
+
+/// A list is sought in so many times before it is decoded and kept.
+const SOUGHT: u32 = 2;
 
 /// Postings below this number are gathered in a list; more are marked in blocks.
 const FEW: u32 = 64;
@@ -57,6 +64,14 @@ impl Found {
     fn heap_bytes(&self) -> usize {
         self.tickets.heap_bytes() + self.counts.as_ref().map_or(0, |counts| counts.len() * 8)
     }
+}
+
+/// How often a leaf stands in the text of each ticket.
+pub(crate) enum Reading<'a> {
+    /// Decoded.
+    Whole(Arc<Impacts>),
+    /// Looked up where it is asked for.
+    Sought(Box<Sought<'a>>),
 }
 
 /// What does not change while a segment exists, shared by the views that hold it.
@@ -135,18 +150,10 @@ impl Segment {
         if let (Some(first), true) = (rows.first(), self.base.is_row) {
             return tickets.for_each(|ord| visit(ord - first, ord));
         }
-        let (mut at, mut failed) = (0, false);
-        let has_deletes = self.reader.has_deletes();
-        tickets.for_each(|ord| {
-            at = gallop(rows, at, ord);
-            // A ticket whose document was replaced inside this segment has a deleted one before the live one.
-            while has_deletes && rows.get(at) == Some(&ord) && !self.is_live(doc_id(at)) {
-                at += 1;
-            }
-            failed |= rows.get(at) != Some(&ord);
-            if rows.get(at) == Some(&ord) {
-                visit(doc_id(at), ord);
-            }
+        let (mut place, mut failed) = (0, false);
+        tickets.for_each(|ord| match self.document(ord, &mut place) {
+            Some(doc) => visit(doc, ord),
+            None => failed = true,
         });
         debug_assert!(!failed, "a ticket without a live document");
     }
@@ -171,6 +178,18 @@ impl Segment {
     /// Bytes on the heap, those that are shared with other views included.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.base.heap_bytes() + self.live.heap_bytes() + self.deleted.len() * 4
+    }
+
+    /// The document of `ord`, a live ticket that is not before the one that `place` was used for last; it begins at 0.
+    #[inline]
+    pub(crate) fn document(&self, ord: u32, place: &mut usize) -> Option<u32> {
+        let rows = &self.base.rows;
+        *place = gallop(rows, *place, ord);
+        // A ticket whose document was replaced inside this segment has a deleted one before the live one.
+        while rows.get(*place) == Some(&ord) && !self.is_live(doc_id(*place)) {
+            *place += 1;
+        }
+        (rows.get(*place) == Some(&ord)).then(|| doc_id(*place))
     }
 
     pub(crate) fn lengths(&self, field: TextField, form: Form) -> Result<FieldNormReader, TextError> {
@@ -214,6 +233,30 @@ impl Segment {
             return Ok(Arc::new(self.decode(leaf)?));
         }
         self.base.impacts.get(leaf, Impacts::heap_bytes, || self.decode(leaf))
+    }
+
+    /// [`Self::impacts`] for somebody who will ask for about so many tickets: of few, a long list that was not decoded is sought
+    /// in. One that this happens to again and again is decoded and kept.
+    pub(crate) fn impacts_of(&self, leaf: &Leaf, tickets: u32) -> Result<Reading<'_>, TextError> {
+        let Pattern::Term(form, word) = &leaf.pattern else { return Ok(Reading::Whole(self.impacts(leaf)?)) };
+        if leaf.section != Section::Whole {
+            return Ok(Reading::Whole(self.impacts(leaf)?));
+        }
+        if let Some(kept) = self.base.impacts.peek(leaf) {
+            return Ok(Reading::Whole(kept));
+        }
+        let index = self.reader.inverted_index(self.fields.text(leaf.field, *form))?;
+        let info = index.get_term_info(&self.term(leaf.field, *form, word))?;
+        let is_long = |info: &TermInfo| u64::from(info.doc_freq) > u64::from(tickets) * DECODED_PER_SOUGHT;
+        match info.filter(is_long) {
+            // Where a ticket may have two documents nothing is kept.
+            Some(info) if self.base.twins || self.base.impacts.miss(leaf) <= SOUGHT => {
+                let postings = index.read_postings_from_terminfo(&info, IndexRecordOption::WithFreqs)?;
+                let lengths = self.lengths(leaf.field, *form)?;
+                Ok(Reading::Sought(Box::new(Sought::new(self, postings, lengths))))
+            }
+            _ => Ok(Reading::Whole(self.impacts(leaf)?)),
+        }
     }
 
     fn decode(&self, leaf: &Leaf) -> Result<Impacts, TextError> {

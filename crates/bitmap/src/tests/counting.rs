@@ -1,3 +1,12 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
 use fastrand::Rng;
 use model::{Schema, TicketKey, Value, fields};
 use ticketscope_model as model;
@@ -115,4 +124,33 @@ fn values_are_counted_blockwise_as_in_the_set_of_the_formula() {
         }
     }
     assert!(counted > 0, "no set was large enough");
+}
+
+#[test]
+fn who_counts_does_not_wait_for_the_threads_of_the_writer() {
+    let mut rng = Rng::with_seed(6);
+    let index = index(&mut rng);
+    let field = index.field(fields::GROUP).unwrap();
+    let (begun, begins) = mpsc::channel();
+    let gave_up = Arc::new(AtomicBool::new(false));
+    let busy: Vec<mpsc::Sender<()>> = (0..rayon::current_num_threads())
+        .map(|_| {
+            let ((end, ends), begun, gave_up) = (mpsc::channel(), begun.clone(), Arc::clone(&gave_up));
+            rayon::spawn(move || {
+                begun.send(()).unwrap();
+                let waited = ends.recv_timeout(Duration::from_secs(20));
+                gave_up.fetch_or(waited == Err(mpsc::RecvTimeoutError::Timeout), Ordering::Relaxed);
+            });
+            end
+        })
+        .collect();
+    for _ in &busy {
+        begins.recv().unwrap();
+    }
+    let mut counts = vec![0; field.codes() as usize];
+    field.count_into(index.universe(), &mut counts);
+    let blockwise = index.count_values(fields::GROUP, &SetExpr::All, index.universe()).unwrap();
+    assert!(!gave_up.load(Ordering::Relaxed), "the pass waited");
+    assert!(blockwise == counts);
+    drop(busy);
 }

@@ -89,3 +89,34 @@ async fn without_a_first_moment_nothing_is_held_back() {
         assert_eq!(delay(&desk, &ann, path).await, Duration::ZERO, "{path}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_waits_does_not_state_how_long_the_work_took() {
+    let desk = indexed(Limits { pace: Duration::from_millis(1), ..Limits::default() }).await;
+    let (ann, search, admin) = (desk.token("acme", "ann"), desk.key(KeyClass::Search), desk.key(KeyClass::Admin));
+    let took = async |credential: &str, more: &str, query: &str| {
+        let alone = desk.get(credential, &format!("/v1/tenants/acme/search?query={query}{more}")).await;
+        let mut body = json!({"questions": [{"ask": "search", "query": query.replace('+', " ")}]});
+        if let Some((name, value)) = more.trim_start_matches('&').split_once('=') {
+            body[name] = if name == "as_admin" { json!(true) } else { json!(value) };
+        }
+        let together = desk.post(credential, "/v1/tenants/acme/multi", &body).await;
+        let of = |answer: &Value| answer["took_us"].as_u64().unwrap();
+        [of(alone.ok()), of(&together.ok()["answers"][0]["body"])]
+    };
+    for query in ["unspeakable", "unheard", "vat+-unspeakable", "vat+-unheard", "vat*"] {
+        for (credential, more) in [(&ann, ""), (&search, "&as=ann"), (&admin, "&as=ann")] {
+            assert_eq!(took(credential, more, query).await, [0, 0], "{query}{more}");
+        }
+    }
+    // Work that takes less than a microsecond is rare, a hundred times of it impossible.
+    let mut told = [false; 2];
+    for _ in 0..100 {
+        told[0] |= took(&ann, "", "vat").await.iter().all(|took| *took > 0);
+        told[1] |= took(&admin, "&as_admin=true", "unheard").await.iter().all(|took| *took > 0);
+        if told == [true; 2] {
+            break;
+        }
+    }
+    assert_eq!(told, [true; 2], "what is sent at once and what an admin asks state their times");
+}
