@@ -1,6 +1,6 @@
 //! Tickets as answers show them.
 
-use std::ops::Deref;
+use std::{fmt, ops::Deref};
 
 use bitmap::number_from_key;
 use model::{FieldId, FieldKind, TicketKey, TicketOrd, Timestamp};
@@ -23,7 +23,7 @@ pub struct Hit<'a> {
 }
 
 /// The values of one field of a ticket, at least one, ascending.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Values<'a> {
     /// Of nearly every field: it takes no room of its own.
     One(FieldValue<'a>),
@@ -42,6 +42,13 @@ pub enum FieldValue<'a> {
     Date(Timestamp),
     /// Of a flag field.
     Flag(bool),
+}
+
+/// As a list, whichever way they are held.
+impl fmt::Debug for Values<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl<'a> Deref for Values<'a> {

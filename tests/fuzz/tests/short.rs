@@ -15,7 +15,7 @@ use ticketscope_fuzz::TARGETS;
 const STACK: usize = 2 << 20;
 
 /// Files of a corpus at most, and their bytes together.
-const MAX_FILES: usize = 60;
+const MAX_FILES: usize = 64;
 const MAX_BYTES: usize = 150 << 10;
 
 fn root() -> &'static Path {
