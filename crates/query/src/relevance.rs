@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use bitmap::{Index, TicketSet};
 use model::TicketOrd;
-use text::{PAIRED, Pattern, RankPlan, Ranked, Ranking, ScoredClause, WeighedLeaf};
+use text::{PAIRED, RankPlan, Ranked, Ranking, ScoredClause, WeighedLeaf};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_text as text;
@@ -128,11 +128,7 @@ impl<'a> Scored<'a> {
             _ if lists > 1.0 => hits.min(CANDIDATES * hits.sqrt()) * SCORE,
             _ => 0.0,
         };
-        let mut layers = 2.0 * LIST * lists + looked_up * LOOK + layers;
-        if leaves().any(|leaf| matches!(leaf.leaf().pattern, Pattern::Prefix(_) | Pattern::Any(_))) {
-            // All tickets of such a leaf are in one layer: that is to score every hit, and to look for it first.
-            layers = layers.max(seek + hits * LOOK);
-        }
+        let layers = 2.0 * LIST * lists + looked_up * LOOK + layers;
         Ok(RankCost { seek, prune, layers })
     }
 
