@@ -108,7 +108,7 @@ fn pages(snapshot: &Snapshot, access: &Access, text: &str, asker: &str, limit: u
 
 fn question(rng: &mut Rng) -> String {
     let (a, b, c) = (word(rng), word(rng), word(rng));
-    match rng.u32(..12) {
+    match rng.u32(..16) {
         0..=3 => a,
         4 | 5 => format!("{a} {b}"),
         6 => format!("{a} {b} {c}"),
@@ -116,6 +116,11 @@ fn question(rng: &mut Rng) -> String {
         8 => format!("\"{a} {b}\""),
         9 => format!("{}*", &a[..a.len() - 1]),
         10 => format!("note:{a}"),
+        // Any of several words, on both sides of the number that are intersected in pairs.
+        11 => format!("comment:{a} comment:{b} comment:{c}"),
+        12 => format!("note:{a} note:{b} note:{c}"),
+        13 => (0..rng.u32(2..7)).map(|_| format!("comment:{}", word(rng))).collect::<Vec<_>>().join(" "),
+        14 => format!("comment:{a} comment:{}* comment:{c}", &b[..b.len() - 1]),
         _ => format!("{a} group:g{}", rng.u32(..80)),
     }
 }
