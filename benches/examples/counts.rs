@@ -24,7 +24,7 @@ use ticketscope_engine::query::{
     count, facets, list_keys, list_with,
     scope::Scope,
 };
-use ticketscope_model::fields;
+use ticketscope_model::{TicketOrd, fields};
 use ticketscope_testkit::tenant::{Shape, Tenant};
 
 const TICKETS: u64 = 20_000;
@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// Who asks: somebody who sees about this much.
 const PERSON: &str = "15%";
 const TOP: u32 = 10;
+/// How many tickets of the scope a rare word is found in.
+const RARE: std::ops::RangeInclusive<u32> = 11..=40;
 
 /// What one run of a path does.
 type HotPath = fn(&mut Asked);
@@ -49,6 +51,7 @@ const PATHS: &[(&str, HotPath)] = &[
     ("top-10-by-layers", |asked| asked.top_by(ListPlan::Layers)),
     ("top-10-of-two-words", |asked| asked.top(&asked.two_words)),
     ("top-10-of-a-prefix", |asked| asked.top(&asked.prefix)),
+    ("top-10-of-a-rare-word", |asked| asked.top(&asked.rare)),
     ("change-of-status", Asked::change),
 ];
 
@@ -60,22 +63,29 @@ struct Asked {
     word: Query,
     two_words: Query,
     prefix: Query,
+    rare: Query,
     changed: u32,
 }
 
 impl Asked {
-    fn new(snapshot: Arc<Snapshot>) -> Self {
+    fn new(made: &World) -> Self {
+        let snapshot = made.snapshot();
         let person = grid(&snapshot).into_iter().find(|person| person.label == PERSON).expect("one of the grid");
+        let scope = view(&snapshot, &person.id);
         let with = |query: Query, pattern| query.and_word(WordClause::new(WordScope::Anywhere, pattern));
-        let word = |word: &str| WordPattern::Word(word.into());
+        let word = |text: &str| WordPattern::Word(text.into());
         let one = with(Query::everything(), word("password"));
+        let rare = rare_word(made, |text| {
+            count(&snapshot, &scope, &with(Query::everything(), word(text))).is_ok_and(|found| RARE.contains(&found))
+        });
         Self {
-            scope: view(&snapshot, &person.id),
-            snapshot,
+            scope,
             filter: ask::is(fields::STATUS, "open"),
             two_words: with(one.clone(), word("invoice")),
             word: one,
             prefix: with(Query::everything(), WordPattern::Prefix("del".into())),
+            rare: with(Query::everything(), word(&rare)),
+            snapshot,
             changed: 0,
         }
     }
@@ -105,6 +115,16 @@ impl Asked {
     }
 }
 
+/// The first word of a ticket that is found as seldom as asked.
+fn rare_word(made: &World, is_rare: impl Fn(&str) -> bool) -> String {
+    let snapshot = made.snapshot();
+    let index = snapshot.index();
+    let keys = index.universe().iter().map(|ord| index.key(TicketOrd(ord)));
+    let parts = keys.flat_map(|key| made.tenant.text(&key).expect("texts are read"));
+    let mut words = parts.flat_map(|part| part.body.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    words.find(|word| is_rare(word)).expect("a rare word")
+}
+
 fn top_page() -> Page {
     Page { limit: TOP, ..ask::page(Start::First) }
 }
@@ -132,7 +152,7 @@ fn main() {
             let times = times.parse().expect("a number of times");
             let world = World::empty(dir.as_ref());
             wait_for_text(&world);
-            let mut asked = Asked::new(world.snapshot());
+            let mut asked = Asked::new(&world);
             path(&mut asked);
             path(&mut asked);
             measured_path(*path, &mut asked, times);

@@ -108,7 +108,7 @@ fn pages(snapshot: &Snapshot, access: &Access, text: &str, asker: &str, limit: u
 
 fn question(rng: &mut Rng) -> String {
     let (a, b, c) = (word(rng), word(rng), word(rng));
-    match rng.u32(..16) {
+    match rng.u32(..18) {
         0..=3 => a,
         4 | 5 => format!("{a} {b}"),
         6 => format!("{a} {b} {c}"),
@@ -121,13 +121,16 @@ fn question(rng: &mut Rng) -> String {
         12 => format!("note:{a} note:{b} note:{c}"),
         13 => (0..rng.u32(2..7)).map(|_| format!("comment:{}", word(rng))).collect::<Vec<_>>().join(" "),
         14 => format!("comment:{a} comment:{}* comment:{c}", &b[..b.len() - 1]),
+        // Beginnings of all words, of many and of few, in one class and in both.
+        15 => format!("{}*", &a[..rng.usize(2..=a.len())]),
+        16 => format!("{}:{}*", ["note", "comment"][rng.usize(..2)], &a[..rng.usize(2..=a.len())]),
         _ => format!("{a} group:g{}", rng.u32(..80)),
     }
 }
 
 #[test]
-fn every_way_to_rank_gives_the_same_pages_and_layers_are_chosen_for_common_words() {
-    let mut layered = 0;
+fn every_way_to_rank_gives_the_same_pages_and_each_is_chosen_for_its_words() {
+    let (mut layered, mut by_key) = (0, 0);
     for seed in seeds(2) {
         let rng = &mut Rng::with_seed(seed);
         let desk = desk(rng);
@@ -147,8 +150,11 @@ fn every_way_to_rank_gives_the_same_pages_and_layers_are_chosen_for_common_words
                 assert_eq!(pages(&snapshot, &access, &text, asker, limit, plan), sought, "{place} by {plan:?}");
             }
             let page = Page { start: Start::First, limit, asker: asker.to_owned(), now: NOW };
-            layered += u32::from(list(&snapshot, &access, &query, &page).unwrap().plan == ListPlan::Layers);
+            let chosen = list(&snapshot, &access, &query, &page).unwrap().plan;
+            layered += u32::from(chosen == ListPlan::Layers);
+            by_key += u32::from(chosen == ListPlan::KeyOrder);
         }
     }
     assert!(layered > 0, "layers were never chosen");
+    assert!(by_key > 0, "the order of keys was never chosen");
 }

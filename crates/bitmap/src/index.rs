@@ -127,6 +127,13 @@ impl Index {
         self.keys.compare_to(ord.0, key)
     }
 
+    /// Every ordinal that was given out, in the order of the keys, or those whose keys come after `after`: erased tickets
+    /// too, and a key that was erased and came back once for each of its ordinals. Each takes a comparison for each sorted run
+    /// of keys, of which there are logarithmically many.
+    pub fn ords_by_key<'a>(&'a self, after: Option<&'a TicketKey>) -> impl Iterator<Item = TicketOrd> + 'a {
+        self.keys.ascending(after).map(TicketOrd)
+    }
+
     /// A field that any ticket ever had a value of.
     pub fn field(&self, id: FieldId) -> Option<&FieldIndex> {
         self.fields.binary_search_by_key(&id, |(id, _)| *id).ok().map(|at| &*self.fields[at].1)

@@ -92,6 +92,12 @@ impl Keys {
         found
     }
 
+    /// All ordinals in the order of their keys, or those whose keys come after `after`.
+    pub(crate) fn ascending<'a>(&'a self, after: Option<&'a TicketKey>) -> impl Iterator<Item = u32> + 'a {
+        let is_before = move |ord: u32| after.is_some_and(|after| self.compare_to(ord, after).is_le());
+        self.sorted.ascending(is_before, |a, b| self.compare(a, b))
+    }
+
     /// Gives the next ordinals to `keys`, in order.
     pub(crate) fn append(&mut self, keys: &[TicketKey]) {
         let first = self.len;

@@ -1,4 +1,4 @@
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, iter, sync::Arc};
 
 use crate::{ords::U32s, part_bytes::PartBytes};
 
@@ -33,6 +33,31 @@ impl SortedRuns {
                 low += 1;
             }
         }
+    }
+
+    /// Every number in the order of `compare`, but for the first ones, of which `is_before` is true. A comparison for each
+    /// run and number.
+    pub(crate) fn ascending(
+        &self,
+        is_before: impl Fn(u32) -> bool,
+        compare: impl Fn(u32, u32) -> Ordering,
+    ) -> impl Iterator<Item = u32> {
+        let begin = |run: &Arc<U32s>| {
+            let (mut low, mut high) = (0, run.len());
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                if is_before(run.at(middle)) { low = middle + 1 } else { high = middle }
+            }
+            low
+        };
+        let mut places: Vec<(&U32s, usize)> = self.runs.iter().map(|run| (&**run, begin(run))).collect();
+        iter::from_fn(move || {
+            let open = places.iter_mut().filter(|(run, at)| *at < run.len());
+            let (run, at) = open.min_by(|(a, i), (b, j)| compare(a.at(*i), b.at(*j)))?;
+            let next = run.at(*at);
+            *at += 1;
+            Some(next)
+        })
     }
 
     /// Adds `numbers`, sorted by `compare`.

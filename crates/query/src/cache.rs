@@ -11,6 +11,7 @@ use std::{
 };
 
 use bitmap::{FieldIndex, Index, ORDERED, Order, SetExpr, TicketSet, Touched, ValueRange};
+use foldhash::fast::RandomState;
 use model::{FieldId, fields};
 use parking_lot::{Mutex, MutexGuard};
 use rayon::prelude::*;
@@ -132,8 +133,8 @@ struct TextKept {
 #[derive(Debug, Default)]
 struct TextNumbers {
     number: u64,
-    found: HashMap<Leaf, u32>,
-    lengths: HashMap<(TextField, Form), u64>,
+    found: HashMap<Leaf, u32, RandomState>,
+    lengths: HashMap<(TextField, Form), u64, RandomState>,
 }
 
 impl CachedScope {

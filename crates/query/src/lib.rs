@@ -34,6 +34,7 @@ mod snippet;
 mod sort;
 mod suggest;
 mod text_state;
+mod tiers;
 mod touched;
 mod value_counts;
 mod words;

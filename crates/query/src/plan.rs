@@ -30,6 +30,9 @@ pub enum ListPlan {
     /// By relevance: look at the matches among the tickets in which a word counts most, then among those in which it counts
     /// less, until no other can be on the page. Cheap wherever the page is short and the words are common.
     Layers,
+    /// By relevance: go by key through the tickets of one score after the other. For the beginning of a word, which scores the
+    /// same wherever it stands; cheap where the page is short and many match. Other words are sought.
+    KeyOrder,
 }
 
 /// Tickets per ticket of a scope from which on the scope is worth an order of its own.
@@ -55,7 +58,7 @@ fn maintained(sort: Sort) -> Option<model::FieldId> {
 pub(crate) fn possible(query: &Query) -> Vec<ListPlan> {
     let sort = query.sort();
     if sort.by == SortKey::Relevance && has_scored_words(query) {
-        return vec![ListPlan::Seek, ListPlan::Prune, ListPlan::Layers];
+        return vec![ListPlan::Seek, ListPlan::Prune, ListPlan::Layers, ListPlan::KeyOrder];
     }
     let mut plans = vec![ListPlan::Select];
     if maintained(sort).is_some() {

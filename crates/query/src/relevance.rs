@@ -9,7 +9,15 @@ use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_text as text;
 
-use crate::{AnswerError, answer::Found, cursor::Cursor, plan::ListPlan, sort::SortValue, words::Readable};
+use crate::{
+    AnswerError,
+    answer::Found,
+    cursor::Cursor,
+    plan::ListPlan,
+    sort::SortValue,
+    tiers::{Tiers, Work},
+    words::Readable,
+};
 
 /// Hits with what they are scored by.
 pub(crate) struct Scored<'a> {
@@ -19,6 +27,8 @@ pub(crate) struct Scored<'a> {
     index: &'a Index,
     /// Where all hits are those of one leaf: how many, and the tickets in which it may be found.
     only: Option<(u32, &'a TicketSet)>,
+    /// Where the hits have a few scores.
+    tiers: Option<Tiers<'a>>,
 }
 
 /// What the plans are expected to cost, in microseconds on the machine of the measurements in README.
@@ -30,6 +40,8 @@ pub(crate) struct RankCost {
     prune: Option<f64>,
     /// Of going down the impact layers.
     layers: f64,
+    /// Of going by key through the tickets of one score after the other, where there are few scores.
+    key_order: Option<f64>,
 }
 
 impl RankCost {
@@ -39,6 +51,7 @@ impl RankCost {
             ListPlan::Seek => Some(self.seek),
             ListPlan::Prune => self.prune,
             ListPlan::Layers => Some(self.layers),
+            ListPlan::KeyOrder => self.key_order,
             ListPlan::Walk | ListPlan::ScopeOrder | ListPlan::Select => None,
         }
     }
@@ -71,6 +84,15 @@ const SCORE: f64 = 0.06;
 /// Of several lists that many candidates are scored for the square root of the hits.
 const CANDIDATES: f64 = 12.0;
 
+/// Microseconds to test a ticket in the order of keys, or to compare it.
+const TEST: f64 = 0.03;
+
+/// Microseconds to compare a hit by its score and its key.
+const COMPARE: f64 = 0.02;
+/// Microseconds to make the set of hits, for each posting, of which no more are looked at than so many times the scope.
+const MAKE: f64 = 0.003;
+const GALLOP: f64 = 10.0;
+
 /// Microseconds to intersect two sets, for each of their tickets.
 const INTERSECT: f64 = 0.001;
 /// Tickets that have two words, over those that would if words knew nothing of each other.
@@ -83,16 +105,21 @@ impl<'a> Scored<'a> {
         for clause in asked {
             clauses.extend(readable.weigh(clause)?);
         }
-        let only = match (found.is_one_clause, clauses.as_slice()) {
-            (true, [clause]) => only_leaf(readable, clause),
-            _ => None,
+        let (only, tiers) = match (found.is_one_clause, clauses.as_slice()) {
+            (true, [clause]) => (only_leaf(readable, clause), Tiers::new(readable, index, clause)?),
+            _ => (None, None),
         };
-        Ok(Self { readable, clauses, found, index, only })
+        Ok(Self { readable, clauses, found, index, only, tiers })
     }
 
     /// How many tickets match.
     pub(crate) fn total(&self) -> u32 {
-        self.only.map_or_else(|| self.found.hits(self.index).len(), |(found, _)| found)
+        match (self.only, &self.tiers) {
+            (Some((found, _)), _) => found,
+            // Their page is found without the others.
+            (None, Some(_)) => self.found.total(self.index),
+            (None, None) => self.found.hits(self.index).len(),
+        }
     }
 
     /// What the plans are expected to cost.
@@ -129,7 +156,14 @@ impl<'a> Scored<'a> {
             _ => 0.0,
         };
         let layers = 2.0 * LIST * lists + looked_up * LOOK + layers;
-        Ok(RankCost { seek, prune, layers })
+        let Some(tiers) = &self.tiers else { return Ok(RankCost { seek, prune, layers, key_order: None }) };
+        // Where so many score the same, nothing is out of reach, and all are compared by key.
+        let made = postings.min(GALLOP * f64::from(self.found.visible.set().len()));
+        let seek = seek + made * MAKE + hits * COMPARE;
+        let layers = 2.0 * LIST * lists + postings * LOOK + hits * COMPARE;
+        let Work { intersected, tested } = tiers.work(keep);
+        let key_order = LIST * lists + intersected * INTERSECT + tested * TEST;
+        Ok(RankCost { seek, prune, layers, key_order: Some(key_order) })
     }
 
     /// The postings of each field of the clause, if there is only one.
@@ -147,7 +181,8 @@ impl<'a> Scored<'a> {
             RankPlan::Prune => ListPlan::Prune,
             RankPlan::Layers => ListPlan::Layers,
         };
-        text::rank_plans(&self.clauses).into_iter().map(plan).collect()
+        let by_lists = text::rank_plans(&self.clauses).into_iter().map(plan);
+        by_lists.chain(self.tiers.is_some().then_some(ListPlan::KeyOrder)).collect()
     }
 
     /// The cheapest plan for a page that ends with rank `keep`.
@@ -180,7 +215,14 @@ impl<'a> Scored<'a> {
         after: Option<&Cursor>,
         keep: usize,
     ) -> Result<Ranking, AnswerError> {
+        if self.total() == 0 {
+            return Ok(Ranking::default());
+        }
         let after = after.map(|cursor| (score_of(&cursor.value), &cursor.key));
+        if let (ListPlan::KeyOrder, Some(tiers)) = (plan, &self.tiers) {
+            let best = tiers.page(after, keep);
+            return Ok(Ranking { scored: best.len() as u64, offered: best.len() as u64, best });
+        }
         let accept = |score: f32, ord: u32| {
             after.is_none_or(|(last, key)| match score.total_cmp(&last) {
                 Ordering::Less => true,

@@ -1,5 +1,6 @@
 use std::{collections::HashMap, hash::Hash, sync::Arc};
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 /// Keys of which it is known how often somebody did without their value, at most; then all are forgotten.
@@ -14,9 +15,9 @@ pub(crate) struct Cache<K, V> {
 
 #[derive(Debug)]
 struct Inner<K, V> {
-    kept: HashMap<K, Kept<V>>,
+    kept: HashMap<K, Kept<V>, RandomState>,
     /// How often somebody did without the value of a key that is not kept.
-    missed: HashMap<K, u32>,
+    missed: HashMap<K, u32, RandomState>,
     bytes: usize,
     clock: u64,
 }
@@ -31,7 +32,7 @@ struct Kept<V> {
 impl<K: Eq + Hash + Clone, V> Cache<K, V> {
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            inner: Mutex::new(Inner { kept: HashMap::new(), missed: HashMap::new(), bytes: 0, clock: 0 }),
+            inner: Mutex::new(Inner { kept: HashMap::default(), missed: HashMap::default(), bytes: 0, clock: 0 }),
             max_bytes,
         }
     }

@@ -101,6 +101,14 @@ impl WeighedLeaf {
         self.statistics
     }
 
+    /// What it scores wherever it stands, if that is the same everywhere.
+    pub fn constant_score(&self) -> Option<f32> {
+        match &self.weight {
+            Weight::Counted(_) => None,
+            Weight::Constant(score) => Some(*score),
+        }
+    }
+
     fn max_score(&self) -> f32 {
         match &self.weight {
             Weight::Counted(weight) => weight.max_score(),

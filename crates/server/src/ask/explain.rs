@@ -99,5 +99,6 @@ fn plan_name(plan: ListPlan) -> &'static str {
         ListPlan::Seek => "seek",
         ListPlan::Prune => "prune",
         ListPlan::Layers => "layers",
+        ListPlan::KeyOrder => "key_order",
     }
 }
