@@ -1,6 +1,8 @@
 //! The load of the crash tests: batches that follow from a seed and their number alone, so that the process that is
 //! killed, the one that looks at what is left, and the reference all know the same ones.
 
+use std::ops::Range;
+
 use fastrand::Rng;
 use ticketscope_model::{Change, Fact, FieldPatch, RawValue, TicketKey, TicketPatch};
 use ticketscope_testkit::{
@@ -11,8 +13,6 @@ use ticketscope_testkit::{
 /// The ticket that every batch changes last, so that every batch moves the tenant on by exactly one position.
 pub const MARKER: TicketKey = TicketKey::Int(77);
 
-/// Bulk batches stay among this many tickets, so that the reference stays small.
-const BULK_KEYS: i64 = 2_000;
 const FIRST_BULK_KEY: i64 = 1_000_000;
 
 /// One batch of the load.
@@ -30,10 +30,24 @@ impl Batch {
     }
 }
 
+/// How much there is in the batches of a load.
+#[derive(Debug)]
+struct Size {
+    /// Bulk batches stay among this many tickets, so that the reference stays small.
+    bulk_keys: i64,
+    /// Tickets of a bulk batch.
+    bulk: Range<i64>,
+    /// Changes of a batch of many.
+    many: Range<usize>,
+    /// Whether half of those are about texts.
+    texts: bool,
+}
+
 /// Every batch of one load.
 #[derive(Debug)]
 pub struct Load {
     seed: u64,
+    size: Size,
     scene: Scene,
     setup: History,
     templates: Vec<TicketPatch>,
@@ -43,15 +57,25 @@ impl Load {
     /// The load of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::of(seed, Size { bulk_keys: 2_000, bulk: 100..1_000, many: 2..60, texts: false }, Scene::setup)
+    }
+
+    /// The load of a seed with few tickets and more to do with their words, for a reference that is compared often.
+    #[must_use]
+    pub fn small(seed: u64) -> Self {
+        Self::of(seed, Size { bulk_keys: 60, bulk: 10..60, many: 2..12, texts: true }, Scene::text_setup)
+    }
+
+    fn of(seed: u64, size: Size, setup: impl FnOnce(&Scene, &mut Rng) -> History) -> Self {
         let mut rng = Rng::with_seed(seed);
         let scene = Scene::new(&mut rng);
-        let setup = scene.setup(&mut rng);
+        let setup = setup(&scene, &mut rng);
         let templates = setup.changes.iter().filter_map(|change| match &change.fact {
             Fact::Ticket(patch) => Some(patch.clone()),
             _ => None,
         });
         let templates = templates.collect();
-        Self { seed, scene, setup, templates }
+        Self { seed, size, scene, setup, templates }
     }
 
     /// What the tenant is about.
@@ -69,19 +93,23 @@ impl Load {
             0 => self.bulk(&mut rng),
             1..=4 => self.scene.history(&mut rng, 1),
             _ => {
-                let length = rng.usize(2..60);
-                self.scene.history(&mut rng, length)
+                let length = rng.usize(self.size.many.clone());
+                if self.size.texts && rng.bool() {
+                    self.scene.text_history(&mut rng, length)
+                } else {
+                    self.scene.history(&mut rng, length)
+                }
             }
         };
         history.changes.push(marker(number));
         Batch { history }
     }
 
-    /// Hundreds of tickets at once: made, changed or erased.
+    /// Many tickets at once: made, changed or erased.
     fn bulk(&self, rng: &mut Rng) -> History {
         let mut history = History::default();
-        let first = rng.i64(0..BULK_KEYS);
-        let end = (first + rng.i64(100..1_000)).min(BULK_KEYS);
+        let first = rng.i64(0..self.size.bulk_keys);
+        let end = (first + rng.i64(self.size.bulk.clone())).min(self.size.bulk_keys);
         let erase = rng.u32(..5) == 0;
         for number in first..end {
             let key = TicketKey::Int(FIRST_BULK_KEY + number);

@@ -8,13 +8,13 @@ use std::{
 };
 
 /// Which of our crates each crate may use, development dependencies apart. The arrows point one way; `scope`, `bitmap`
-/// and `storage` do not know each other, and of them `text` knows only the sets of `bitmap`.
+/// and `storage` do not know each other; `text` knows the sets of the one and the disk of the other.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("scope", &["model"]),
     ("bitmap", &["model"]),
     ("storage", &["model"]),
-    ("text", &["model", "bitmap"]),
+    ("text", &["model", "bitmap", "storage"]),
     ("query", &["model", "scope", "bitmap", "text"]),
     ("engine", &["model", "scope", "bitmap", "storage", "text", "query"]),
     ("import", &["model"]),
@@ -22,7 +22,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("canary", &["model"]),
     ("server", &["model", "scope", "query", "engine", "import", "audit", "canary"]),
     ("demo", &["model"]),
-    ("testkit", &["model", "text"]),
+    ("testkit", &["model", "storage", "text"]),
     (
         "cli",
         &[

@@ -6,7 +6,10 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 use query::DEFAULT_SCOPE_BYTES;
-use storage::{CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Store, TenantId};
+use storage::{
+    CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Store, TenantId,
+    disk::{Disk, SystemDisk},
+};
 use thiserror::Error;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
@@ -137,7 +140,16 @@ impl Engine {
     /// # Errors
     /// [`DataDirError`].
     pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, DataDirError> {
-        Ok(Self { data: DataDir::open(path)?, options, open: Mutex::default(), free: Condvar::new() })
+        Self::open_on(Arc::new(SystemDisk), path, options)
+    }
+
+    /// [`Self::open_with`] on another disk than that of the system.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>, options: Options) -> Result<Self, DataDirError> {
+        let data = DataDir::open_on(disk, path)?;
+        Ok(Self { data, options, open: Mutex::default(), free: Condvar::new() })
     }
 
     /// The names of all tenants, sorted.

@@ -331,7 +331,7 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
                 } else if index.is_some() || !tickets.is_empty() {
                     let open = match &mut index {
                         Some(open) => open,
-                        None => index.insert(TextIndex::open(&shared.store.text_dir()?, identity)?),
+                        None => index.insert(open_index(shared, identity)?),
                     };
                     write(shared, open, &reader, &tickets)?;
                     let behind = snapshot.opstamp() > open.view().position();
@@ -386,7 +386,7 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
                 // There is nothing in it to look into, and erased words must not outlive it.
                 shared.store.remove_text_aside()?;
             }
-            (TextIndex::open(&shared.store.text_dir()?, identity)?, all(&reader)?)
+            (open_index(shared, identity)?, all(&reader)?)
         }
         Err(other) => return Err(other),
     };
@@ -400,6 +400,11 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
     Ok(Some(index))
 }
 
+/// The index on disk, or an empty one.
+fn open_index(shared: &Shared, identity: TextIdentity) -> Result<TextIndex, TextFault> {
+    Ok(TextIndex::open_on(shared.store.disk(), &shared.store.text_dir()?, identity)?)
+}
+
 /// The index on disk and the tickets whose text changed since its last commit.
 fn usable(
     shared: &Shared,
@@ -407,7 +412,7 @@ fn usable(
     snapshot: &Snapshot,
     reader: &Reader,
 ) -> Result<(TextIndex, TicketSet), TextFault> {
-    let index = TextIndex::open(&shared.store.text_dir()?, identity)?;
+    let index = open_index(shared, identity)?;
     let position = index.view().position();
     let is_empty = index.view().tickets().is_empty() && position == Opstamp(0);
     if position > snapshot.opstamp() {

@@ -1,15 +1,15 @@
 use std::mem;
 
-use redb::{
-    Builder, Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value, WriteTransaction,
-};
+use redb::{Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value, WriteTransaction};
 
 use crate::{
-    CompactError, Store, Table, disk,
+    CompactError, Store, Table,
+    backend::{create_database, open_database},
+    disk::steps,
     error::Failure,
     guard::guard,
     integrity::{self, CheckError},
-    store::{DATABASE_FILE, begin, open_database},
+    store::{DATABASE_FILE, begin},
     table::{LOG, META},
 };
 
@@ -30,8 +30,9 @@ impl Store {
         if self.is_poisoned() {
             return Err(CompactError::Poisoned);
         }
+        let disk = &*self.disk;
         let mut database = self.database.write();
-        match integrity::check(&mut database, &self.dir) {
+        match integrity::check(disk, &mut database, &self.dir) {
             Ok(()) => {}
             Err(CheckError::Failure(Failure::Database(error))) => {
                 return Err(match *error {
@@ -47,17 +48,17 @@ impl Store {
         }
 
         let (temporary, path) = (self.dir.join(TEMPORARY_FILE), self.dir.join(DATABASE_FILE));
-        if temporary.exists() {
-            disk::remove(&temporary)?;
+        if steps::exists(disk, &temporary)? {
+            steps::remove(disk, &temporary)?;
         }
         guard(|| {
-            let copy = Builder::new().set_cache_size(self.cache_bytes).create(&temporary)?;
+            let copy = create_database(disk, &temporary, self.cache_bytes)?;
             copy_rows(&database, &copy)?;
             Ok(copy.close()?)
         })?;
-        let replaced = disk::rename_in(&self.dir, &temporary, &path)
+        let replaced = steps::rename_in(disk, &self.dir, &temporary, &path)
             .map_err(CompactError::from)
-            .and_then(|()| Ok(guard(|| Ok(open_database(&path, self.cache_bytes)?.0))?));
+            .and_then(|()| Ok(guard(|| Ok(open_database(disk, &path, self.cache_bytes)?.0))?));
         match replaced {
             Ok(copy) => {
                 drop(mem::replace(&mut *database, copy));

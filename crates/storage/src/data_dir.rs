@@ -1,6 +1,5 @@
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,7 +7,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{CreateError, DataDirError, DeleteError, FileError, OpenError, Store, TenantId, TenantUuid, disk};
+use crate::{
+    CreateError, DataDirError, DeleteError, FileError, OpenError, Store, TenantId, TenantUuid,
+    disk::{Disk, DiskLock, SystemDisk, steps},
+};
 
 /// Memory that redb uses for the pages of one open tenant, in bytes, unless [`DataDir::with_cache_bytes`] says otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -37,10 +39,11 @@ pub struct DataDir {
 
 #[derive(Debug)]
 struct Shared {
+    disk: Arc<dyn Disk>,
     tenants: PathBuf,
     /// Tenants that are open, being created or being deleted.
     in_use: Mutex<BTreeSet<TenantId>>,
-    _lock: Lock,
+    _lock: Box<dyn DiskLock>,
 }
 
 /// Keeps a tenant's name in use, and the data directory locked.
@@ -71,18 +74,30 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError`] if another process uses it, it is of a newer version, or the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataDirError> {
+        Self::open_on(Arc::new(SystemDisk), path)
+    }
+
+    /// [`Self::open`] on another disk than that of the system.
+    ///
+    /// # Errors
+    /// [`DataDirError`] as [`Self::open`].
+    pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>) -> Result<Self, DataDirError> {
         let root = path.as_ref();
-        disk::make_dirs(root)?;
-        let lock = lock(root)?;
-        check_format(root)?;
+        if !steps::exists(&*disk, &root.join(FORMAT_FILE))? {
+            steps::make_dirs(&*disk, root)?;
+        }
+        let lock = lock(&*disk, root)?;
+        check_format(&*disk, root)?;
         let tenants = root.join(TENANTS);
-        disk::make_dir(&tenants, root)?;
-        for name in disk::names(&tenants)? {
+        steps::make_dir(&*disk, &tenants, root)?;
+        for name in steps::names(&*disk, &tenants)? {
             if name.starts_with(CREATING) || name.starts_with(TRASH) {
-                disk::remove_tree(&tenants.join(name))?;
+                steps::remove_tree(&*disk, &tenants.join(name))?;
             }
         }
-        let shared = Arc::new(Shared { tenants, in_use: Mutex::new(BTreeSet::new()), _lock: lock });
+        // A process before may have ended between making a name and making it durable.
+        steps::sync_dir(&*disk, root)?;
+        let shared = Arc::new(Shared { disk, tenants, in_use: Mutex::new(BTreeSet::new()), _lock: lock });
         Ok(Self { shared, cache_bytes: DEFAULT_CACHE_BYTES })
     }
 
@@ -97,7 +112,7 @@ impl DataDir {
     /// # Errors
     /// [`FileError`] if the directory cannot be listed.
     pub fn tenants(&self) -> Result<Vec<TenantId>, FileError> {
-        tenants_in(&self.shared.tenants)
+        tenants_in(&*self.shared.disk, &self.shared.tenants)
     }
 
     /// The tenants of the data directory at `path` at this moment, sorted by id, whoever uses it: nothing is locked, opened
@@ -106,12 +121,12 @@ impl DataDir {
     /// # Errors
     /// [`FileError`] if the directory cannot be listed.
     pub fn tenants_at(path: impl AsRef<Path>) -> Result<Vec<TenantId>, FileError> {
-        tenants_in(&path.as_ref().join(TENANTS))
+        tenants_in(&SystemDisk, &path.as_ref().join(TENANTS))
     }
 
     /// Whether there is a tenant of this name.
     pub fn exists(&self, id: &TenantId) -> bool {
-        self.path(id).is_dir()
+        self.shared.disk.is_dir(&self.path(id))
     }
 
     /// Makes a tenant. A crash leaves the whole new tenant or none.
@@ -134,16 +149,16 @@ impl DataDir {
         if self.exists(id) {
             return Err(exists());
         }
-        let parent = &self.shared.tenants;
+        let (disk, parent) = (&*self.shared.disk, &self.shared.tenants);
         let half_made = parent.join(format!("{CREATING}{id}"));
-        if half_made.exists() {
-            disk::remove_tree(&half_made)?;
+        if steps::exists(disk, &half_made)? {
+            steps::remove_tree(disk, &half_made)?;
         }
-        disk::make_dir(&half_made, parent)?;
-        Store::initialize(&half_made, uuid)?;
-        disk::sync_dir(&half_made)?;
-        disk::rename_in(parent, &half_made, &self.path(id))?;
-        Ok(Store::open(self.path(id), self.cache_bytes, registration)?)
+        steps::make_dir(disk, &half_made, parent)?;
+        Store::initialize(disk, &half_made, uuid)?;
+        steps::sync_dir(disk, &half_made)?;
+        disk.rename(&half_made, &self.path(id)).map_err(steps::failed("rename", &half_made))?;
+        Ok(self.open_store(id, registration)?)
     }
 
     /// Opens a tenant. Makes nothing if there is none.
@@ -155,7 +170,7 @@ impl DataDir {
         if !self.exists(id) {
             return Err(OpenError::NoSuchTenant(id.clone()));
         }
-        Store::open(self.path(id), self.cache_bytes, registration)
+        self.open_store(id, registration)
     }
 
     /// Deletes a tenant that is not open. A crash leaves all of it or nothing.
@@ -167,14 +182,23 @@ impl DataDir {
         if !self.exists(id) {
             return Err(DeleteError::NoSuchTenant(id.clone()));
         }
-        let parent = &self.shared.tenants;
+        let (disk, parent) = (&*self.shared.disk, &self.shared.tenants);
         let trash = parent.join(format!("{TRASH}{id}"));
-        if trash.exists() {
-            disk::remove_tree(&trash)?;
+        if steps::exists(disk, &trash)? {
+            steps::remove_tree(disk, &trash)?;
         }
-        disk::rename_in(parent, &self.path(id), &trash)?;
-        disk::remove_tree(&trash)?;
-        Ok(disk::sync_dir(parent)?)
+        steps::rename_in(disk, parent, &self.path(id), &trash)?;
+        steps::remove_tree(disk, &trash)?;
+        Ok(steps::sync_dir(disk, parent)?)
+    }
+
+    fn open_store(&self, id: &TenantId, registration: Registration) -> Result<Store, OpenError> {
+        // Whoever made the tenant, or gave it a new database, may not have lived to make the names durable; what is
+        // acknowledged from now on must not go with them.
+        let (disk, path) = (&*self.shared.disk, self.path(id));
+        steps::sync_dir(disk, &self.shared.tenants)?;
+        steps::sync_dir(disk, &path)?;
+        Store::open(Arc::clone(&self.shared.disk), path, self.cache_bytes, registration)
     }
 
     fn path(&self, id: &TenantId) -> PathBuf {
@@ -182,47 +206,32 @@ impl DataDir {
     }
 }
 
-fn tenants_in(dir: &Path) -> Result<Vec<TenantId>, FileError> {
-    let ids = disk::names(dir)?.into_iter().filter_map(|name| TenantId::parse(&name).ok());
-    Ok(ids.filter(|id| dir.join(id.as_str()).is_dir()).collect())
-}
-
-/// The lock on a data directory, held.
-#[derive(Debug)]
-struct Lock(File);
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing the file is not enough: a process that is being started has a copy of it until it runs its program.
-        drop(self.0.unlock());
-    }
+fn tenants_in(disk: &dyn Disk, dir: &Path) -> Result<Vec<TenantId>, FileError> {
+    let ids = steps::names(disk, dir)?.into_iter().filter_map(|name| TenantId::parse(&name).ok());
+    Ok(ids.filter(|id| disk.is_dir(&dir.join(id.as_str()))).collect())
 }
 
 /// Takes the lock; it is released when it is dropped, also by a crash.
-fn lock(root: &Path) -> Result<Lock, DataDirError> {
+fn lock(disk: &dyn Disk, root: &Path) -> Result<Box<dyn DiskLock>, DataDirError> {
     let path = root.join(LOCK_FILE);
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(disk::failed("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock(file)),
-        Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(root.to_owned())),
-        Err(TryLockError::Error(error)) => Err(disk::failed("lock", &path)(error).into()),
-    }
+    let lock = disk.lock(&path).map_err(steps::failed("lock", &path))?;
+    lock.ok_or_else(|| DataDirError::Locked(root.to_owned()))
 }
 
 /// Checks the layout's version, or writes it into a new directory.
-fn check_format(root: &Path) -> Result<(), DataDirError> {
+fn check_format(disk: &dyn Disk, root: &Path) -> Result<(), DataDirError> {
     let path = root.join(FORMAT_FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !root.join(TENANTS).exists() => {
-            return Ok(disk::write_whole(root, FORMAT_FILE, format!("{FORMAT_NAME}{VERSION}\n").as_bytes())?);
+    let bytes = match disk.read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if steps::exists(disk, &root.join(TENANTS))? {
+                return Err(DataDirError::NotADataDir(path));
+            }
+            return Ok(steps::write_whole(disk, root, FORMAT_FILE, format!("{FORMAT_NAME}{VERSION}\n").as_bytes())?);
         }
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
-            return Err(DataDirError::NotADataDir(path));
-        }
-        Err(error) => return Err(disk::failed("read", &path)(error).into()),
+        Err(error) => return Err(steps::failed("read", &path)(error).into()),
     };
+    let Ok(text) = String::from_utf8(bytes) else { return Err(DataDirError::NotADataDir(path)) };
     let version = text.strip_prefix(FORMAT_NAME).and_then(|rest| rest.strip_suffix('\n'));
     match version.and_then(|digits| digits.parse::<u32>().ok()) {
         Some(VERSION) => Ok(()),

@@ -1,101 +1,148 @@
-//! Files and directories: each step that a crash must not undo ends in an fsync here.
+//! The seam between a tenant and the file system.
+//!
+//! Everything durable of a tenant is read and written through a [`Disk`]: the database, the mapped snapshots, the text
+//! index, the notes beside them. [`SystemDisk`] is the real one. A simulated one can stand in its place, which forgets
+//! what was not made durable, or fails when it is told to; so what is tested there is what runs.
+//!
+//! A disk promises no more than the system does: what was written survives a power cut after [`DiskFile::sync`], and a
+//! name that was made, changed or removed after [`Disk::sync_dir`] of its directory. Until then any part of it may.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    path::Path,
-};
+mod map;
+pub(crate) mod steps;
+mod system;
+mod writer;
 
-use crate::FileError;
+use std::{fmt, io, path::Path};
 
-/// Turns an I/O error into one that says what was attempted where.
-pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
-    move |source| FileError { action, path: path.to_owned(), source }
+pub use map::{Map, WeakMap};
+pub use system::SystemDisk;
+pub use writer::FileWriter;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It must exist.
+    Existing,
+    /// It is made, or emptied if it exists.
+    Emptied,
+    /// It is made and must not exist.
+    New,
 }
 
-/// Makes the names in a directory durable.
-pub(crate) fn sync_dir(path: &Path) -> Result<(), FileError> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(failed("sync directory", path))
+/// Files and directories by path.
+///
+/// Errors are the system's: [`io::ErrorKind::NotFound`] and [`io::ErrorKind::AlreadyExists`] are told apart from others.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Opens a file for reading and writing.
+    ///
+    /// # Errors
+    /// The system's.
+    fn open(&self, path: &Path, how: Opening) -> io::Result<Box<dyn DiskFile>>;
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The bytes of a file that nobody writes any more, mapped into memory. They stay when the file is removed.
+    ///
+    /// # Errors
+    /// The system's.
+    fn map(&self, path: &Path) -> io::Result<Map>;
+
+    /// Length of a file in bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn len(&self, path: &Path) -> io::Result<u64>;
+
+    /// Whether there is a file or directory.
+    ///
+    /// # Errors
+    /// The system's, if it does not say.
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// Whether there is a directory; not if the system does not say.
+    fn is_dir(&self, path: &Path) -> bool;
+
+    /// Names in a directory, sorted, without those that are not UTF-8.
+    ///
+    /// # Errors
+    /// The system's.
+    fn names(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes a directory in an existing one.
+    ///
+    /// # Errors
+    /// The system's, in particular that there is something of that name.
+    fn make_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file or directory another name. A file of the new name is replaced.
+    ///
+    /// # Errors
+    /// The system's.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// The system's.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a directory and all in it.
+    ///
+    /// # Errors
+    /// The system's.
+    fn remove_tree(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// The system's. What of the names is durable is then unknown.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Takes the lock that a file stands for, which is made if it does not exist; nothing if somebody else has it. It ends
+    /// when it is dropped, and with the process.
+    ///
+    /// # Errors
+    /// The system's.
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
 }
 
-/// Makes a directory durable if it does not exist.
-pub(crate) fn make_dir(path: &Path, parent: &Path) -> Result<(), FileError> {
-    match fs::create_dir(path) {
-        Ok(()) => sync_dir(parent),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(failed("create directory", path)(error)),
-    }
+/// An open file. It stays usable when its name changes or goes.
+pub trait DiskFile: fmt::Debug + Send + Sync {
+    /// Length in bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Fills `out` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// The system's, or [`io::ErrorKind::UnexpectedEof`] if there are fewer.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
+
+    /// Writes all of `bytes` from `offset` on. The file grows as it must, with zeros in between.
+    ///
+    /// # Errors
+    /// The system's. Any part of `bytes` may then be written.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Cuts the file off, or lengthens it with zeros.
+    ///
+    /// # Errors
+    /// The system's.
+    fn set_size(&self, size: u64) -> io::Result<()>;
+
+    /// Makes the bytes and the length durable, not the name.
+    ///
+    /// # Errors
+    /// The system's. What was written since the last time may then never become durable, also if this is called again: the
+    /// file is to be given up.
+    fn sync(&self) -> io::Result<()>;
 }
 
-/// Makes a directory and those above it durable where they do not exist.
-pub(crate) fn make_dirs(path: &Path) -> Result<(), FileError> {
-    match path.parent() {
-        Some(parent) if !path.is_dir() => {
-            // The parent of a relative name is the current directory, whose name is not the empty one.
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            make_dirs(parent)?;
-            make_dir(path, parent)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Renames durably; both names are in `dir`.
-pub(crate) fn rename_in(dir: &Path, from: &Path, to: &Path) -> Result<(), FileError> {
-    fs::rename(from, to).map_err(failed("rename", from))?;
-    sync_dir(dir)
-}
-
-/// Writes a small file as a whole: a crash leaves the old state or the new one.
-pub(crate) fn write_whole(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileError> {
-    let temporary = dir.join(format!("{name}.tmp"));
-    let write = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(failed("write", &temporary))?;
-    rename_in(dir, &temporary, &dir.join(name))
-}
-
-/// Names of the entries of a directory; a name that is not UTF-8 is none of ours and left out.
-pub(crate) fn names(dir: &Path) -> Result<Vec<String>, FileError> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed("list directory", dir))? {
-        let entry = entry.map_err(failed("list directory", dir))?;
-        if let Ok(name) = entry.file_name().into_string() {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// Removes a directory and all in it.
-pub(crate) fn remove_tree(path: &Path) -> Result<(), FileError> {
-    fs::remove_dir_all(path).map_err(failed("remove directory", path))
-}
-
-/// Removes a file.
-pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
-    fs::remove_file(path).map_err(failed("remove", path))
-}
-
-/// Length of a file in bytes.
-pub(crate) fn len(path: &Path) -> Result<u64, FileError> {
-    fs::metadata(path).map(|meta| meta.len()).map_err(failed("measure", path))
-}
-
-/// Length of the files in a directory, in bytes. One that goes while they are measured counts nothing.
-pub(crate) fn len_of_files(dir: &Path) -> Result<u64, FileError> {
-    let mut sum = 0;
-    for name in names(dir)? {
-        let path = dir.join(name);
-        match fs::metadata(&path) {
-            Ok(meta) => sum += meta.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("measure", &path)(error)),
-        }
-    }
-    Ok(sum)
-}
+/// A lock, held until it is dropped.
+pub trait DiskLock: fmt::Debug + Send + Sync {}

@@ -5,12 +5,13 @@
 //! the end of the log is noted in a file beside the database, and the note goes only when the log still ends there:
 //! a tenant that lost a commit stays closed, also after a crash in the middle of the check.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use redb::{Database, ReadableDatabase};
 
 use crate::{
-    Damaged, Defect, FileError, OpenError, Place, Reader, disk,
+    Damaged, Defect, FileError, OpenError, Place, Reader,
+    disk::{Disk, steps},
     error::Failure,
     guard::guard,
     meta::{Meta, MetaRow},
@@ -49,43 +50,48 @@ impl From<CheckError> for OpenError {
 /// Reads the meta rows; unless the last shutdown was clean, every page is checked too. `checked` says that redb has just
 /// done so: it does where the database was not closed, and refuses the file rather than going back, since every commit
 /// has two phases.
-pub(crate) fn check_at_open(database: &mut Database, dir: &Path, checked: bool) -> Result<Meta, OpenError> {
+pub(crate) fn check_at_open(
+    disk: &dyn Disk,
+    database: &mut Database,
+    dir: &Path,
+    checked: bool,
+) -> Result<Meta, OpenError> {
     let meta = guard(|| read_meta(database))?;
     let note = dir.join(NOTE_FILE);
-    let noted = match fs::read(&note) {
+    let noted = match disk.read(&note) {
         Ok(noted) => Some(noted),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(disk::failed("read", &note)(error).into()),
+        Err(error) => return Err(steps::failed("read", &note)(error).into()),
     };
     if noted.as_ref().is_some_and(|noted| *noted != meta.applied.to_bytes()) {
         return Err(rolled_back().into());
     }
     if !(meta.clean || checked) || noted.is_some() {
-        check(database, dir)?;
+        check(disk, database, dir)?;
     }
     Ok(meta)
 }
 
 /// Checks every page. Linear in the database; no [`Reader`] may be alive.
-pub(crate) fn check(database: &mut Database, dir: &Path) -> Result<(), CheckError> {
+pub(crate) fn check(disk: &dyn Disk, database: &mut Database, dir: &Path) -> Result<(), CheckError> {
     let before = guard(|| read_meta(database))?;
-    disk::write_whole(dir, NOTE_FILE, &before.applied.to_bytes())?;
+    steps::write_whole(disk, dir, NOTE_FILE, &before.applied.to_bytes())?;
     let checked = guard(|| Ok(database.check_integrity()?));
     if let Err(Failure::Database(_)) = &checked {
         // Nothing was judged, so there is nothing to remember.
-        forget(dir)?;
+        forget(disk, dir)?;
     }
     checked?;
     let after = guard(|| read_meta(database))?;
     if after != before {
         return Err(Failure::from(rolled_back()).into());
     }
-    Ok(forget(dir)?)
+    Ok(forget(disk, dir)?)
 }
 
-fn forget(dir: &Path) -> Result<(), FileError> {
-    disk::remove(&dir.join(NOTE_FILE))?;
-    disk::sync_dir(dir)
+fn forget(disk: &dyn Disk, dir: &Path) -> Result<(), FileError> {
+    steps::remove(disk, &dir.join(NOTE_FILE))?;
+    steps::sync_dir(disk, dir)
 }
 
 fn rolled_back() -> Damaged {

@@ -38,14 +38,15 @@
 //! ```
 //!
 //! Byte layouts: values of rows in [`envelope`], log rows in [`log`], meta rows in [`meta`], mapped snapshots in
-//! [`layout`]. Only this crate opens these files. Others in a data directory belong to others: the text indexes of tenants,
-//! the keys, the canaries and the audit log.
+//! [`layout`]. Only this crate opens these files, through a [`disk::Disk`], on which the text indexes of tenants are too.
+//! Others in a data directory belong to others: the keys, the canaries and the audit log.
 
+mod backend;
 mod batch;
 mod compact;
 mod data_dir;
 mod database;
-mod disk;
+pub mod disk;
 mod envelope;
 mod error;
 mod guard;

@@ -1,10 +1,14 @@
-use std::{fmt, fs::File, path::Path};
+use std::{fmt, path::Path};
 
 use bytes::Bytes;
-use memmap2::Mmap;
 use ticketscope_model::Opstamp;
 
-use crate::{SnapshotDefect, TenantUuid, disk, layout::Layout, meta::SnapshotEntry};
+use crate::{
+    SnapshotDefect, TenantUuid,
+    disk::{Disk, steps},
+    layout::Layout,
+    meta::SnapshotEntry,
+};
 
 /// A durable image of derived data, checked as a whole and mapped into memory.
 ///
@@ -18,16 +22,17 @@ pub struct MappedSnapshot {
 impl MappedSnapshot {
     /// Maps the file that `entry` names and checks every byte of it. Linear in its length.
     pub(crate) fn open(
+        disk: &dyn Disk,
         path: &Path,
         entry: &SnapshotEntry,
         uuid: TenantUuid,
         applied: Opstamp,
     ) -> Result<Self, SnapshotDefect> {
-        let found = disk::len(path)?;
+        let found = steps::len(disk, path)?;
         if found != entry.len {
             return Err(SnapshotDefect::Length { expected: entry.len, found });
         }
-        let bytes = Bytes::from_owner(map(path)?);
+        let bytes = Bytes::from_owner(disk.map(path).map_err(steps::failed("map", path))?);
         let layout = Layout::check(&bytes)?;
         if layout.uuid != uuid {
             return Err(SnapshotDefect::Uuid { expected: uuid, found: layout.uuid });
@@ -74,16 +79,4 @@ impl fmt::Debug for MappedSnapshot {
             .field("len_bytes", &self.len_bytes())
             .finish_non_exhaustive()
     }
-}
-
-/// Maps a finished snapshot.
-#[expect(unsafe_code, reason = "the one place where a file becomes memory")]
-fn map(path: &Path) -> Result<Mmap, SnapshotDefect> {
-    let file = File::open(path).map_err(disk::failed("open", path))?;
-    // SAFETY: the map must not change while it is borrowed. A snapshot is written under another name, fsynced and then
-    // renamed to this one; after that this crate never writes to it or truncates it, only unlinks it, which leaves a
-    // map intact; and the lock on the data directory keeps every other process of ours away. Someone who overwrites
-    // the files of a running server by hand is outside this contract.
-    let map = unsafe { Mmap::map(&file) };
-    Ok(map.map_err(disk::failed("map", path))?)
 }

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    fs::{File, OpenOptions},
     io::BufWriter,
     path::{Path, PathBuf},
 };
@@ -12,7 +11,8 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store, disk,
+    FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store,
+    disk::{Disk, FileWriter, Opening, steps},
     layout::Encoder,
     meta::{Meta, SnapshotEntry},
 };
@@ -62,8 +62,8 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Removes what a crash left: snapshots that no meta row names and files that were being written.
-    pub(crate) fn open(dir: &Path, meta: &Meta) -> Result<Self, FileError> {
-        remove(dir, |name| name.ends_with(TEMPORARY_SUFFIX) || is_unnamed(name, meta))?;
+    pub(crate) fn open(disk: &dyn Disk, dir: &Path, meta: &Meta) -> Result<Self, FileError> {
+        remove(disk, dir, |name| name.ends_with(TEMPORARY_SUFFIX) || is_unnamed(name, meta))?;
         Ok(Self::default())
     }
 }
@@ -79,13 +79,13 @@ fn is_unnamed(name: &str, meta: &Meta) -> bool {
 }
 
 /// Removes some of a tenant's files.
-fn remove(dir: &Path, which: impl Fn(&str) -> bool) -> Result<(), FileError> {
-    let mut names = disk::names(dir)?;
+fn remove(disk: &dyn Disk, dir: &Path, which: impl Fn(&str) -> bool) -> Result<(), FileError> {
+    let mut names = steps::names(disk, dir)?;
     names.retain(|name| which(name));
     for name in &names {
-        disk::remove(&dir.join(name))?;
+        steps::remove(disk, &dir.join(name))?;
     }
-    if names.is_empty() { Ok(()) } else { disk::sync_dir(dir) }
+    if names.is_empty() { Ok(()) } else { steps::sync_dir(disk, dir) }
 }
 
 impl Store {
@@ -100,11 +100,11 @@ impl Store {
         }
         let writing = self.snapshots.writing.try_lock().ok_or(SnapshotError::Busy)?;
         let path = self.dir.join(TEMPORARY);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
-        let file = file.map_err(disk::failed("create", &path))?;
-        let encoder = Encoder::new(BufWriter::with_capacity(BUFFER_BYTES, file), self.uuid, opstamp)
-            .map_err(disk::failed("write", &path))?;
-        Ok(SnapshotWriter { store: self, opstamp, encoder, temporary: Temporary(path), _writing: writing })
+        let file = self.disk.open(&path, Opening::Emptied).map_err(steps::failed("create", &path))?;
+        let temporary = Temporary { disk: &*self.disk, path };
+        let out = BufWriter::with_capacity(BUFFER_BYTES, FileWriter::new(file));
+        let encoder = Encoder::new(out, self.uuid, opstamp).map_err(steps::failed("write", &temporary.path))?;
+        Ok(SnapshotWriter { store: self, opstamp, encoder, temporary, _writing: writing })
     }
 
     /// Maps the newest mapped snapshot that can be used. Every byte of it is checked: linear in its length.
@@ -134,7 +134,7 @@ impl Store {
 
     fn map_entry(&self, entry: &SnapshotEntry, meta: &Meta) -> Result<MappedSnapshot, RejectedSnapshot> {
         let path = self.dir.join(file_name(entry.serial));
-        MappedSnapshot::open(&path, entry, meta.uuid, meta.applied.opstamp).map_err(|defect| {
+        MappedSnapshot::open(&*self.disk, &path, entry, meta.uuid, meta.applied.opstamp).map_err(|defect| {
             self.snapshots.rejected.lock().insert(entry.serial);
             RejectedSnapshot { opstamp: entry.opstamp, path, defect }
         })
@@ -145,8 +145,8 @@ impl Store {
 pub struct SnapshotWriter<'a> {
     store: &'a Store,
     opstamp: Opstamp,
-    encoder: Encoder<BufWriter<File>>,
-    temporary: Temporary,
+    encoder: Encoder<BufWriter<FileWriter>>,
+    temporary: Temporary<'a>,
     _writing: MutexGuard<'a, ()>,
 }
 
@@ -172,7 +172,7 @@ impl SnapshotWriter<'_> {
             return Err(SnapshotError::DuplicateSection(id));
         }
         let written = self.encoder.section(id, pieces);
-        Ok(written.map_err(disk::failed("write", &self.temporary.0))?)
+        Ok(written.map_err(steps::failed("write", &self.temporary.path))?)
     }
 
     /// Makes the snapshot durable and current. The one before is kept, older ones are deleted.
@@ -182,14 +182,15 @@ impl SnapshotWriter<'_> {
     pub fn finish(self) -> Result<(), SnapshotError> {
         // Bound in this order, for the file must be gone before another writer may make one of its name.
         let Self { store, opstamp, encoder, _writing, temporary } = self;
-        let (buffer, seal) = encoder.finish().map_err(disk::failed("write", &temporary.0))?;
-        let file = buffer.into_inner().map_err(|error| disk::failed("write", &temporary.0)(error.into_error()))?;
-        file.sync_data().map_err(disk::failed("sync", &temporary.0))?;
+        let path = &temporary.path;
+        let (buffer, seal) = encoder.finish().map_err(steps::failed("write", path))?;
+        let file = buffer.into_inner().map_err(|error| steps::failed("write", path)(error.into_error()))?;
+        file.sync().map_err(steps::failed("sync", path))?;
         drop(file);
 
         let _files = store.snapshots.files.write();
         let serial = named(&store.meta()).map(|entry| entry.serial).max().unwrap_or(0) + 1;
-        disk::rename_in(&store.dir, &temporary.0, &store.dir.join(file_name(serial)))?;
+        steps::rename_in(&*store.disk, &store.dir, path, &store.dir.join(file_name(serial)))?;
         let entry = SnapshotEntry { serial, opstamp, len: seal.len, digest: seal.digest };
         let meta = store.commit_snapshots(|meta| {
             // A previous one is for when the current one is damaged: a damaged one must not push a good one out.
@@ -199,7 +200,7 @@ impl SnapshotWriter<'_> {
             meta.current = Some(entry);
         })?;
         // Only snapshots: other files being written are not ours here.
-        Ok(remove(&store.dir, |name| is_unnamed(name, &meta))?)
+        Ok(remove(&*store.disk, &store.dir, |name| is_unnamed(name, &meta))?)
     }
 }
 
@@ -210,11 +211,14 @@ impl fmt::Debug for SnapshotWriter<'_> {
 }
 
 /// The file being written; removed when dropped, unless it was renamed.
-struct Temporary(PathBuf);
+struct Temporary<'a> {
+    disk: &'a dyn Disk,
+    path: PathBuf,
+}
 
-impl Drop for Temporary {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         // What cannot be removed now is removed when the tenant is opened again.
-        drop(disk::remove(&self.0));
+        drop(self.disk.remove(&self.path));
     }
 }

@@ -8,15 +8,16 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use redb::{Builder, Database, ReadableDatabase, WriteTransaction};
+use redb::{Database, ReadableDatabase, WriteTransaction};
 use ticketscope_model::Opstamp;
 
 use crate::{
     Batch, CommitError, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError, Reader, Row,
     Table, TenantUuid,
-    data_dir::Registration,
+    backend::{create_database, open_database},
+    data_dir::{DEFAULT_CACHE_BYTES, Registration},
     database::OpenDatabase,
-    disk,
+    disk::{Disk, steps},
     envelope::{Kind, Opener, Sealer},
     error::Failure,
     guard::guard,
@@ -53,6 +54,7 @@ pub struct DiskUsage {
 ///
 /// Any number of threads may read while one commits; commits wait for each other.
 pub struct Store {
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) uuid: TenantUuid,
     pub(crate) cache_bytes: usize,
@@ -75,24 +77,30 @@ pub(crate) struct Writer {
 
 impl Store {
     /// Makes the database of a new tenant in the empty directory `dir`.
-    pub(crate) fn initialize(dir: &Path, uuid: TenantUuid) -> Result<(), CommitError> {
-        Ok(guard(|| initialize(&dir.join(DATABASE_FILE), uuid))?)
+    pub(crate) fn initialize(disk: &dyn Disk, dir: &Path, uuid: TenantUuid) -> Result<(), CommitError> {
+        Ok(guard(|| initialize(disk, &dir.join(DATABASE_FILE), uuid))?)
     }
 
     /// Opens the database in `dir`. Fast after a clean shutdown; otherwise every page is checked.
-    pub(crate) fn open(dir: PathBuf, cache_bytes: usize, registration: Registration) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        cache_bytes: usize,
+        registration: Registration,
+    ) -> Result<Self, OpenError> {
         let path = dir.join(DATABASE_FILE);
-        let len = match disk::len(&path) {
+        let len = match steps::len(&*disk, &path) {
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => 0,
             other => other?,
         };
         if len == 0 {
             return Err(Damaged { place: Place::Database, defect: Defect::Missing }.into());
         }
-        let (mut database, checked) = guard(|| open_database(&path, cache_bytes))?;
-        let meta = integrity::check_at_open(&mut database, &dir, checked)?;
-        let snapshots = Snapshots::open(&dir, &meta)?;
+        let (mut database, checked) = guard(|| open_database(&*disk, &path, cache_bytes))?;
+        let meta = integrity::check_at_open(&*disk, &mut database, &dir, checked)?;
+        let snapshots = Snapshots::open(&*disk, &dir, &meta)?;
         Ok(Self {
+            disk,
             dir,
             uuid: meta.uuid,
             cache_bytes,
@@ -113,6 +121,11 @@ impl Store {
     /// Tells this tenant from every other and from an earlier one of the same name.
     pub fn uuid(&self) -> TenantUuid {
         self.uuid
+    }
+
+    /// Where its files are.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
     /// Writes a batch in one transaction; when this returns, all of it is on disk. An empty batch does nothing.
@@ -253,15 +266,17 @@ impl Store {
     /// [`crate::FileError`] if a file cannot be measured.
     pub fn disk_usage(&self) -> Result<DiskUsage, crate::FileError> {
         let (mut snapshot_bytes, mut text_bytes) = (0, 0);
-        for name in disk::names(&self.dir)? {
+        let disk = &*self.disk;
+        for name in steps::names(disk, &self.dir)? {
             let path = self.dir.join(&name);
-            if path.is_dir() {
-                text_bytes += disk::len_of_files(&path)?;
+            if disk.is_dir(&path) {
+                text_bytes += steps::len_of_files(disk, &path)?;
             } else if name != DATABASE_FILE {
-                snapshot_bytes += disk::len(&path)?;
+                snapshot_bytes += steps::len(disk, &path)?;
             }
         }
-        Ok(DiskUsage { database_bytes: disk::len(&self.dir.join(DATABASE_FILE))?, snapshot_bytes, text_bytes })
+        let database_bytes = steps::len(disk, &self.dir.join(DATABASE_FILE))?;
+        Ok(DiskUsage { database_bytes, snapshot_bytes, text_bytes })
     }
 
     /// The directory of the text index, made if it is not there.
@@ -270,13 +285,13 @@ impl Store {
     /// [`crate::FileError`] if it cannot be made.
     pub fn text_dir(&self) -> Result<PathBuf, crate::FileError> {
         let path = self.dir.join(TEXT_DIR);
-        disk::make_dir(&path, &self.dir)?;
+        steps::make_dir(&*self.disk, &path, &self.dir)?;
         Ok(path)
     }
 
     /// Whether there is a directory of a text index.
     pub fn has_text_dir(&self) -> bool {
-        self.dir.join(TEXT_DIR).is_dir()
+        self.disk.is_dir(&self.dir.join(TEXT_DIR))
     }
 
     /// Puts the text index aside, so that another can be made, in place of the one that was put aside before. Nobody may
@@ -286,10 +301,11 @@ impl Store {
     /// [`crate::FileError`].
     pub fn set_text_aside(&self) -> Result<(), crate::FileError> {
         let (path, aside) = (self.dir.join(TEXT_DIR), self.dir.join(TEXT_ASIDE_DIR));
-        if aside.is_dir() {
-            disk::remove_tree(&aside)?;
+        let disk = &*self.disk;
+        if disk.is_dir(&aside) {
+            steps::remove_tree(disk, &aside)?;
         }
-        if path.is_dir() { disk::rename_in(&self.dir, &path, &aside) } else { Ok(()) }
+        if disk.is_dir(&path) { steps::rename_in(disk, &self.dir, &path, &aside) } else { Ok(()) }
     }
 
     /// Removes the text index that was put aside, if there is one.
@@ -297,12 +313,12 @@ impl Store {
     /// # Errors
     /// [`crate::FileError`].
     pub fn remove_text_aside(&self) -> Result<(), crate::FileError> {
-        let aside = self.dir.join(TEXT_ASIDE_DIR);
-        if !aside.is_dir() {
+        let (disk, aside) = (&*self.disk, self.dir.join(TEXT_ASIDE_DIR));
+        if !disk.is_dir(&aside) {
             return Ok(());
         }
-        disk::remove_tree(&aside)?;
-        disk::sync_dir(&self.dir)
+        steps::remove_tree(disk, &aside)?;
+        steps::sync_dir(disk, &self.dir)
     }
 
     /// The meta rows as the last commit left them.
@@ -369,8 +385,8 @@ impl fmt::Debug for Store {
 }
 
 /// Makes a database with its tables and first meta rows.
-fn initialize(path: &Path, uuid: TenantUuid) -> Result<(), Failure> {
-    let database = Builder::new().create(path)?;
+fn initialize(disk: &dyn Disk, path: &Path, uuid: TenantUuid) -> Result<(), Failure> {
+    let database = create_database(disk, path, DEFAULT_CACHE_BYTES)?;
     let mut sealer = sealer()?;
     let transaction = begin(&database)?;
     transaction.open_table(LOG)?;
@@ -404,16 +420,6 @@ pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, Failure> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     Ok(transaction)
-}
-
-/// Opens a database file; answers also whether redb has just checked every page of it, since it was not closed.
-pub(crate) fn open_database(path: &Path, cache_bytes: usize) -> Result<(OpenDatabase, bool), Failure> {
-    let checked = Arc::new(AtomicBool::new(false));
-    let note = Arc::clone(&checked);
-    let mut builder = Builder::new();
-    builder.set_cache_size(cache_bytes).set_repair_callback(move |_| note.store(true, Ordering::Relaxed));
-    let database = builder.open(path)?;
-    Ok((OpenDatabase::new(database), checked.load(Ordering::Relaxed)))
 }
 
 fn put_log(

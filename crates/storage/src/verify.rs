@@ -82,7 +82,7 @@ impl Store {
         if self.is_poisoned() {
             return Err(VerifyError::Poisoned);
         }
-        match integrity::check(&mut self.database.write(), &self.dir) {
+        match integrity::check(&*self.disk, &mut self.database.write(), &self.dir) {
             Ok(()) => Ok(None),
             Err(CheckError::Failure(Failure::Damaged(damaged))) => {
                 self.poison();

@@ -4,7 +4,8 @@
 //! rules as they are written. It indexes nothing and shares with the engine only the vocabulary of `ticketscope-model` and
 //! how a text is cut into words: expressions and queries are trees of its own, which print as the public text languages, so
 //! that the engine reads them with its own parsers. [`arb`] makes small, nasty random tenants, histories, expressions and
-//! queries from a seed; [`tenant`] makes one large, plausible tenant for measurements.
+//! queries from a seed; [`tenant`] makes one large, plausible tenant for measurements; [`simdisk`] is a disk that forgets what
+//! was not made durable.
 //!
 //! It is not a reference implementation to build on: it is slow on purpose, parses nothing and stores nothing.
 
@@ -12,4 +13,5 @@
 
 pub mod arb;
 pub mod oracle;
+pub mod simdisk;
 pub mod tenant;

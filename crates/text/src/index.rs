@@ -1,22 +1,23 @@
 use std::{
     any::Any,
-    panic::catch_unwind,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use model::{Opstamp, TextPart, TicketOrd};
 use rayon::prelude::*;
+use storage::disk::{Disk, SystemDisk};
 use tantivy::{
-    Index, IndexReader, IndexWriter, ReloadPolicy, Term,
-    directory::{Directory, MmapDirectory},
-    index::SegmentMeta,
+    Index, IndexReader, IndexWriter, ReloadPolicy, Term, directory::Directory, index::SegmentMeta,
     merge_policy::LogMergePolicy,
 };
 use ticketscope_model as model;
+use ticketscope_storage as storage;
 
 use crate::{
     analysis::Languages,
+    directory::{LIST, TextDirectory},
     document::Part,
     error::{TextDefect, TextError},
     fields::{self, Fields},
@@ -111,21 +112,34 @@ fn read_note(note: &str, identity: TextIdentity) -> Option<Opstamp> {
 }
 
 impl TextIndex {
-    /// Opens the index in the existing directory `path`, after checking every file in it, or makes an empty one.
+    /// Opens the index in the existing directory `path`, after checking every file in it, or makes an empty one. What a crash
+    /// left of an unfinished commit is removed.
     ///
     /// # Errors
     /// [`TextDefect`]: the directory is to be emptied and the index made anew.
     pub fn open(path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
-        // The library panics at some files that are cut off, before it looks at their checksums.
-        let opened = catch_unwind(|| Self::open_files(path, identity));
+        let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+        Self::open_on(&disk, path, identity)
+    }
+
+    /// [`Self::open`] on another disk than that of the system.
+    ///
+    /// # Errors
+    /// [`TextDefect`] as [`Self::open`].
+    pub fn open_on(disk: &Arc<dyn Disk>, path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
+        // The library panics at some files that are cut off, before it looks at their checksums. Nothing but what is on
+        // the disk outlives it.
+        let opened = catch_unwind(AssertUnwindSafe(|| Self::open_files(disk, path, identity)));
         opened.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
     }
 
-    fn open_files(path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
-        let directory = MmapDirectory::open(path).map_err(|error| TextDefect::Open(Box::new(error.into())))?;
+    fn open_files(disk: &Arc<dyn Disk>, path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
+        let directory =
+            TextDirectory::open(Arc::clone(disk), path).map_err(|error| TextDefect::Open(Box::new(error.into())))?;
         let fresh = !Index::exists(&directory).map_err(|error| TextDefect::Open(Box::new(error.into())))?;
         let (index, fields) = fields::open(directory).map_err(|error| TextDefect::Open(Box::new(error)))?;
         let position = if fresh { Opstamp(0) } else { check(&index, identity)? };
+        remove_unlisted(&**disk, path, &index)?;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -222,8 +236,6 @@ impl TextIndex {
     /// [`TextError`].
     pub fn commit(&mut self, position: Opstamp) -> Result<Arc<TextView>, TextError> {
         self.save(position)?;
-        // The library renames its list of segments without making the name durable.
-        self.index.directory().sync_directory()?;
         self.reload(position)
     }
 
@@ -254,7 +266,6 @@ impl TextIndex {
         (self.inverters, self.threads) = (Vec::new(), None);
         if let Some(writer) = self.writer.take() {
             writer.wait_merging_threads()?;
-            self.index.directory().sync_directory()?;
             let position = self.view.position();
             return self.reload(position);
         }
@@ -290,6 +301,18 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a check failed without a message").to_owned()
+}
+
+/// Removes what a crash left of segments that no commit lists: the library would not write a file of the same name.
+fn remove_unlisted(disk: &dyn Disk, path: &Path, index: &Index) -> Result<(), TextDefect> {
+    let listed = index.load_metas().map_err(|error| TextDefect::Open(Box::new(error)))?.list_segment_files();
+    for name in disk.names(path).map_err(TextError::from)? {
+        // Names of the library's own lists and locks begin with a dot, but for one.
+        if !name.starts_with('.') && name != LIST && !listed.contains(Path::new(&name)) {
+            disk.remove(&path.join(name)).map_err(TextError::from)?;
+        }
+    }
+    Ok(())
 }
 
 /// Checks every file of an index and reads its note.
@@ -349,6 +372,44 @@ mod tests {
             bytes[at] ^= 1;
             let damaged = String::from_utf8_lossy(&bytes).into_owned();
             assert_eq!(read_note(&damaged, identity), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_of_an_unfinished_commit_is_not_in_the_way_of_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let identity = TextIdentity { uuid: [7; 16], languages: Languages::default() };
+        let texts = |body: &str| -> Vec<(u32, Vec<TextPart>)> {
+            let part = TextPart {
+                part: "s".into(),
+                class: ticketscope_model::TextClass::Subject,
+                lang: None,
+                body: body.into(),
+                author: None,
+                at: None,
+            };
+            vec![(3, vec![part.clone()]), (4, vec![part])]
+        };
+        let mut index = TextIndex::open(dir.path(), identity).unwrap();
+        index.write(&[3, 4], &texts("an invoice")[..]).unwrap();
+        index.commit(Opstamp(1)).unwrap();
+        drop(index);
+        let list = std::fs::read(dir.path().join(LIST)).unwrap();
+        let names = || -> Vec<_> {
+            let mut names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let before = names();
+        for round in 0..3 {
+            let mut index = TextIndex::open(dir.path(), identity).unwrap();
+            assert_eq!((names(), index.view().position()), (before.clone(), Opstamp(1)), "round {round}");
+            index.write(&[4], &texts("another invoice")[..]).unwrap();
+            index.commit(Opstamp(2)).unwrap();
+            assert_eq!(index.view().tickets().len(), 2);
+            drop(index);
+            assert_ne!(names(), before);
+            std::fs::write(dir.path().join(LIST), &list).unwrap();
         }
     }
 

@@ -15,6 +15,7 @@ pub mod analysis;
 mod beginning;
 mod cache;
 mod descent;
+mod directory;
 mod document;
 mod error;
 mod fields;
