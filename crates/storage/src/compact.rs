@@ -5,7 +5,7 @@ use redb::{
 };
 
 use crate::{
-    CompactError, Store, Table, disk,
+    CompactError, Condition, Store, Table, disk,
     error::Failure,
     guard::guard,
     integrity::{self, CheckError},
@@ -27,7 +27,7 @@ impl Store {
     /// failing once the new file has taken the old one's place, poison the store.
     pub fn compact(&self) -> Result<(), CompactError> {
         let _writer = self.writer.lock();
-        if self.is_poisoned() {
+        if self.condition() != Condition::Sound {
             return Err(CompactError::Poisoned);
         }
         let mut database = self.database.write();
@@ -40,7 +40,7 @@ impl Store {
                 });
             }
             Err(CheckError::Failure(damage)) => {
-                self.poison();
+                self.worsen(Condition::Damaged);
                 return Err(damage.into());
             }
             Err(CheckError::File(error)) => return Err(error.into()),
@@ -64,7 +64,7 @@ impl Store {
                 Ok(())
             }
             Err(error) => {
-                self.poison();
+                self.worsen(Condition::Failed);
                 Err(error)
             }
         }

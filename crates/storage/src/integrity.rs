@@ -88,7 +88,7 @@ fn forget(dir: &Path) -> Result<(), FileError> {
     disk::sync_dir(dir)
 }
 
-fn rolled_back() -> Damaged {
+pub(crate) fn rolled_back() -> Damaged {
     Damaged { place: Place::Database, defect: Defect::RolledBack }
 }
 
