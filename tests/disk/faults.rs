@@ -10,7 +10,7 @@ use std::{
 
 use fastrand::Rng;
 use parking_lot::Mutex;
-use ticketscope_engine::{Engine, Tenant};
+use ticketscope_engine::{Engine, SubmitError, Tenant};
 use ticketscope_testkit::simdisk::{Calls, Choice, Fault, Reason, SimDisk};
 
 use crate::story::{PATIENCE, Plot, Step, Steps, batches, id, open, play, submit};
@@ -141,7 +141,7 @@ impl<'p> Patient<'p> {
 
     /// Opens the tenant unless it is open.
     fn is_open(&mut self) -> Result<bool, String> {
-        if self.open.as_ref().is_some_and(|(_, tenant)| !tenant.is_poisoned()) {
+        if self.open.as_ref().is_some_and(|(_, tenant)| takes_batches(tenant)) {
             return Ok(true);
         }
         self.open = None;
@@ -178,8 +178,14 @@ impl<'p> Patient<'p> {
     fn write(&mut self) -> Result<bool, String> {
         let Some((_, tenant)) = &self.open else { return Ok(false) };
         let now = batches(tenant);
-        let is_written = submit(tenant, &self.plot.load, now).is_ok();
-        self.known = if is_written { now + 1..=now + 1 } else { now..=now + 1 };
+        let written = submit(tenant, &self.plot.load, now);
+        let is_written = written.is_ok();
+        self.known = match written {
+            Ok(_) => now + 1..=now + 1,
+            // This one is certain.
+            Err(SubmitError::Full(_)) => now..=now,
+            Err(_) => now..=now + 1,
+        };
         self.tally.refused_batches += u64::from(!is_written);
         self.compare_published()?;
         Ok(is_written)
@@ -239,6 +245,11 @@ impl<'p> Patient<'p> {
     }
 }
 
+/// Whether a tenant takes batches as things are. Another process opens one that does not.
+fn takes_batches(tenant: &Tenant) -> bool {
+    tenant.closed().is_none() && tenant.full().is_none()
+}
+
 /// Waits until all text can be found, or until that is given up; answers which.
 fn wait_for_text(tenant: &Tenant) -> Result<bool, String> {
     let began = Instant::now();
@@ -247,7 +258,7 @@ fn wait_for_text(tenant: &Tenant) -> Result<bool, String> {
             return Ok(true);
         }
         let has_failed = tenant.stats().map_or(true, |stats| stats.text.failure.is_some());
-        if has_failed || tenant.is_poisoned() {
+        if has_failed || !takes_batches(tenant) {
             return Ok(false);
         }
     }

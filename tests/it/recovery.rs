@@ -11,9 +11,10 @@ use fastrand::Rng;
 use redb::{ReadableTable, TableDefinition};
 use tempfile::TempDir;
 use ticketscope_engine::{
-    Engine, RecoverError, Recovery, SubmitError, Tenant, TenantError, TenantOpenError, WriteError, storage::TenantId,
+    Closed, Engine, RecoverError, Recovery, SubmitError, Tenant, TenantError, TenantOpenError, WriteError,
+    storage::TenantId,
 };
-use ticketscope_model::{FieldKind, Opstamp, TextClass};
+use ticketscope_model::{FieldKind, Opstamp, TextClass, TicketKey};
 use ticketscope_storage::{DataDir, DataDirError, OpenError, Place, ReadError};
 
 use crate::{changes, compare};
@@ -274,44 +275,86 @@ fn a_data_directory_is_for_one_process() {
     assert!(Engine::open(dir.path()).is_ok(), "a lock dies with its process");
 }
 
-#[test]
-fn a_failed_write_closes_the_tenant_until_it_is_opened_again() {
+/// What was damaged by [`damage_row`] is as it was.
+fn mend_row(bench: &Bench, table: &str, key: &[u8], good: &[u8]) {
+    let definition: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(table);
+    let database = redb::Database::open(bench.path().join("state.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(definition).unwrap().insert(key, good).unwrap();
+    transaction.commit().unwrap();
+}
+
+/// A tenant with a damaged text, and another one beside it.
+fn with_a_damaged_text() -> (Bench, Arc<Tenant>, (Vec<u8>, Vec<u8>)) {
     let mut bench = Bench::new();
     bench.submit(1);
     bench.submit(2);
     bench.let_go();
-    let (key, good) = damage_row(&bench, "texts");
-    let recovery = bench.open();
-    assert_eq!(recovery.snapshot, None);
+    let row = damage_row(&bench, "texts");
+    bench.open();
+    let (engine, _) = bench.open.as_ref().unwrap();
+    let other = engine.create_tenant(&TenantId::parse("other").unwrap()).unwrap();
+    other.submit(vec![changes::ticket(1, &[("status", "open")])]).unwrap();
+    (bench, other, row)
+}
+
+/// That a tenant is closed for damage, and the one beside it is not; and that it opens when it was mended.
+fn assert_only_one_is_closed(mut bench: Bench, other: Arc<Tenant>, (key, good): &(Vec<u8>, Vec<u8>)) {
+    let refused = bench.tenant().submit(vec![changes::ticket(4, &[("status", "open")])]);
+    assert!(matches!(refused, Err(SubmitError::Closed(Closed::Damaged(_)))), "{refused:?}");
+    let (engine, tenant) = bench.open.take().unwrap();
+    for holder in [Some(tenant), None] {
+        let error = engine.tenant(&id()).unwrap_err();
+        let TenantError::Open { source, .. } = &error else { panic!("{error:?}") };
+        assert!(matches!(&**source, TenantOpenError::Damaged(_)) && source.is_damage(), "{error:?}");
+        drop(holder);
+    }
+    assert_eq!((engine.ailing().damaged, engine.fatal()), (1, None));
+    other.submit(vec![changes::ticket(2, &[("status", "open")])]).unwrap();
+    assert!(engine.tenant(other.id()).is_ok());
+    assert_eq!(other.snapshot().index().ordinals(), 2);
+    drop(other);
+    engine.close().unwrap();
+    drop(engine);
+    mend_row(&bench, "texts", key, good);
+    bench.open();
+    bench.tenant().submit(vec![changes::text(2, "subject", TextClass::Subject, "more")]).unwrap();
+}
+
+#[test]
+fn damage_that_a_batch_meets_closes_its_tenant_and_no_other() {
+    let (bench, other, row) = with_a_damaged_text();
     let before = compare::tickets(&bench.tenant().snapshot());
     // A change of the text must read the text, which is damaged.
-    let change = || changes::text(2, "subject", TextClass::Subject, "more");
-    let failed = bench.tenant().submit(vec![changes::ticket(3, &[("status", "open")]), change()]);
-    let Err(SubmitError::Write(error)) = &failed else { panic!("{failed:?}") };
-    assert!(matches!(&**error, WriteError::Read(ReadError::Damaged(_))), "{error:?}");
-    assert!(bench.tenant().is_poisoned());
-    let refused = bench.tenant().submit(vec![changes::ticket(4, &[("status", "open")])]);
-    assert!(matches!(refused, Err(SubmitError::Poisoned)), "{refused:?}");
-    assert_eq!(compare::tickets(&bench.tenant().snapshot()), before, "readers go on");
-    let (engine, tenant) = bench.open.take().unwrap();
-    let error = engine.tenant(&id()).unwrap_err();
-    let TenantError::Open { source, .. } = &error else { panic!("{error:?}") };
-    assert!(matches!(&**source, TenantOpenError::Open(OpenError::AlreadyOpen(_))), "while it is held: {error:?}");
-    drop(tenant);
-    let tenant = engine.tenant(&id()).unwrap();
-    assert!(!tenant.is_poisoned());
-    assert_eq!(compare::tickets(&tenant.snapshot()), before, "nothing of the failed batch");
-    tenant.submit(vec![changes::ticket(4, &[("status", "open")])]).unwrap();
-    drop((tenant, engine));
+    let change = changes::text(2, "subject", TextClass::Subject, "more");
+    let failed = bench.tenant().submit(vec![changes::ticket(3, &[("status", "open")]), change]);
+    match &failed {
+        Err(SubmitError::Write(error)) => {
+            assert!(matches!(&**error, WriteError::Read(ReadError::Damaged(_))), "{error:?}")
+        }
+        // The thread that indexes text read it first.
+        Err(SubmitError::Closed(Closed::Damaged(_))) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(compare::tickets(&bench.tenant().snapshot()), before, "nothing of the batch is in force");
+    assert_only_one_is_closed(bench, other, &row);
+}
 
-    let definition: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("texts");
-    let database = redb::Database::open(bench.path().join("state.redb")).unwrap();
-    let transaction = database.begin_write().unwrap();
-    transaction.open_table(definition).unwrap().insert(key.as_slice(), good.as_slice()).unwrap();
-    transaction.commit().unwrap();
-    drop(database);
-    bench.open();
-    bench.tenant().submit(vec![change()]).unwrap();
+#[test]
+fn damage_that_a_question_meets_closes_its_tenant_and_no_other() {
+    for how in 0..3 {
+        let (bench, other, row) = with_a_damaged_text();
+        let view = bench.tenant().view().unwrap();
+        let ord = view.snapshot().index().find(&TicketKey::Int(2)).unwrap();
+        let failed = match how {
+            0 => view.parts(ord).map(|_| ()),
+            1 => view.texts().and_then(|mut texts| texts.subject(ord)).map(|_| ()),
+            _ => bench.tenant().text(&TicketKey::Int(2)).map(|_| ()),
+        };
+        assert!(matches!(failed, Err(RecoverError::Read(ReadError::Damaged(_)))), "{how}: {failed:?}");
+        drop(view);
+        assert_only_one_is_closed(bench, other, &row);
+    }
 }
 
 #[test]

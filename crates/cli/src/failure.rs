@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use ticketscope_audit::{AppendError, OpenError as AuditOpenError, VerifyError as AuditVerifyError};
 use ticketscope_canary::RegistryError;
 use ticketscope_engine::{
-    CheckpointError, RecoverError, SubmitError, TenantError, TenantOpenError, WriteError,
+    CheckpointError, Closed, RecoverError, SubmitError, TenantError, TenantOpenError, WriteError,
     storage::{
         CommitError, CreateError, DataDirError, DeleteError, FileError, OpenError, ReadError, SnapshotError,
         VerifyError,
@@ -54,6 +54,9 @@ struct Marked {
 
 /// The kind of the failure that another process has the data directory.
 const LOCKED: &str = "locked";
+
+/// The kind of the failure that there is no room.
+const DISK_FULL: &str = "disk_full";
 
 impl Failure {
     /// A failure in one sentence.
@@ -251,7 +254,9 @@ impl From<TenantError> for Failure {
             TenantError::Open { source, .. } => match &**source {
                 TenantOpenError::Open(source) => of_open(source),
                 TenantOpenError::Recover(source) => of_recover(source),
+                TenantOpenError::Damaged(_) => (Exit::Data, "damaged"),
             },
+            TenantError::Full(_) => (Exit::Data, DISK_FULL),
             TenantError::Create(source) => match source {
                 CreateError::Exists(_) => (Exit::Usage, "tenant_exists"),
                 CreateError::Random(_) => (Exit::Internal, "no_randomness"),
@@ -312,6 +317,7 @@ impl From<CheckpointError> for Failure {
         let (exit, kind) = match &error {
             CheckpointError::Snapshot(source) => of_snapshot(source),
             CheckpointError::Commit(source) => of_commit(source),
+            CheckpointError::Full(_) => (Exit::Data, DISK_FULL),
             CheckpointError::TooLarge(_) => (Exit::Internal, "too_large"),
         };
         Self::of(exit, kind, &error)
@@ -327,7 +333,10 @@ impl From<SubmitError> for Failure {
         }
         let (exit, kind) = match &error {
             SubmitError::Refused(_) => (Exit::Usage, "refused"),
-            SubmitError::Busy | SubmitError::Poisoned => (Exit::Internal, "writer"),
+            SubmitError::Busy | SubmitError::Closed(Closed::Interrupted) => (Exit::Internal, "writer"),
+            SubmitError::Full(_) => (Exit::Data, DISK_FULL),
+            SubmitError::Closed(Closed::Damaged(_)) => (Exit::Data, "damaged"),
+            SubmitError::Closed(Closed::Failed(_)) => (Exit::Internal, "disk"),
             SubmitError::Write(source) => match &**source {
                 WriteError::Commit(source) => of_commit(source),
                 WriteError::Read(source) => of_read(source),
@@ -363,6 +372,7 @@ fn of_recover(error: &RecoverError) -> (Exit, &'static str) {
 fn of_read(error: &ReadError) -> (Exit, &'static str) {
     match error {
         ReadError::Poisoned => (Exit::Internal, "storage"),
+        ReadError::Full => (Exit::Data, DISK_FULL),
         ReadError::NotInLog { .. } | ReadError::Damaged(_) => (Exit::Data, "damaged"),
         ReadError::Database(_) => (Exit::Data, "database"),
     }
@@ -373,6 +383,7 @@ fn of_commit(error: &CommitError) -> (Exit, &'static str) {
         CommitError::Damaged(_) => (Exit::Data, "damaged"),
         CommitError::Database(_) => (Exit::Data, "database"),
         CommitError::TooLong { .. } => (Exit::Usage, "too_long"),
+        CommitError::Full(_) | CommitError::NotReopened => (Exit::Data, DISK_FULL),
         CommitError::Poisoned
         | CommitError::NotConsecutive { .. }
         | CommitError::RowsWithoutLog { .. }

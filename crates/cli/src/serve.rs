@@ -69,6 +69,7 @@ fn start(data: &Data, engine: Opened, mut config: Config, ready: impl FnOnce(Soc
         Ok(()) => Ok(Exit::Done),
         Err(error @ ServeError::Bind(_)) => Err(Failure::of(Exit::Usage, "listen", &error)
             .hint("name another address with --listen, like 127.0.0.1:7701; port 0 takes any free one")),
+        Err(error @ ServeError::Fatal(_)) => Err(Failure::of(Exit::Internal, "disk", &error)),
         Err(error) => Err(Failure::of(Exit::Internal, "serve", &error)),
     }
 }

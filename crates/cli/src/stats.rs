@@ -98,7 +98,13 @@ fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
     if let Some(why) = &stats.text.put_aside {
         row("text: index put aside and made anew", why.clone());
     }
-    if let Some(why) = stats.text.failure.as_ref().filter(|_| !stats.text.ready) {
+    if let Some(full) = &stats.full {
+        row("batches: refused for the moment", full.to_string());
+    }
+    if let Some(why) = &stats.checkpoint_failure {
+        row("disk: mapped snapshot not written", why.clone());
+    }
+    if let Some(why) = &stats.text.failure {
         row("text: not indexed", why.clone());
     }
     row("cached scopes", grouped(stats.cached_scopes.scopes as u64));
@@ -190,6 +196,8 @@ fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldS
         "opstamp": stats.opstamp.0,
         "snapshot_opstamp": stats.snapshot.0,
         "log_rows": stats.log_rows,
+        "full": stats.full.map(|full| full.to_string()),
+        "checkpoint_failure": stats.checkpoint_failure,
         "disk": {
             "database": stats.disk.database_bytes,
             "snapshots": stats.disk.snapshot_bytes,

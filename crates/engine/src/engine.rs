@@ -4,7 +4,7 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use query::DEFAULT_SCOPE_BYTES;
 use storage::{
     CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Store, TenantId,
@@ -14,7 +14,14 @@ use thiserror::Error;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
 
-use crate::tenant::{CheckpointError, Tenant, TenantOpenError};
+use crate::{
+    room::{Full, Outside, Room, Use},
+    tenant::{CheckpointError, Tenant, TenantOpenError},
+    trouble::{Closed, Fatal, FatalError},
+};
+
+/// The default of [`Options::reserve_bytes`].
+const RESERVE_BYTES: u64 = 512 << 20;
 
 /// What can be chosen when a data directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +37,29 @@ pub struct Options {
     /// whatever it takes. Smaller means less memory and more questions that wait for an evaluation. However many bytes there
     /// are, no more than [`query::MAX_SCOPES`] are kept.
     pub scope_bytes: usize,
+    /// Bytes that are kept free on the disk, but never more than a twentieth of it. With fewer left, batches and new tenants
+    /// are refused as [`Full`]; text indexes and mapped snapshots, which hold what was acknowledged, are written down to half
+    /// of it, and batches that only remove or erase down to a quarter. With 0 only the disk itself refuses.
+    pub reserve_bytes: u64,
+}
+
+/// What all tenants of an engine share.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) room: Room,
+    pub(crate) fatal: Fatal,
 }
 
 impl Default for Options {
-    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, and [`DEFAULT_SCOPE_BYTES`] of kept scopes in each.
+    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, [`DEFAULT_SCOPE_BYTES`] of kept scopes in each, and 512
+    /// MiB kept free on the disk.
     fn default() -> Self {
-        Self { checkpoint_log_bytes: 64 << 20, max_open_tenants: 256, scope_bytes: DEFAULT_SCOPE_BYTES }
+        Self {
+            checkpoint_log_bytes: 64 << 20,
+            max_open_tenants: 256,
+            scope_bytes: DEFAULT_SCOPE_BYTES,
+            reserve_bytes: RESERVE_BYTES,
+        }
     }
 }
 
@@ -46,6 +70,7 @@ impl Default for Options {
 pub struct Engine {
     data: DataDir,
     options: Options,
+    common: Arc<Common>,
     open: Mutex<OpenTenants>,
     /// Told when a tenant is no longer busy.
     free: Condvar,
@@ -56,6 +81,9 @@ pub struct Engine {
 struct OpenTenants {
     by_id: HashMap<TenantId, (Arc<Tenant>, u64)>,
     asked: u64,
+    /// Tenants that are damaged, and how that shows. They are not opened again: that would take long and find the same, or
+    /// not look where the damage is.
+    damaged: HashMap<TenantId, Arc<TenantOpenError>>,
     /// Tenants whose files a thread is opening, making, closing or deleting: one at a time may.
     busy: HashSet<TenantId>,
 }
@@ -101,6 +129,15 @@ impl OpenTenants {
     }
 }
 
+/// How many tenants are not as they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ailing {
+    /// Closed, because what is on disk cannot be trusted.
+    pub damaged: usize,
+    /// Open, and taking no batches for want of room.
+    pub full: usize,
+}
+
 /// Why a tenant cannot be had.
 #[derive(Debug, Error)]
 pub enum TenantError {
@@ -113,8 +150,11 @@ pub enum TenantError {
         /// Its name.
         id: TenantId,
         /// Why not.
-        source: Box<TenantOpenError>,
+        source: Arc<TenantOpenError>,
     },
+    /// There is no room for a new one.
+    #[error("no tenant is made: {0}")]
+    Full(Full),
     /// It cannot be made.
     #[error(transparent)]
     Create(#[from] CreateError),
@@ -148,8 +188,39 @@ impl Engine {
     /// # Errors
     /// [`DataDirError`].
     pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>, options: Options) -> Result<Self, DataDirError> {
+        let outside = Outside::of(path.as_ref().to_owned());
+        Self::open_in(disk, path, options, outside)
+    }
+
+    /// [`Self::open_on`] with another clock and another measure of room than those of the system.
+    pub(crate) fn open_in(
+        disk: Arc<dyn Disk>,
+        path: impl AsRef<Path>,
+        options: Options,
+        outside: Outside,
+    ) -> Result<Self, DataDirError> {
+        let common = Common { room: Room::new(options.reserve_bytes, outside), fatal: Fatal::default() };
         let data = DataDir::open_on(disk, path)?;
-        Ok(Self { data, options, open: Mutex::default(), free: Condvar::new() })
+        Ok(Self { data, options, common: Arc::new(common), open: Mutex::default(), free: Condvar::new() })
+    }
+
+    /// Whether a disk failed, so that this process has to end: nothing is acknowledged any more, in any tenant, and no tenant
+    /// is opened again. The snapshots that are open stay exact: they show what was acknowledged, and nothing else.
+    pub fn fatal(&self) -> Option<Arc<FatalError>> {
+        self.common.fatal.get()
+    }
+
+    /// Tells `listener` as soon as a disk fails, on the thread that finds it; at once if one has failed.
+    pub fn on_fatal(&self, listener: impl Fn(&Arc<FatalError>) + Send + Sync + 'static) {
+        self.common.fatal.tell(Box::new(listener));
+    }
+
+    /// How many tenants are found damaged, and how many of the open ones take no batches for want of room.
+    pub fn ailing(&self) -> Ailing {
+        let open = self.open.lock();
+        let count = |is_so: fn(&Tenant) -> bool| open.by_id.values().filter(|(tenant, _)| is_so(tenant)).count();
+        let damaged = count(|tenant| matches!(tenant.closed(), Some(Closed::Damaged(_))));
+        Ailing { damaged: open.damaged.len() + damaged, full: count(|tenant| tenant.full().is_some()) }
     }
 
     /// The names of all tenants, sorted.
@@ -165,6 +236,13 @@ impl Engine {
         self.data.exists(id)
     }
 
+    /// Whether [`Self::tenant`] answers at once: the tenant is open, or known to be none that can be.
+    pub fn is_open(&self, id: &TenantId) -> bool {
+        let open = self.open.lock();
+        let is_held = open.by_id.get(id).is_some_and(|(tenant, _)| tenant.closed() != Some(Closed::Interrupted));
+        is_held || open.damaged.contains_key(id) || !self.has_tenant(id)
+    }
+
     /// The tenant of that name, opened if it was not.
     ///
     /// # Errors
@@ -176,10 +254,15 @@ impl Engine {
     /// Makes an empty tenant and opens it.
     ///
     /// # Errors
-    /// [`TenantError::Create`] if there is one of that name.
+    /// [`TenantError::Create`] if there is one of that name; [`TenantError::Full`].
     pub fn create_tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
         let _turn = self.turn(id);
-        self.opened(id, self.data.create(id)?)
+        self.opened(id, self.create(id)?)
+    }
+
+    fn create(&self, id: &TenantId) -> Result<Store, TenantError> {
+        self.common.room.check(Use::Batch).map_err(TenantError::Full)?;
+        Ok(self.data.create(id)?)
     }
 
     /// The tenant of that name, made if there is none.
@@ -187,7 +270,7 @@ impl Engine {
     /// # Errors
     /// [`TenantError`].
     pub fn tenant_or_create(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
-        self.tenant_or(id, || Ok(self.data.create(id)?))
+        self.tenant_or(id, || self.create(id))
     }
 
     /// The tenant of that name, from what `make` gives if there is none. Two who ask at once get the same one.
@@ -198,20 +281,33 @@ impl Engine {
     ) -> Result<Arc<Tenant>, TenantError> {
         let mut open = self.open.lock();
         let _turn = loop {
-            if let Some(tenant) = open.get(id).filter(|tenant| !tenant.is_poisoned()) {
-                return Ok(tenant);
+            if let Some(tenant) = open.get(id) {
+                match tenant.closed() {
+                    // After a failed disk the snapshot is answered from until the process ends.
+                    None | Some(Closed::Failed(_)) => return Ok(tenant),
+                    Some(Closed::Interrupted) => {}
+                    Some(Closed::Damaged(what)) => {
+                        let known = open.damaged.insert(id.clone(), Arc::new(TenantOpenError::Damaged(what)));
+                        let closed = open.by_id.remove(id);
+                        MutexGuard::unlocked(&mut open, || drop((tenant, closed, known)));
+                        continue;
+                    }
+                }
+            }
+            if let Some(source) = open.damaged.get(id) {
+                return Err(TenantError::Open { id: id.clone(), source: Arc::clone(source) });
             }
             if open.busy.insert(id.clone()) {
                 break Turn { engine: self, id: id.clone() };
             }
             self.free.wait(&mut open);
         };
-        let poisoned = open.by_id.remove(id);
+        let interrupted = open.by_id.remove(id);
         drop(open);
         // It must be gone before its files can be opened again.
-        drop(poisoned);
+        drop(interrupted);
         let store = if self.data.exists(id) {
-            self.data.open_tenant(id).map_err(|error| failed(id, OpenError::into(error)))?
+            self.data.open_tenant(id).map_err(|error| self.failed(id, OpenError::into(error)))?
         } else {
             make()?
         };
@@ -229,8 +325,8 @@ impl Engine {
 
     /// The tenant in `store`, open from now on; others may be closed for it. The caller has its turn.
     fn opened(&self, id: &TenantId, store: Store) -> Result<Arc<Tenant>, TenantError> {
-        let tenant = Tenant::open(id.clone(), store, self.options).map_err(|source| failed(id, source))?;
-        let tenant = Arc::new(tenant);
+        let tenant = Tenant::open(id.clone(), store, self.options, Arc::clone(&self.common));
+        let tenant = Arc::new(tenant.map_err(|source| self.failed(id, source))?);
         let idle = self.open.lock().insert(&tenant, self.options.max_open_tenants);
         let turn = |tenant: &Tenant| Turn { engine: self, id: tenant.id().clone() };
         let idle: Vec<_> = idle.into_iter().map(|(tenant, asked)| (turn(&tenant), tenant, asked)).collect();
@@ -268,7 +364,18 @@ impl Engine {
                 drop(tenant);
             }
         }
-        Ok(self.data.delete(id)?)
+        self.data.delete(id)?;
+        self.open.lock().damaged.remove(id);
+        Ok(())
+    }
+
+    /// Why a tenant was not opened; one that is damaged is remembered.
+    fn failed(&self, id: &TenantId, source: TenantOpenError) -> TenantError {
+        let source = Arc::new(source);
+        if source.is_damage() {
+            self.open.lock().damaged.insert(id.clone(), Arc::clone(&source));
+        }
+        TenantError::Open { id: id.clone(), source }
     }
 
     /// Closes every open tenant so that the next opening is fast. Waits for those that are being opened, made, closed or
@@ -284,10 +391,6 @@ impl Engine {
         }
         open.by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
     }
-}
-
-fn failed(id: &TenantId, source: TenantOpenError) -> TenantError {
-    TenantError::Open { id: id.clone(), source: Box::new(source) }
 }
 
 #[cfg(test)]
@@ -388,7 +491,7 @@ mod tests {
                     for _ in 0..40 {
                         let name = &names[rng.usize(..names.len())];
                         let tenant = engine.tenant(name).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
-                        assert_eq!((tenant.id(), tenant.is_poisoned()), (name, false));
+                        assert_eq!((tenant.id(), tenant.closed()), (name, None));
                     }
                 });
             }

@@ -9,8 +9,20 @@
 //! 3. *publish*: the next snapshot, by one pointer swap, with cached scopes kept current;
 //! 4. *acknowledge*.
 //!
-//! So whatever was acknowledged is on disk and in force, and nothing is in force that is not on disk. After a failed
-//! commit the tenant takes no more writes until it is opened again: what reached the disk is known only then.
+//! So whatever was acknowledged is on disk and in force, and nothing is in force that is not on disk.
+//!
+//! # When something fails
+//!
+//! | what | the tenant | until |
+//! |---|---|---|
+//! | no room on the disk, or hardly any | refuses batches as [`Full`] and answers questions | there is room |
+//! | a write given up halfway, by a panic | is [`Closed::Interrupted`] | the next question opens it again |
+//! | damage on disk, or what cannot be read | is [`Closed::Damaged`] and not answered | the process starts anew |
+//! | a failed write or sync | is [`Closed::Failed`], as all others are | the process starts anew |
+//!
+//! A write without room is known not to be in force, so its tenant goes on in the same process. Of a failed sync nobody
+//! knows what it left, and a second one would prove nothing: [`Engine::on_fatal`] tells whoever runs the process to end it.
+//! The snapshot stays exact meanwhile: it shows what was acknowledged, and a batch whose commit failed was not.
 //!
 //! It decides nothing about visibility and answers no question: that is `ticketscope_query` on a snapshot.
 //!
@@ -44,6 +56,7 @@ mod facts;
 mod refusal;
 mod resolve;
 mod revs;
+mod room;
 mod session;
 mod state;
 mod tenant;
@@ -52,11 +65,13 @@ mod tests;
 mod text;
 mod text_rows;
 mod texts;
+mod trouble;
 mod wire;
 mod writer;
 
-pub use engine::{Engine, Options, TenantError};
+pub use engine::{Ailing, Engine, Options, TenantError};
 pub use refusal::Refusal;
+pub use room::Full;
 pub use session::ImportSession;
 pub use state::{RecoverError, Recovery};
 pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError, TextStats, View};
@@ -65,5 +80,6 @@ pub use text_rows::TextRows;
 pub use ticketscope_query as query;
 #[doc(no_inline)]
 pub use ticketscope_storage as storage;
+pub use trouble::{Closed, FatalError};
 pub use wire::Malformed;
 pub use writer::{OnRefusal, WriteError};

@@ -128,8 +128,16 @@ pub(crate) struct Recovered {
     pub(crate) replayed_bytes: u64,
 }
 
-/// The working state behind the rows of `store`.
-pub(crate) fn recover(store: &Store) -> Result<Recovered, RecoverError> {
+/// Facts, and what stands among their rows.
+pub(crate) struct Read {
+    pub(crate) facts: Facts,
+    pub(crate) revs_used: bool,
+    ordinals: Option<u32>,
+    secret: Option<[u8; 32]>,
+}
+
+/// The facts in the rows of `store`.
+pub(crate) fn read_facts(store: &Store) -> Result<Read, RecoverError> {
     let mut facts = Facts::new();
     let (mut ordinals, mut secret) = (None, None);
     store.scan::<RecoverError>(Table::Facts, |key, row| {
@@ -142,6 +150,13 @@ pub(crate) fn recover(store: &Store) -> Result<Recovered, RecoverError> {
         }
         Ok(())
     })?;
+    let revs_used = store.reader()?.count(Table::Revs)? > 0;
+    Ok(Read { facts, revs_used, ordinals, secret })
+}
+
+/// The working state behind the rows of `store`.
+pub(crate) fn recover(store: &Store) -> Result<Recovered, RecoverError> {
+    let Read { facts, revs_used, ordinals, secret } = read_facts(store)?;
     let mut schema = Schema::builtin();
     if let Some(State::Schema(declared)) = facts.get(&FactKey::Schema).and_then(|cell| cell.state.as_ref()) {
         schema.declare(declared).or(Err(RecoverError::Missing("schema, in a form that can be declared")))?;
@@ -154,7 +169,6 @@ pub(crate) fn recover(store: &Store) -> Result<Recovered, RecoverError> {
             restored.map_err(|source| RecoverError::Role { id: format!("{key:?}"), source })?;
         }
     }
-    let revs_used = store.reader()?.count(Table::Revs)? > 0;
     let ordinals = ordinals.ok_or(RecoverError::Missing("ordinals"))?;
     let secret = secret.ok_or(RecoverError::Missing("cursor secret"))?;
     let (index, recovery, replayed_bytes) = recover_index(store, &schema, ordinals)?;

@@ -9,10 +9,10 @@ use std::{
 };
 
 use bitmap::{IndexBytes, PartBytes, SectionTooLarge, TicketSet};
-use model::{Change, Opstamp, TextPart, TicketKey, TicketOrd};
+use model::{Change, Fact, Opstamp, TextPart, TicketKey, TicketOrd};
 use parking_lot::{Condvar, Mutex, RwLock};
 use query::{ScopeBytes, Snapshot, TextState};
-use storage::{CommitError, DiskUsage, OpenError, ReadError, Reader, SnapshotError, Store, Table, TenantId};
+use storage::{CommitError, Condition, DiskUsage, OpenError, ReadError, Reader, SnapshotError, Store, Table, TenantId};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -20,13 +20,15 @@ use ticketscope_query as query;
 use ticketscope_storage as storage;
 
 use crate::{
-    engine::Options,
+    engine::{Common, Options},
     refusal::Refusal,
+    room::{Full, RETRY, Use},
     session::ImportSession,
     state::{self, RecoverError, Recovered, Recovery},
     text::{self, News, TextWorker},
     text_rows::TextRows,
     texts,
+    trouble::{Closed, FatalError, Trouble},
     writer::{Group, OnRefusal, Outcome, WriteError, Writer},
 };
 
@@ -46,6 +48,9 @@ const VIEW_PATIENCE: Duration = Duration::from_millis(20);
 const VERIFY_PATIENCE: Duration = Duration::from_secs(30);
 const VERIFY_PAUSE: Duration = Duration::from_millis(2);
 
+/// How long after a mapped snapshot that found no room no other is begun.
+const CHECKPOINT_RETRY: Duration = Duration::from_secs(10);
+
 /// The longest that [`Tenant::snapshot_at`] waits, however patient its caller.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(24);
 
@@ -58,10 +63,14 @@ pub enum SubmitError {
     /// Too many batches wait; try again later.
     #[error("too many batches are waiting; try again later")]
     Busy,
-    /// An earlier commit failed: whether it is on disk shows when the tenant is opened again.
-    #[error("the tenant was closed after a failed commit; open it again")]
-    Poisoned,
-    /// The commit failed, and the tenant is closed.
+    /// There is no room on the disk. Nothing of the batch took effect; questions are answered as before, and batches are
+    /// taken again as soon as there is room.
+    #[error("nothing of the batch took effect: {0}")]
+    Full(Full),
+    /// The tenant takes nothing more, and took nothing of this batch.
+    #[error(transparent)]
+    Closed(Closed),
+    /// The commit failed, and the tenant is closed. Whether the batch took effect shows when it is opened again.
     #[error(transparent)]
     Write(Arc<WriteError>),
 }
@@ -75,6 +84,21 @@ pub enum TenantOpenError {
     /// Its rows do not lead to a state.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// It was open, and damage was found.
+    #[error("damage was found while it was in use: {0}")]
+    Damaged(Arc<str>),
+}
+
+impl TenantOpenError {
+    /// Whether what is on disk cannot be trusted: opening it again would find the same.
+    pub fn is_damage(&self) -> bool {
+        matches!(Trouble::of_opening(self), Trouble::Damaged(_))
+    }
+
+    /// Whether there was only no room on the disk.
+    pub fn is_full(&self) -> bool {
+        Trouble::of_opening(self) == Trouble::Full
+    }
 }
 
 /// Why a mapped snapshot was not written.
@@ -86,6 +110,9 @@ pub enum CheckpointError {
     /// The log could not be cut behind it.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// There is no room for it.
+    #[error("no mapped snapshot is written: {0}")]
+    Full(Full),
     /// A part of the index is too large for a section.
     #[error(transparent)]
     TooLarge(#[from] SectionTooLarge),
@@ -109,21 +136,49 @@ pub struct Tenant {
     checkpointer: Mutex<Option<JoinHandle<()>>>,
     recovery: Recovery,
     options: Options,
-    log_bytes: AtomicU64,
+    log_bytes: Arc<AtomicU64>,
 }
 
 /// What the background shares with the tenant.
 pub(crate) struct Shared {
+    id: TenantId,
+    /// What all tenants of an engine share.
+    pub(crate) common: Arc<Common>,
     pub(crate) store: Store,
     writer: Mutex<Writer>,
     published: RwLock<Arc<Snapshot>>,
     /// Held by whoever makes the next snapshot from the published one.
     publishing: Mutex<()>,
     pub(crate) text: TextWorker,
-    poisoned: AtomicBool,
+    closed: Mutex<Option<Closed>>,
+    pauses: Mutex<Pauses>,
     checkpointing: AtomicBool,
     checkpoint: Mutex<Checkpoints>,
     advanced: (Mutex<Opstamp>, Condvar),
+}
+
+/// Until when what found no room is not tried again.
+#[derive(Debug, Default)]
+struct Pauses {
+    writing: Option<Instant>,
+    reopening: Option<Instant>,
+    checkpoint: Option<Instant>,
+}
+
+/// Why a batch is not even begun.
+#[derive(Debug, Clone)]
+enum Hindrance {
+    Full(Full),
+    Closed(Closed),
+}
+
+impl From<Hindrance> for SubmitError {
+    fn from(hindrance: Hindrance) -> Self {
+        match hindrance {
+            Hindrance::Full(full) => Self::Full(full),
+            Hindrance::Closed(closed) => Self::Closed(closed),
+        }
+    }
 }
 
 /// Opstamps of the two mapped snapshots that are kept; 0 for none.
@@ -151,7 +206,12 @@ struct Waiting {
 
 impl Tenant {
     /// Opens the tenant behind `store`: newest mapped snapshot, then the log after it.
-    pub(crate) fn open(id: TenantId, store: Store, options: Options) -> Result<Self, TenantOpenError> {
+    pub(crate) fn open(
+        id: TenantId,
+        store: Store,
+        options: Options,
+        common: Arc<Common>,
+    ) -> Result<Self, TenantOpenError> {
         state::begin(&store)?;
         let Recovered { working, cursor_secret, recovery, replayed_bytes } = state::recover(&store)?;
         let opstamp = store.applied();
@@ -166,12 +226,15 @@ impl Tenant {
         .with_text(TextState::opening());
         let newest = recovery.snapshot.unwrap_or_default();
         let shared = Shared {
+            id: id.clone(),
+            common,
             store,
             writer: Mutex::new(Writer::new(working, opstamp)),
             published: RwLock::new(Arc::new(snapshot)),
             publishing: Mutex::new(()),
             text: TextWorker::default(),
-            poisoned: AtomicBool::new(false),
+            closed: Mutex::new(None),
+            pauses: Mutex::default(),
             checkpointing: AtomicBool::new(false),
             checkpoint: Mutex::new(Checkpoints { newest, ..Checkpoints::default() }),
             advanced: (Mutex::new(opstamp), Condvar::new()),
@@ -186,7 +249,7 @@ impl Tenant {
             recovery,
             options,
             // What was replayed would be replayed again.
-            log_bytes: AtomicU64::new(replayed_bytes),
+            log_bytes: Arc::new(AtomicU64::new(replayed_bytes)),
         })
     }
 
@@ -219,10 +282,18 @@ impl Tenant {
         Some(self.snapshot())
     }
 
-    /// Whether a commit failed, in the foreground or behind it, so that nothing can be written until the tenant is opened
-    /// again.
-    pub fn is_poisoned(&self) -> bool {
-        self.shared.poisoned.load(Relaxed) || self.shared.store.is_poisoned()
+    /// Why nothing can be written any more, if so. A disk without room is no reason: that passes.
+    pub fn closed(&self) -> Option<Closed> {
+        self.shared.closed()
+    }
+
+    /// Why batches are not taken for the moment, if so.
+    pub fn full(&self) -> Option<Full> {
+        let paused = self.shared.pauses.lock().writing.is_some_and(|until| self.shared.common.room.now() < until);
+        if paused || self.shared.store.condition() == Condition::Full {
+            return Some(Full::Disk);
+        }
+        self.shared.common.room.check(Use::Batch).err()
     }
 
     /// Applies a batch, all of it or nothing. When this returns it is durable and in force.
@@ -278,10 +349,10 @@ impl Tenant {
                     Outcome::Refused(refused) => Err(SubmitError::Refused(refused)),
                 };
             }
-            if self.is_poisoned() {
+            if let Some(closed) = self.closed() {
                 // Also if the thread that took this batch along did not live to answer it.
                 self.queue.lock().retain(|waiting| !Arc::ptr_eq(&waiting.answer, &answer));
-                return Err(SubmitError::Poisoned);
+                return Err(SubmitError::Closed(closed));
             }
             let waiting: Vec<Waiting> = {
                 let mut queue = self.queue.lock();
@@ -294,13 +365,18 @@ impl Tenant {
 
     /// Commits a group of batches and answers each.
     fn write(&self, writer: &mut Writer, waiting: Vec<Waiting>) {
-        let poison = PoisonOnUnwind { poisoned: &self.shared.poisoned, armed: true };
+        let guard = CloseOnUnwind { shared: &self.shared, armed: true };
         let mut group = Group::default();
         let mut outcomes = Vec::with_capacity(waiting.len());
         let mut failure = None;
+        let ready = self.shared.regain(writer);
         for Waiting { changes, on_refusal, session, answer } in waiting {
             if failure.is_some() {
                 outcomes.push((answer, None));
+                continue;
+            }
+            if let Err(hindrance) = ready.clone().and_then(|()| self.shared.check_room(&changes)) {
+                *answer.lock() = Some(Err(hindrance.into()));
                 continue;
             }
             let store = &self.shared.store;
@@ -335,16 +411,13 @@ impl Tenant {
                 Err(error) => failure = Some(error),
             }
         }
-        poison.disarm();
-        let failure = failure.map(Arc::new);
-        if failure.is_some() {
-            self.shared.poisoned.store(true, Relaxed);
-        }
+        let failed = failure.map(|error| self.shared.give_up(writer, error));
+        guard.disarm();
         for (answer, outcome) in outcomes {
-            *answer.lock() = Some(match (&failure, outcome) {
+            *answer.lock() = Some(match (&failed, outcome) {
                 (None, Some(outcome)) => Ok(outcome),
-                (Some(failure), _) => Err(SubmitError::Write(Arc::clone(failure))),
-                (None, None) => Err(SubmitError::Poisoned),
+                (Some(failed), _) => Err(failed()),
+                (None, None) => Err(SubmitError::Closed(Closed::Interrupted)),
             });
         }
         if self.log_bytes.load(Relaxed) >= self.options.checkpoint_log_bytes {
@@ -353,10 +426,13 @@ impl Tenant {
     }
 
     fn checkpoint_in_background(&self) {
-        if self.shared.checkpointing.swap(true, Relaxed) {
+        let now = self.shared.common.room.now();
+        let is_paused = self.shared.pauses.lock().checkpoint.is_some_and(|until| now < until);
+        if is_paused || self.shared.checkpointing.swap(true, Relaxed) {
             return;
         }
-        self.log_bytes.store(0, Relaxed);
+        let counted = self.log_bytes.swap(0, Relaxed);
+        let log_bytes = Arc::clone(&self.log_bytes);
         let mut checkpointer = self.checkpointer.lock();
         if let Some(finished) = checkpointer.take() {
             self.shared.join(finished);
@@ -364,7 +440,13 @@ impl Tenant {
         let shared = Arc::clone(&self.shared);
         let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             // How it went is in the stats: nobody waits for the answer.
-            drop(shared.write_checkpoint());
+            if let Err(error) = shared.write_checkpoint()
+                && Trouble::of_checkpoint(&error) == Trouble::Full
+            {
+                // As much log as before is to be cut, as soon as there is room.
+                shared.pauses.lock().checkpoint = Some(shared.common.room.now() + CHECKPOINT_RETRY);
+                log_bytes.fetch_add(counted, Relaxed);
+            }
             shared.checkpointing.store(false, Relaxed);
         });
         match spawned {
@@ -391,19 +473,24 @@ impl Tenant {
     /// A snapshot with the texts of its tickets, exactly as of its opstamp. Waits for the writer if it must.
     ///
     /// # Errors
-    /// [`ReadError`] if the state cannot be read.
+    /// [`ReadError`] if the state cannot be read. That a full disk keeps the texts from being read for a moment is told by
+    /// whoever asks for one: the snapshot needs none.
     pub fn view(&self) -> Result<View, ReadError> {
+        let shared = Arc::clone(&self.shared);
         for _ in 0..VIEW_TRIES {
             let snapshot = self.snapshot();
-            let reader = self.shared.store.reader()?;
+            let reader = match self.shared.reader() {
+                Err(ReadError::Full) => return Ok(View { snapshot, reader: None, shared }),
+                reader => reader?,
+            };
             if reader.applied() == snapshot.opstamp() {
-                return Ok(View { snapshot, reader });
+                return Ok(View { snapshot, reader: Some(reader), shared });
             }
             // A batch is durable and about to be published.
             drop(self.snapshot_at(reader.applied(), VIEW_PATIENCE));
         }
         let (snapshot, reader) = self.shared.consistent()?;
-        Ok(View { snapshot, reader })
+        Ok(View { snapshot, reader: Some(reader), shared })
     }
 
     /// Waits until the text of everything up to `opstamp` can be found; answers whether it can be, after `patience` at
@@ -423,7 +510,7 @@ impl Tenant {
             if is_indexed {
                 return true;
             }
-            let has_given_up = self.is_poisoned() || self.shared.text.news().failure.is_some();
+            let has_given_up = self.closed().is_some() || self.shared.text.news().has_given_up();
             if !has_given_up {
                 // The thread may have been lost. One that gave up is started by the next change of text.
                 self.shared.text.start(&self.shared);
@@ -435,20 +522,21 @@ impl Tenant {
         }
     }
 
-    /// Writes what a fast opening needs and notes that all is well. Batches submitted later take the note back.
+    /// Writes what a fast opening needs, as far as there is room, and notes that all is well. Batches submitted later take
+    /// the note back.
     ///
     /// # Errors
-    /// [`CheckpointError`]; nothing acknowledged is lost.
+    /// [`CheckpointError`], but for a lack of room, which only makes the next opening slower; nothing acknowledged is lost.
     pub fn close(&self) -> Result<(), CheckpointError> {
-        if !self.is_poisoned() {
+        if self.closed().is_none() {
             self.shared.text.finish(&self.shared);
         }
         let _writer = self.shared.writer.lock();
-        if self.is_poisoned() {
+        if self.closed().is_some() {
             return Ok(());
         }
-        self.checkpoint()?;
-        Ok(self.shared.store.mark_clean()?)
+        let noted = |()| self.shared.store.mark_clean().map_err(CheckpointError::from);
+        but_for_room(but_for_room(self.checkpoint()).and_then(noted))
     }
 
     /// The text of a ticket, by part id, as it is acknowledged now. For admins; nothing if the ticket has none.
@@ -457,8 +545,7 @@ impl Tenant {
     /// [`RecoverError`] if the row cannot be read.
     pub fn text(&self, key: &TicketKey) -> Result<Vec<TextPart>, RecoverError> {
         let Some(ord) = self.snapshot().index().find(key) else { return Ok(Vec::new()) };
-        let row = self.shared.store.get(Table::Texts, &texts::row_key(ord.0))?;
-        Ok(row.map_or_else(|| Ok(texts::Parts::new()), |row| texts::decode(&row))?.into_values().collect())
+        self.shared.read(|| parts(&self.shared.reader()?, ord))
     }
 
     /// The index rebuilt from the rows of the state alone: what the published one must equal. Linear in the tenant, and
@@ -468,7 +555,7 @@ impl Tenant {
     /// [`RecoverError`] if the state cannot be read.
     pub fn rebuilt_index(&self) -> Result<bitmap::Index, RecoverError> {
         let snapshot = self.snapshot();
-        state::restore(&self.shared.store, snapshot.schema(), snapshot.index().ordinals())
+        self.shared.read(|| state::restore(&self.shared.store, snapshot.schema(), snapshot.index().ordinals()))
     }
 
     /// Sizes and positions. Linear in the tenant.
@@ -483,6 +570,7 @@ impl Tenant {
             snapshot: checkpoint.newest,
             checkpoint_failure: checkpoint.failure.clone(),
             log_rows: self.shared.store.log_len(),
+            full: self.full(),
             disk: self.shared.store.disk_usage()?,
             index: snapshot.index().part_bytes(),
             directory: snapshot.directory().heap_bytes(),
@@ -504,17 +592,54 @@ impl Tenant {
                 Err(storage::VerifyError::Busy) if Instant::now() < until => {
                     std::thread::park_timeout(VERIFY_PAUSE);
                 }
-                done => return done,
+                done => {
+                    if let Some(damaged) = done.as_ref().ok().and_then(|found| found.damaged.first()) {
+                        self.shared.suffer(Trouble::Damaged(damaged.to_string()));
+                    }
+                    return done;
+                }
             }
         }
     }
+}
+
+#[cfg(test)]
+impl Tenant {
+    /// Keeps batches waiting until it is dropped.
+    pub(crate) fn hold_writer(&self) -> impl Drop + '_ {
+        self.shared.writer.lock()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().len()
+    }
+
+    pub(crate) fn fail(&self, trouble: Trouble) {
+        self.shared.suffer(trouble);
+    }
+}
+
+/// The same, but that there is no room is no error.
+fn but_for_room(done: Result<(), CheckpointError>) -> Result<(), CheckpointError> {
+    match done {
+        Err(error) if Trouble::of_checkpoint(&error) == Trouble::Full => Ok(()),
+        done => done,
+    }
+}
+
+/// The text of a ticket in `reader`, by part id.
+fn parts(reader: &Reader, ord: TicketOrd) -> Result<Vec<TextPart>, RecoverError> {
+    let row = reader.get(Table::Texts, &texts::row_key(ord.0))?;
+    Ok(row.map_or_else(|| Ok(texts::Parts::new()), |row| texts::decode(&row))?.into_values().collect())
 }
 
 /// A snapshot and the texts of its tickets.
 #[derive(Debug)]
 pub struct View {
     snapshot: Arc<Snapshot>,
-    reader: Reader,
+    /// None while a full disk keeps the rows from being read.
+    reader: Option<Reader>,
+    shared: Arc<Shared>,
 }
 
 impl View {
@@ -528,7 +653,8 @@ impl View {
     /// # Errors
     /// [`RecoverError`] if they cannot be read.
     pub fn texts(&self) -> Result<TextRows<'_>, RecoverError> {
-        Ok(TextRows::new(self.reader.rows(Table::Texts)?))
+        let rows = self.shared.read(|| Ok::<_, RecoverError>(self.reader()?.rows(Table::Texts)?))?;
+        Ok(TextRows::new(rows, &self.shared))
     }
 
     /// The text of a ticket, by part id; nothing if it has none. Whoever shows it has asked what may be read of it.
@@ -536,8 +662,11 @@ impl View {
     /// # Errors
     /// [`RecoverError`] if the row cannot be read.
     pub fn parts(&self, ord: TicketOrd) -> Result<Vec<TextPart>, RecoverError> {
-        let row = self.reader.get(Table::Texts, &texts::row_key(ord.0))?;
-        Ok(row.map_or_else(|| Ok(texts::Parts::new()), |row| texts::decode(&row))?.into_values().collect())
+        self.shared.read(|| parts(self.reader()?, ord))
+    }
+
+    fn reader(&self) -> Result<&Reader, ReadError> {
+        self.reader.as_ref().ok_or(ReadError::Full)
     }
 }
 
@@ -576,23 +705,24 @@ impl Shared {
     /// The newest snapshot and the state that it was made of. Waits for a commit under way.
     fn consistent(&self) -> Result<(Arc<Snapshot>, Reader), ReadError> {
         let _writer = self.writer.lock();
-        Ok((Arc::clone(&self.published.read()), self.store.reader()?))
+        Ok((Arc::clone(&self.published.read()), self.reader()?))
     }
 
     /// Marks everything that waits to be indexed as being indexed: the snapshot and state to index it from, and the
     /// tickets. Nothing if the tenant is closed after a failed commit.
     pub(crate) fn take_text(&self) -> Result<Option<(Arc<Snapshot>, Reader, TicketSet)>, ReadError> {
         let _writer = self.writer.lock();
-        if self.poisoned.load(Relaxed) || self.store.is_poisoned() {
+        if self.closed().is_some() {
             return Ok(None);
         }
+        let reader = self.reader()?;
         let mut taken = TicketSet::empty();
         self.set_text(|state| {
             let (next, tickets) = state.take();
             taken = tickets;
             next
         });
-        Ok(Some((Arc::clone(&self.published.read()), self.store.reader()?, taken)))
+        Ok(Some((Arc::clone(&self.published.read()), reader, taken)))
     }
 
     /// Waits for a background thread. One that panicked left no snapshot: the next opening replays more.
@@ -607,6 +737,11 @@ impl Shared {
     fn write_checkpoint(&self) -> Result<(), CheckpointError> {
         let written = self.write_snapshot();
         self.checkpoint.lock().failure = written.as_ref().err().map(ToString::to_string);
+        if let Err(error) = &written {
+            self.suffer(Trouble::of_checkpoint(error));
+            // What found no room may have been its commit; how that goes shows in whoever reads next.
+            self.reopen().ok();
+        }
         written
     }
 
@@ -616,6 +751,7 @@ impl Shared {
         if opstamp == newest {
             return Ok(());
         }
+        self.common.room.check(Use::Derived).map_err(CheckpointError::Full)?;
         let mut file = self.store.begin_snapshot(opstamp)?;
         snapshot.index().write::<CheckpointError>(|id, bytes| Ok(file.section(id, bytes)?))?;
         file.finish()?;
@@ -629,22 +765,140 @@ impl Shared {
     }
 }
 
+/// What went wrong, and what becomes of the tenant for it.
+impl Shared {
+    /// Why nothing can be written any more, if so.
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        match self.store.condition() {
+            Condition::Sound | Condition::Full => {}
+            // Found where no error came this way.
+            Condition::Damaged => self.close(Closed::Damaged("its database".into())),
+            Condition::Failed => drop(self.fail("its database cannot be written or read".to_owned())),
+        }
+        let closed = self.closed.lock().clone();
+        closed.or_else(|| self.common.fatal.get().map(Closed::Failed))
+    }
+
+    /// Closes the tenant; what is passing gives way to what stays.
+    fn close(&self, closed: Closed) {
+        let mut state = self.closed.lock();
+        if matches!(*state, None | Some(Closed::Interrupted)) {
+            *state = Some(closed);
+        }
+    }
+
+    fn fail(&self, cause: String) -> Arc<FatalError> {
+        let error = self.common.fatal.set(FatalError { tenant: self.id.clone(), cause });
+        self.close(Closed::Failed(Arc::clone(&error)));
+        error
+    }
+
+    /// Draws the consequences of an error.
+    pub(crate) fn suffer(&self, trouble: Trouble) {
+        match trouble {
+            Trouble::Full | Trouble::Other => {}
+            Trouble::Damaged(what) => self.close(Closed::Damaged(what.into())),
+            Trouble::Fatal(cause) => drop(self.fail(cause)),
+        }
+    }
+
+    /// Reads from the state, and draws the consequences if that fails.
+    pub(crate) fn read<T>(&self, read: impl FnOnce() -> Result<T, RecoverError>) -> Result<T, RecoverError> {
+        read().inspect_err(|error| self.suffer(Trouble::of_recover(error)))
+    }
+
+    /// A view of the state, which is opened again if a write found no room.
+    fn reader(&self) -> Result<Reader, ReadError> {
+        if self.reopen().is_err() {
+            return Err(ReadError::Full);
+        }
+        self.store.reader().inspect_err(|error| self.suffer(Trouble::of_read(error)))
+    }
+
+    /// Opens the store again if a write found no room. A failed attempt is not repeated at once.
+    fn reopen(&self) -> Result<(), Full> {
+        if self.store.condition() != Condition::Full {
+            return Ok(());
+        }
+        let now = self.common.room.now();
+        let mut pauses = self.pauses.lock();
+        if pauses.reopening.is_some_and(|until| now < until) {
+            return Err(Full::Disk);
+        }
+        pauses.reopening = Some(now + RETRY);
+        drop(pauses);
+        let reopened = self.store.reopen();
+        reopened.map_err(|error| {
+            self.suffer(Trouble::of_reopen(&error));
+            Full::Disk
+        })
+    }
+
+    /// Makes the writer ready to go on after a write that found no room, not before a pause.
+    fn regain(&self, writer: &mut Writer) -> Result<(), Hindrance> {
+        let now = self.common.room.now();
+        if self.pauses.lock().writing.is_some_and(|until| now < until) {
+            return Err(Hindrance::Full(Full::Disk));
+        }
+        self.resume(writer)
+    }
+
+    fn resume(&self, writer: &mut Writer) -> Result<(), Hindrance> {
+        let full = |full| self.closed().map_or(Hindrance::Full(full), Hindrance::Closed);
+        self.reopen().map_err(full)?;
+        if writer.is_ahead() {
+            let published = Arc::clone(&self.published.read());
+            let resumed = self.read(|| writer.go_back_to(&published, &self.store));
+            if resumed.is_err() {
+                return Err(full(Full::Disk));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for a batch.
+    fn check_room(&self, changes: &[Change]) -> Result<(), Hindrance> {
+        let takes_away = |change: &Change| change.gone || matches!(change.fact, Fact::Del(_));
+        let wanted = if changes.iter().all(takes_away) { Use::Removal } else { Use::Batch };
+        self.common.room.check(wanted).map_err(Hindrance::Full)
+    }
+
+    /// What those are told whose batches could not be written, once the tenant is in the state that this leaves it in.
+    fn give_up(&self, writer: &mut Writer, error: WriteError) -> impl Fn() -> SubmitError + use<> {
+        let trouble = Trouble::of_write(&error);
+        let is_full = trouble == Trouble::Full;
+        match trouble {
+            Trouble::Full => {
+                self.pauses.lock().writing = Some(self.common.room.now() + RETRY);
+                writer.abandon();
+                // For whoever reads; the next batch tries again if this fails.
+                self.resume(writer).ok();
+            }
+            // The working state holds what is not on disk.
+            Trouble::Other => self.close(Closed::Interrupted),
+            other => self.suffer(other),
+        }
+        let error = Arc::new(error);
+        move || if is_full { SubmitError::Full(Full::Disk) } else { SubmitError::Write(Arc::clone(&error)) }
+    }
+}
+
 /// Closes a tenant whose writer panicked: its working state may be half done.
-struct PoisonOnUnwind<'a> {
-    poisoned: &'a AtomicBool,
+struct CloseOnUnwind<'a> {
+    shared: &'a Shared,
     armed: bool,
 }
 
-impl PoisonOnUnwind<'_> {
+impl CloseOnUnwind<'_> {
     fn disarm(mut self) {
         self.armed = false;
     }
 }
 
-impl Drop for PoisonOnUnwind<'_> {
+impl Drop for CloseOnUnwind<'_> {
     fn drop(&mut self) {
         if self.armed {
-            self.poisoned.store(true, Relaxed);
+            self.shared.close(Closed::Interrupted);
         }
     }
 }
@@ -660,6 +914,8 @@ pub struct Stats {
     pub checkpoint_failure: Option<String>,
     /// Rows of the log.
     pub log_rows: u64,
+    /// Why batches are not taken for the moment, if so.
+    pub full: Option<Full>,
     /// Bytes on disk, by part.
     pub disk: DiskUsage,
     /// Bytes of the index, by part.

@@ -27,7 +27,14 @@ use ticketscope_model as model;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
 
-use crate::{delta::Delta, tenant::Shared, texts, wire::Malformed};
+use crate::{
+    delta::Delta,
+    room::{Full, RETRY, Use},
+    tenant::Shared,
+    texts,
+    trouble::{Trouble, chain},
+    wire::Malformed,
+};
 
 /// Time between commits while text keeps changing and nobody waits for it.
 const PACE: Duration = Duration::from_millis(250);
@@ -66,10 +73,31 @@ enum TextFault {
     Malformed(#[from] Malformed),
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("the tenant was closed after a failed commit")]
+    #[error("no text is indexed: {0}")]
+    Full(Full),
+    #[error("the tenant is closed")]
     Closed,
     #[error("the thread was told to stop")]
     Stopped,
+}
+
+impl TextFault {
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Text(error) => Trouble::of_text(error),
+            Self::Defect(error) => Trouble::of_defect(error),
+            Self::Read(error) => Trouble::of_read(error),
+            Self::Malformed(_) => Trouble::Damaged(chain(self)),
+            Self::File(error) => Trouble::of_file(error),
+            Self::Full(_) => Trouble::Full,
+            Self::Closed | Self::Stopped => Trouble::Other,
+        }
+    }
+
+    /// Whether an index made anew could be spared it.
+    fn is_of_the_index(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Defect(_) | Self::File(_)) && self.trouble() == Trouble::Other
+    }
 }
 
 /// What the thread is asked to do.
@@ -137,6 +165,19 @@ pub(crate) struct News {
     pub(crate) put_aside: Option<String>,
     /// Why text is not indexed any more.
     pub(crate) failure: Option<String>,
+    /// Whether that is a lack of room, which passes.
+    waits_for_room: bool,
+}
+
+impl News {
+    /// Whether nothing but another change of text makes the thread try again.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.failure.is_some() && !self.waits_for_room
+    }
+
+    fn fails(&mut self, why: String) {
+        (self.failure, self.waits_for_room) = (Some(why), false);
+    }
 }
 
 /// What there is to do next.
@@ -164,7 +205,7 @@ impl TextWorker {
         let shared = Arc::clone(shared);
         match std::thread::Builder::new().name("text".to_owned()).spawn(move || run(&shared)) {
             Ok(running) => *thread = Thread::Running(running),
-            Err(error) => self.news.lock().failure = Some(error.to_string()),
+            Err(error) => self.news.lock().fails(error.to_string()),
         }
     }
 
@@ -184,7 +225,7 @@ impl TextWorker {
         self.order(|orders| orders.advance = true);
         let until = Instant::now() + ADVANCE_PATIENCE;
         let mut news = self.news.lock();
-        while news.position < wanted && Instant::now() < until && self.is_running() {
+        while news.position < wanted && news.failure.is_none() && Instant::now() < until && self.is_running() {
             self.told.wait_until(&mut news, until.min(Instant::now() + ADVANCE_LOOK));
         }
         news.position
@@ -225,9 +266,21 @@ impl TextWorker {
         };
         self.order(|orders| orders.end = how);
         if running.join().is_err() {
-            self.news.lock().failure = Some("the thread that indexes text panicked".to_owned());
+            self.news.lock().fails("the thread that indexes text panicked".to_owned());
         }
         *self.thread.lock() = Thread::None;
+    }
+
+    /// Waits until what found no room is worth another try; whether the thread is to go on.
+    fn pause(&self) -> bool {
+        let until = Instant::now() + RETRY;
+        let mut orders = self.orders.lock();
+        while orders.end == End::No && !std::mem::take(&mut orders.hurry) {
+            if self.wake.wait_until(&mut orders, until).timed_out() {
+                break;
+            }
+        }
+        orders.end == End::No
     }
 
     fn must_stop(&self) -> bool {
@@ -273,35 +326,42 @@ impl TextWorker {
 }
 
 fn run(shared: &Arc<Shared>) {
-    for _ in 0..ATTEMPTS {
+    let mut attempts = 0;
+    while attempts < ATTEMPTS {
         match keep_up(shared) {
             Ok(()) | Err(TextFault::Closed | TextFault::Stopped) => return,
+            // What is indexed stays, and what waits is masked as before.
+            Err(fault) if fault.trouble() == Trouble::Full => {
+                let mut news = shared.text.news.lock();
+                (news.failure, news.waits_for_room) = (Some(chain(&fault)), true);
+                drop(news);
+                if !shared.text.pause() {
+                    return;
+                }
+            }
+            Err(fault) if !fault.is_of_the_index() => {
+                shared.text.news.lock().fails(chain(&fault));
+                shared.suffer(fault.trouble());
+                return;
+            }
             Err(fault) => {
+                attempts += 1;
                 let why = chain(&fault);
                 // What cannot be indexed is not answered from an index that lacks it.
                 shared.set_text(TextState::reopened);
                 shared.text.news.lock().put_aside = Some(why.clone());
                 if let Err(error) = shared.store.set_text_aside() {
-                    shared.text.news.lock().failure = Some(chain(&error));
+                    shared.text.news.lock().fails(chain(&error));
+                    shared.suffer(Trouble::of_file(&error));
                     return;
                 }
                 if shared.text.must_stop() {
                     return;
                 }
-                shared.text.news.lock().failure = Some(why);
+                shared.text.news.lock().fails(why);
             }
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// The languages that the schema of a snapshot declares.
@@ -375,7 +435,7 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
     }
     let (mut index, tickets) = match usable(shared, identity, &snapshot, &reader) {
         Ok((index, tickets)) => (index, tickets),
-        Err(TextFault::Defect(defect)) => {
+        Err(TextFault::Defect(defect)) if Trouble::of_defect(&defect) == Trouble::Other => {
             shared.text.news.lock().put_aside = Some(chain(&defect));
             shared.store.set_text_aside()?;
             let is_damage = matches!(
@@ -463,10 +523,13 @@ impl Texts for Stored<'_> {
     }
 }
 
-/// Writes the text of `tickets` as `reader` has it. If the thread is to stop before the end nothing may be committed, and
+/// Writes the text of `tickets` as `reader` has it, if there is room. If the thread is to stop before the end nothing may be committed, and
 /// the next opening begins again.
 fn write(shared: &Shared, index: &mut TextIndex, reader: &Reader, tickets: &TicketSet) -> Result<(), TextFault> {
     let tickets: Vec<u32> = tickets.iter().collect();
+    if !tickets.is_empty() {
+        shared.common.room.check(Use::Derived).map_err(TextFault::Full)?;
+    }
     index.write(&tickets, &Stored { worker: &shared.text, reader })
 }
 

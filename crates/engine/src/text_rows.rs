@@ -3,15 +3,18 @@ use storage::Rows;
 use ticketscope_model as model;
 use ticketscope_storage as storage;
 
-use crate::{RecoverError, texts};
+use crate::{RecoverError, tenant::Shared, texts};
 
 /// The texts of a view's tickets, for reading those of a whole page. Whoever shows one has asked what may be read of it.
 #[derive(Debug)]
-pub struct TextRows<'v>(Rows<'v>);
+pub struct TextRows<'v> {
+    rows: Rows<'v>,
+    shared: &'v Shared,
+}
 
 impl<'v> TextRows<'v> {
-    pub(crate) fn new(rows: Rows<'v>) -> Self {
-        Self(rows)
+    pub(crate) fn new(rows: Rows<'v>, shared: &'v Shared) -> Self {
+        Self { rows, shared }
     }
 
     /// The text of a ticket, by part id; nothing if it has none.
@@ -19,7 +22,8 @@ impl<'v> TextRows<'v> {
     /// # Errors
     /// [`RecoverError`] if the row cannot be read.
     pub fn parts(&mut self, ord: TicketOrd) -> Result<Vec<TextPart>, RecoverError> {
-        let parts = self.0.get(&texts::row_key(ord.0), texts::decode)?.transpose()?;
+        let Self { rows, shared } = self;
+        let parts = shared.read(|| Ok(rows.get(&texts::row_key(ord.0), texts::decode)?.transpose()?))?;
         Ok(parts.unwrap_or_default().into_values().collect())
     }
 
@@ -29,6 +33,7 @@ impl<'v> TextRows<'v> {
     /// [`RecoverError`] if the row cannot be read.
     pub fn subject(&mut self, ord: TicketOrd) -> Result<Option<String>, RecoverError> {
         let subject = |row: &[u8]| texts::subject(row).map(|subject| subject.map(str::to_owned));
-        Ok(self.0.get(&texts::row_key(ord.0), subject)?.transpose()?.flatten())
+        let Self { rows, shared } = self;
+        shared.read(|| Ok(rows.get(&texts::row_key(ord.0), subject)?.transpose()?.flatten()))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     refusal::Refusal,
     resolve::{Resolver, Rows, Working},
     session::ImportSession,
-    state::{ORDINALS_KEY, record_key, values_key},
+    state::{self, ORDINALS_KEY, Read, RecoverError, record_key, values_key},
     wire::Malformed,
 };
 
@@ -67,6 +67,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Writer {
     pub(crate) working: Working,
     opstamp: Opstamp,
+    /// Whether the working state holds batches that are not on disk.
+    ahead: bool,
 }
 
 /// Batches that are resolved and applied to the working state, and wait for their commit.
@@ -82,7 +84,34 @@ pub(crate) struct Group {
 
 impl Writer {
     pub(crate) fn new(working: Working, opstamp: Opstamp) -> Self {
-        Self { working, opstamp }
+        Self { working, opstamp, ahead: false }
+    }
+
+    /// Says that what was staged is not on disk and never will be.
+    pub(crate) fn abandon(&mut self) {
+        self.ahead = true;
+    }
+
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.ahead
+    }
+
+    /// Goes back to the state of `published`, which is the one that `store` holds.
+    ///
+    /// # Errors
+    /// [`RecoverError`] if the facts cannot be read; the state is as unusable as before.
+    pub(crate) fn go_back_to(&mut self, published: &Snapshot, store: &Store) -> Result<(), RecoverError> {
+        let Read { facts, revs_used, .. } = state::read_facts(store)?;
+        self.working = Working {
+            schema: Arc::clone(published.schema()),
+            index: published.index().clone(),
+            directory: published.directory().clone(),
+            facts,
+            revs_used,
+        };
+        self.opstamp = published.opstamp();
+        self.ahead = false;
+        Ok(())
     }
 
     /// Resolves a batch, which may be one of an import, and adds it to `group`.

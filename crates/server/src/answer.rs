@@ -329,6 +329,10 @@ pub(crate) struct Stats {
     pub(crate) opstamp: u64,
     pub(crate) snapshot_opstamp: u64,
     pub(crate) log_rows: u64,
+    /// Why batches are not taken for the moment, if so.
+    pub(crate) full: Option<String>,
+    /// Why the last mapped snapshot was not written, if so.
+    pub(crate) checkpoint_failure: Option<String>,
     pub(crate) disk: Disk,
     pub(crate) heap: Heap,
     /// By part: everything that the tenant takes, each byte once.

@@ -35,6 +35,10 @@ pub(crate) struct App {
     pub(crate) commands: Pool,
     /// Room for bodies of batches.
     pub(crate) room: Room,
+    /// Room for long answers that are not read yet.
+    pub(crate) answers: Room,
+    /// For opening tenants, which may take seconds: it must not keep the questions of others from a thread.
+    openings: Pool,
     /// For reads that wait for a position or for words: they use no processor, and must not keep others from one.
     waits: Pool,
     /// For records that wait for the disk: many at once, since they share one sync.
@@ -69,10 +73,19 @@ impl App {
             idempotency: Idempotency::new(limits.idempotency, limits.idempotency_entries),
             metrics: Metrics::new(),
             questions: pool(limits.question_threads, limits.question_queue),
-            batches: pool(limits.batch_threads, limits.batch_queue),
+            // Half of them: the batches of one tenant wait for each other anyway.
+            batches: Pool::with_lanes(
+                limits.batch_threads,
+                limits.batch_threads.div_ceil(2),
+                limits.batch_queue,
+                limits.queue_wait,
+            ),
+            // Of those who ask for the same tenant one opens it; the deadline of the request ends the wait of the others.
+            openings: Pool::with_lanes(limits.question_threads.max(2), 1, limits.question_queue, limits.question),
             // Whoever waits at a terminal would rather wait than try again; the deadline of the request ends it.
             commands: Pool::new(limits.batch_threads, limits.batch_queue, limits.batch),
             room: Room::new(limits.bodies_bytes),
+            answers: Room::new(limits.bodies_bytes),
             waits: pool(limits.question_queue, limits.question_queue),
             records: pool(limits.batch_threads, limits.question_queue),
             batch_waits: pool(limits.batch_threads, limits.batch_queue),
@@ -104,7 +117,11 @@ impl App {
         // Each turn waits for something that was not there; the deadline of the request bounds them all.
         loop {
             let (engine, id) = (Arc::clone(&self.engine), tenant.clone());
-            let asked = self.questions.run(move || {
+            if !self.engine.is_open(&tenant) {
+                let (engine, id) = (Arc::clone(&engine), id.clone());
+                self.openings.run(Some(&tenant), move || Ok(engine.tenant(&id).map(drop)?)).await?;
+            }
+            let asked = self.questions.run(Some(&tenant), move || {
                 let reader = Reader::open(&engine, &id)?;
                 let lack = match reader.lacks(showing) {
                     Some(lack) => lack,
@@ -118,13 +135,13 @@ impl App {
             });
             match asked.await? {
                 Asked::Answered(answer) => return Ok(answer),
-                Asked::Early(tenant, lack, again) => {
+                Asked::Early(held, lack, again) => {
                     let limits = &self.config.limits;
                     let patience = match lack {
                         Lack::Batch(_) => limits.position_wait,
                         Lack::Words(_) => limits.text_wait,
                     };
-                    self.waits.run(move || ask::wait(&tenant, lack, patience)).await?;
+                    self.waits.run(Some(&tenant), move || ask::wait(&held, lack, patience)).await?;
                     question = again;
                 }
             }

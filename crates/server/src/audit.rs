@@ -39,7 +39,7 @@ impl App {
         let Some(entry) = self.entry(trace, Decision::Allowed) else { return Ok(None) };
         let entry = entry.with(resource);
         let (log, recorded) = (self.config.audit.clone(), entry.clone());
-        self.records.run(move || log.map_or(Ok(()), |log| append(&log, recorded))).await?;
+        self.records.run(None, move || log.map_or(Ok(()), |log| append(&log, recorded))).await?;
         Ok(Some(entry))
     }
 
@@ -58,7 +58,7 @@ impl App {
             // The last one takes all before it to the disk.
             append(&log, last)
         };
-        self.records.run(record).await
+        self.records.run(None, record).await
     }
 
     /// Records what became of a request that was let through as `entry`.
@@ -124,7 +124,7 @@ impl App {
     /// Records what needs no record to be answered; a failure is the operator's business.
     pub(crate) async fn note(&self, entry: Entry) {
         let Some(log) = self.config.audit.clone() else { return };
-        let noted = self.records.run(move || log.note(entry).map_err(|error| unrecorded(&error)));
+        let noted = self.records.run(None, move || log.note(entry).map_err(|error| unrecorded(&error)));
         if let Err(failure) = noted.await {
             let cause = failure.cause.unwrap_or_else(|| failure.code.entry().about.to_owned());
             self.config.faults.tell(&Fault { code: Code::AuditUnavailable.entry().name, request_id: None, cause });

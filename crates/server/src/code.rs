@@ -81,7 +81,9 @@ pub(crate) enum Code {
     Timeout,
     NotReady,
     AuditUnavailable,
+    DiskFull,
     Storage,
+    Damaged,
     Internal,
 }
 
@@ -140,7 +142,9 @@ impl Code {
         Self::Timeout,
         Self::NotReady,
         Self::AuditUnavailable,
+        Self::DiskFull,
         Self::Storage,
+        Self::Damaged,
         Self::Internal,
     ];
 
@@ -285,6 +289,18 @@ impl Code {
                 "audit_unavailable",
                 "What was asked has to be recorded in the audit log, and cannot be. Nothing was done.",
             ),
+            Self::DiskFull => entry(
+                "disk_full",
+                StatusCode::INSUFFICIENT_STORAGE,
+                Kind::Busy,
+                "There is no room on the server's disk. Nothing of the batch took effect; questions are answered as before. \
+                 Try again after the time in Retry-After. Batches that only remove or erase are taken a while longer.",
+            ),
+            Self::Damaged => internal(
+                "damaged",
+                "The tenant's data on disk cannot be read or trusted, and nothing of it is answered. The operator's log says \
+                 what is wrong; other tenants are not touched.",
+            ),
             Self::Storage => internal(
                 "storage",
                 "The tenant's data cannot be read or written. Whether a batch took effect shows when it is sent again.",
@@ -315,7 +331,7 @@ mod tests {
             let Entry { name, status, kind, about } = code.entry();
             let expected = match kind {
                 Kind::Internal => status == 500,
-                Kind::Busy => status == 503,
+                Kind::Busy => status == 503 || name == "disk_full" && status == 507,
                 Kind::RateLimit => status == 429,
                 Kind::Conflict => status == 409,
                 Kind::NotFound => status == 404,

@@ -12,6 +12,9 @@ use ticketscope_model::Timestamp;
 
 use crate::{auth::Access, operator::Operator};
 
+/// The default of [`Limits::client_rate`]: what a bad connection by telephone still does.
+const CLIENT_RATE: NonZeroU32 = NonZeroU32::new(4 << 10).unwrap();
+
 /// How a server is to be.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -70,6 +73,9 @@ pub struct Limits {
     pub body_pause: Duration,
     /// How long an answer may wait to be read further.
     pub write_pause: Duration,
+    /// Bytes a second that a client has to send or to read. One that is as far behind as a pause may last is cut off,
+    /// however evenly it trickles: it holds memory and a connection.
+    pub client_rate: NonZeroU32,
     /// Bytes of the body of a question.
     pub question_bytes: usize,
     /// Questions of one request, at least one.
@@ -80,7 +86,7 @@ pub struct Limits {
     pub batch_bytes: usize,
     /// Lines of a batch of changes.
     pub batch_lines: usize,
-    /// Bytes of all batches that are being received or applied.
+    /// Bytes of all batches that are being received or applied, and as many of all long answers that are not read yet.
     pub bodies_bytes: usize,
     /// From the headers of a question to its answer.
     pub question: Duration,
@@ -94,7 +100,7 @@ pub struct Limits {
     pub batch_threads: u32,
     /// Batches that may wait for a thread.
     pub batch_queue: u32,
-    /// How long a request may wait for a thread.
+    /// How long a request may wait for a thread. One that is likely to wait for more than half of it is refused at once.
     pub queue_wait: Duration,
     /// How long a read waits for the position it asks for.
     pub position_wait: Duration,
@@ -105,7 +111,7 @@ pub struct Limits {
     /// How long the answer to a batch is kept for its idempotency key.
     pub idempotency: Duration,
     /// Answers kept for idempotency keys, of all tenants; the oldest goes first.
-    pub idempotency_entries: usize,
+    pub idempotency_entries: u32,
     /// The first moment after its request at which an answer that found nothing is sent; the others double. Nothing is
     /// held back with zero.
     pub pace: Duration,
@@ -163,6 +169,7 @@ impl Default for Limits {
             header_read: Duration::from_secs(5),
             body_pause: Duration::from_secs(10),
             write_pause: Duration::from_secs(10),
+            client_rate: CLIENT_RATE,
             question_bytes: 64 << 10,
             multi_questions: 32,
             multi_bytes: 8 << 20,
@@ -175,7 +182,7 @@ impl Default for Limits {
             question_queue: 256,
             batch_threads: 32,
             batch_queue: 64,
-            queue_wait: Duration::from_millis(500),
+            queue_wait: Duration::from_millis(400),
             position_wait: Duration::from_secs(2),
             text_wait: Duration::from_secs(2),
             stop: Duration::from_secs(30),

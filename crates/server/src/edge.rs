@@ -13,8 +13,10 @@ use axum::{
 use crate::{
     app::{App, new_request_id},
     auth::{Access, check_local},
+    brake::Brake,
     code::{Code, Kind},
     failure::Failure,
+    held::hold,
     metrics::{Counting, NO_ROUTE},
     pace::Arrival,
     routes::{CHANGES, OPERATOR},
@@ -33,6 +35,8 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next
     let route = route.unwrap_or_else(|| NO_ROUTE.to_owned());
     let trace = Arc::new(Trace::new(request_id.clone(), &route, request.method(), request.uri().clone()));
     request.extensions_mut().insert(Arc::clone(&trace));
+    let brake = request.extensions().get::<Arc<Brake>>().cloned();
+    let mut is_refused = false;
     let mut response = answer(&app, &route, request, next).await;
     if let Some(failure) = failure_of(&mut response) {
         app.report(&failure, &request_id);
@@ -40,14 +44,26 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next
         if let Kind::Busy | Kind::RateLimit = failure.code.entry().kind {
             app.metrics.refused.inc();
         }
+        // Who is over budget has only its own refusals to pay for, and does.
+        is_refused = failure.code == Code::Busy;
         let allow = response.headers_mut().remove(header::ALLOW);
         response = failure.render(&request_id);
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
-    let mut response = match app.guarded(&trace, response).await {
+    match brake {
+        Some(brake) if is_refused => brake.refused(Instant::now()),
+        Some(brake) => brake.answered(),
+        None => {}
+    }
+    let response = match app.guarded(&trace, response).await {
         Ok(response) => response,
+        Err(failure) => failure.render(&request_id),
+    };
+    let (parts, body) = response.into_parts();
+    let mut response = match hold(body, &app.answers) {
+        Ok(body) => Response::from_parts(parts, body),
         Err(failure) => failure.render(&request_id),
     };
     let headers = response.headers_mut();

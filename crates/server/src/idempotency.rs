@@ -9,6 +9,9 @@ use ticketscope_engine::storage::TenantId;
 
 use crate::{ask::Applied, code::Code, failure::Failure};
 
+/// Bytes that the answers kept take at most, about: an answer may name a thousand rejected lines.
+const MAX_KEPT_BYTES: usize = 64 << 20;
+
 /// The longest idempotency key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -21,7 +24,7 @@ const MAX_KEY_BYTES: usize = 255;
 pub(crate) struct Idempotency {
     kept: Arc<Mutex<Kept>>,
     lifetime: Duration,
-    max: usize,
+    max: u32,
 }
 
 /// Which batch of which tenant.
@@ -36,6 +39,8 @@ struct Kept {
     by_name: HashMap<Name, Entry>,
     /// Names of finished batches, oldest first.
     finished: VecDeque<(Instant, Name)>,
+    /// Of the answers to them.
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -73,7 +78,7 @@ pub(crate) fn check_key(text: &[u8]) -> Result<String, Failure> {
 }
 
 impl Idempotency {
-    pub(crate) fn new(lifetime: Duration, max: usize) -> Self {
+    pub(crate) fn new(lifetime: Duration, max: u32) -> Self {
         Self { kept: Arc::default(), lifetime, max }
     }
 
@@ -107,18 +112,33 @@ impl Idempotency {
     pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
         let mut kept = self.kept.lock();
         kept.finished.retain(|(_, name)| name.tenant != *tenant);
-        kept.by_name.retain(|name, entry| name.tenant != *tenant || entry.answer.is_none());
+        let Kept { by_name, bytes, .. } = &mut *kept;
+        by_name.retain(|name, entry| {
+            let stays = name.tenant != *tenant || entry.answer.is_none();
+            *bytes -= if stays { 0 } else { entry.bytes() };
+            stays
+        });
+    }
+}
+
+impl Entry {
+    /// Of its answer, about.
+    fn bytes(&self) -> usize {
+        let lines = self.answer.iter().flat_map(|answer| &answer.rejected);
+        lines.map(|rejected| size_of_val(rejected) + rejected.message.len()).sum()
     }
 }
 
 impl Kept {
     /// Forgets what is old, and the oldest of what is too much.
-    fn forget(&mut self, now: Instant, lifetime: Duration, max: usize) {
+    fn forget(&mut self, now: Instant, lifetime: Duration, max: u32) {
         while let Some((at, _)) = self.finished.front()
-            && (now.saturating_duration_since(*at) >= lifetime || self.finished.len() > max)
+            && (now.saturating_duration_since(*at) >= lifetime
+                || self.finished.len() > max as usize
+                || self.bytes > MAX_KEPT_BYTES)
         {
             if let Some((_, name)) = self.finished.pop_front() {
-                self.by_name.remove(&name);
+                self.bytes -= self.by_name.remove(&name).map_or(0, |entry| entry.bytes());
             }
         }
     }
@@ -131,6 +151,8 @@ impl Claim {
         let mut kept = self.kept.lock();
         if let Some(entry) = kept.by_name.get_mut(&self.name) {
             entry.answer = Some(answer);
+            let bytes = entry.bytes();
+            kept.bytes += bytes;
             kept.finished.push_back((now, self.name.clone()));
         }
     }
@@ -149,6 +171,7 @@ mod tests {
     use ticketscope_model::Opstamp;
 
     use super::*;
+    use crate::failure::Rejected;
 
     fn tenant(id: &str) -> TenantId {
         TenantId::parse(id).unwrap()
@@ -209,6 +232,23 @@ mod tests {
         assert_eq!(known(&idempotency, "b", start), None);
         assert_eq!(known(&idempotency, "c", start), Some(1));
         assert_eq!(known(&idempotency, "d", start), Some(2));
+    }
+
+    #[test]
+    fn long_answers_are_forgotten_before_they_fill_the_memory() {
+        let (idempotency, now) = (Idempotency::new(Duration::from_mins(10), 10_000), Instant::now());
+        let line = Rejected { line: 1, code: "unknown_field", message: "x".repeat(1 << 20) };
+        let batch = |rejected: usize| Applied { rejected: vec![line.clone(); rejected], ..applied(1) };
+        for number in 0..63 {
+            claim(&idempotency, &format!("{number}"), now).finish(batch(1), now);
+        }
+        assert_eq!(known(&idempotency, "0", now), Some(1));
+        claim(&idempotency, "63", now).finish(batch(1), now);
+        assert_eq!(known(&idempotency, "0", now), None, "all together are more than the limit");
+        assert_eq!(known(&idempotency, "1", now), Some(1));
+        idempotency.forget_tenant(&tenant("acme"));
+        let kept = idempotency.kept.lock();
+        assert_eq!((kept.bytes, kept.finished.len()), (0, 0));
     }
 
     #[test]

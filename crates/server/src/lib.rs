@@ -2,7 +2,9 @@
 //!
 //! [`Server::bind`] takes an engine and a [`Config`]; [`Server::run`] serves until it is told to stop. Questions are
 //! synchronous work of microseconds to milliseconds: they run on a bounded number of threads with a bounded queue before
-//! them, and what does not fit is refused at once with `503` and `Retry-After`.
+//! them, in which tenants take turns, and what does not fit, or would not have its turn in time, is refused at once with `503`
+//! and `Retry-After`. Whatever waits or is kept is bounded by [`Limits`]: connections, headers, bodies and how fast they come,
+//! answers and how fast they are read, threads and queues, kept answers to batches.
 //!
 //! It decides nothing about visibility: a request says *who* asks, and [`ticketscope_scope`] says what that principal may
 //! see, at every request anew. It issues no logins, keeps no sessions and speaks no TLS: put a proxy before it.
@@ -100,6 +102,12 @@
 //! not let see it, is withheld: `500 internal`, a fault, a metric and a record. What the asker typed may come back in a `4xx`, or
 //! in the rejected lines of a batch.
 //!
+//! # When something fails
+//!
+//! A tenant that is damaged is `500 damaged` and touches no other. While the disk is full, batches are `507 disk_full` and
+//! questions are answered. When a disk fails, batches are `503 not_ready`, so is `/health/readyz`, and [`Server::run`] ends:
+//! [`serve`] gives [`ServeError::Fatal`]. Metrics count tenants that are damaged or without room.
+//!
 //! # Changes
 //!
 //! `POST /v1/tenants/{tenant}/changes` takes scope-jsonl lines as one batch, all or nothing unless `on_refusal=skip`. The
@@ -146,6 +154,7 @@ mod ask;
 mod audit;
 mod auth;
 mod body;
+mod brake;
 mod code;
 mod config;
 mod cost;
@@ -153,6 +162,7 @@ mod edge;
 mod etag;
 mod failure;
 mod guard;
+mod held;
 mod hex;
 mod idempotency;
 mod metrics;

@@ -13,6 +13,7 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+use ticketscope_engine::Ailing;
 
 /// What a route is called that is none.
 pub(crate) const NO_ROUTE: &str = "other";
@@ -53,6 +54,8 @@ pub(crate) struct Metrics {
     pub(crate) canary_alarms: Counter,
     /// Connections open.
     pub(crate) connections: Gauge,
+    tenants_damaged: Gauge,
+    tenants_full: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -67,6 +70,7 @@ impl Metrics {
         let requests = Family::default();
         let latency = Family::new_with_constructor(Buckets);
         let (in_flight, connections) = (Gauge::default(), Gauge::default());
+        let (tenants_damaged, tenants_full) = (Gauge::default(), Gauge::default());
         let (refused, changes, canary_alarms) = (Counter::default(), Counter::default(), Counter::default());
         registry.register("http_requests", "Requests answered, by route and class of status", requests.clone());
         let about = "Time from the headers of a request to its answer, by route";
@@ -77,7 +81,28 @@ impl Metrics {
         registry.register("changes_applied", "Changes that took effect", changes.clone());
         let about = "Answers withheld because a canary was in them that the asker may not see";
         registry.register("canary_alarms", about, canary_alarms.clone());
-        Self { registry, requests, latency, in_flight, refused, changes, canary_alarms, connections }
+        let about = "Tenants that are not answered, because their data is damaged";
+        registry.register("tenants_damaged", about, tenants_damaged.clone());
+        registry.register("tenants_full", "Open tenants that take no batches for want of room", tenants_full.clone());
+        Self {
+            registry,
+            requests,
+            latency,
+            in_flight,
+            refused,
+            changes,
+            canary_alarms,
+            connections,
+            tenants_damaged,
+            tenants_full,
+        }
+    }
+
+    /// Notes how many tenants are not as they should be.
+    pub(crate) fn see(&self, ailing: Ailing) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.tenants_damaged.set(gauge(ailing.damaged));
+        self.tenants_full.set(gauge(ailing.full));
     }
 
     /// Notes an answered request.

@@ -8,10 +8,10 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use thiserror::Error;
-use ticketscope_engine::{CheckpointError, Engine};
+use ticketscope_engine::{CheckpointError, Engine, FatalError};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
@@ -19,6 +19,8 @@ use tokio::{
 use crate::{
     app::App,
     auth::Access,
+    brake::{Brake, Braked},
+    code::Code,
     config::{Config, Fault, Limits},
     metrics::Counting,
     routes::router,
@@ -59,6 +61,9 @@ pub enum ServeError {
     /// The system gives no threads or signals.
     #[error("start the server")]
     Start(#[source] io::Error),
+    /// A disk failed. What was acknowledged before is found by a process that starts anew.
+    #[error(transparent)]
+    Fatal(Arc<FatalError>),
     /// The tenants could not be closed well; nothing acknowledged is lost.
     #[error("close the tenants")]
     Close(#[from] CheckpointError),
@@ -94,7 +99,7 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` ends: then no connection is accepted, running requests are answered, those that take
+    /// Serves until `shutdown` ends, or a [disk fails](Engine::fatal): then no connection is accepted, running requests are answered, those that take
     /// longer than [`Limits::stop`] are cut off, and batches that have begun are brought to their end. The engine stays
     /// open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
@@ -107,9 +112,19 @@ impl Server {
         let keys = tokio::spawn(refresh_keys(Arc::clone(&app)));
         let canaries = tokio::spawn(refresh_canaries(Arc::clone(&app)));
         let mut shutdown = pin!(shutdown);
+        let failed = Arc::new(Notify::new());
+        app.engine.on_fatal({
+            let (failed, faults) = (Arc::clone(&failed), app.config.faults.clone());
+            move |error| {
+                faults.tell(&Fault { code: Code::Storage.entry().name, request_id: None, cause: error.to_string() });
+                // Kept for whoever comes to wait for it.
+                failed.notify_one();
+            }
+        });
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
+                () = failed.notified() => break,
                 Some(_) = connections.join_next() => {}
                 accepted = accept(&listener, &places) => match accepted {
                     Ok((stream, place)) => {
@@ -167,8 +182,10 @@ impl Serving {
             .header_read_timeout(self.limits.header_read)
             .max_header_size(self.limits.header_bytes)
             .max_headers(self.limits.headers as usize);
-        let io = TokioIo::new(Stall::new(stream, self.limits.write_pause));
-        let connection = builder.serve_connection(io, TowerToHyperService::new(self.router));
+        let brake = Arc::new(Brake::default());
+        let io = Stall::new(stream, self.limits.write_pause, self.limits.client_rate, Arc::clone(&brake));
+        let service = Braked { inner: TowerToHyperService::new(self.router), brake };
+        let connection = builder.serve_connection(TokioIo::new(io), service);
         // How a connection ends is between it and the client.
         drop(watcher.watch(connection).await);
     }
@@ -215,8 +232,8 @@ pub(crate) async fn refresh_canaries(app: Arc<App>) {
     }
 }
 
-/// Serves on threads of its own until the process is told to end (SIGINT or SIGTERM), then closes the engine. `ready` is
-/// told the address.
+/// Serves on threads of its own until the process is told to end (SIGINT or SIGTERM), or a disk fails, then closes the
+/// engine. `ready` is told the address.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -230,7 +247,11 @@ pub fn serve(engine: &Arc<Engine>, config: Config, ready: impl FnOnce(SocketAddr
         Ok::<(), ServeError>(())
     })?;
     drop(runtime);
-    Ok(engine.close()?)
+    let closed = engine.close();
+    match engine.fatal() {
+        Some(error) => Err(ServeError::Fatal(error)),
+        None => Ok(closed?),
+    }
 }
 
 #[cfg(unix)]

@@ -13,6 +13,7 @@ use crate::{
     database::OpenDatabase,
     disk::{Disk, DiskFile, Opening},
     error::Failure,
+    judged::Judged,
 };
 
 /// A database's file as redb asks for it. redb's own locks are not needed: the data directory's lock keeps other processes
@@ -45,7 +46,7 @@ impl StorageBackend for Backend {
 /// Makes a database in a new file.
 pub(crate) fn create_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Database, Failure> {
     let file = disk.open(path, Opening::New).map_err(redb::Error::Io)?;
-    Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(Backend(file))?)
+    Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(Judged(Backend(file)))?)
 }
 
 /// Opens a database file that is not empty; answers also whether redb has just checked every page of it, since it was not
@@ -56,6 +57,6 @@ pub(crate) fn open_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) ->
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes).set_repair_callback(move |_| note.store(true, Ordering::Relaxed));
     let file = disk.open(path, Opening::Existing).map_err(redb::Error::Io)?;
-    let database = builder.create_with_backend(Backend(file))?;
+    let database = builder.create_with_backend(Judged(Backend(file)))?;
     Ok((OpenDatabase::new(database), checked.load(Ordering::Relaxed)))
 }

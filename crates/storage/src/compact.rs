@@ -3,7 +3,7 @@ use std::mem;
 use redb::{Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, Value, WriteTransaction};
 
 use crate::{
-    CompactError, Store, Table,
+    CompactError, Condition, Store, Table,
     backend::{create_database, open_database},
     disk::steps,
     error::Failure,
@@ -27,7 +27,7 @@ impl Store {
     /// failing once the new file has taken the old one's place, poison the store.
     pub fn compact(&self) -> Result<(), CompactError> {
         let _writer = self.writer.lock();
-        if self.is_poisoned() {
+        if self.condition() != Condition::Sound {
             return Err(CompactError::Poisoned);
         }
         let disk = &*self.disk;
@@ -41,7 +41,7 @@ impl Store {
                 });
             }
             Err(CheckError::Failure(damage)) => {
-                self.poison();
+                self.worsen(Condition::Damaged);
                 return Err(damage.into());
             }
             Err(CheckError::File(error)) => return Err(error.into()),
@@ -65,7 +65,7 @@ impl Store {
                 Ok(())
             }
             Err(error) => {
-                self.poison();
+                self.worsen(Condition::Failed);
                 Err(error)
             }
         }

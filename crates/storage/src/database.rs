@@ -13,30 +13,35 @@ impl OpenDatabase {
     pub(crate) fn new(database: Database) -> Self {
         Self(Some(database))
     }
+
+    /// Closes it before its time; it is not to be used any more.
+    pub(crate) fn close(&mut self) {
+        let database = self.0.take();
+        drop(guard(|| {
+            drop(database);
+            Ok(())
+        }));
+    }
 }
 
 impl Deref for OpenDatabase {
     type Target = Database;
 
     fn deref(&self) -> &Database {
-        let Some(database) = &self.0 else { unreachable!("only dropping takes the database") };
+        let Some(database) = &self.0 else { unreachable!("what is closed is not used") };
         database
     }
 }
 
 impl DerefMut for OpenDatabase {
     fn deref_mut(&mut self) -> &mut Database {
-        let Some(database) = &mut self.0 else { unreachable!("only dropping takes the database") };
+        let Some(database) = &mut self.0 else { unreachable!("what is closed is not used") };
         database
     }
 }
 
 impl Drop for OpenDatabase {
     fn drop(&mut self) {
-        let database = self.0.take();
-        drop(guard(|| {
-            drop(database);
-            Ok(())
-        }));
+        self.close();
     }
 }

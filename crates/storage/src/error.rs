@@ -5,7 +5,7 @@ use std::{fmt, io, path::PathBuf};
 use thiserror::Error;
 use ticketscope_model::Opstamp;
 
-use crate::{Table, TenantId, TenantUuid};
+use crate::{Condition, Table, TenantId, TenantUuid, is_full};
 
 /// A file operation that the system refused.
 #[derive(Debug, Error)]
@@ -216,6 +216,20 @@ pub enum OpenError {
     File(#[from] FileError),
 }
 
+impl OpenError {
+    /// What the system said, if it was the system.
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::File(error) => Some(&error.source),
+            Self::Database(error) => match &**error {
+                redb::Error::Io(error) => Some(error),
+                _ => None,
+            },
+            Self::NoSuchTenant(_) | Self::AlreadyOpen(_) | Self::Damaged(_) => None,
+        }
+    }
+}
+
 /// Why a tenant was not deleted.
 #[derive(Debug, Error)]
 pub enum DeleteError {
@@ -236,6 +250,9 @@ pub enum ReadError {
     /// An earlier commit failed, so what is on disk is unknown until the store is opened again.
     #[error("an earlier commit failed; open the tenant again")]
     Poisoned,
+    /// A write found no room, and the store was not reopened yet.
+    #[error("the disk was full, and the tenant's database is not open again yet; try again")]
+    Full,
     /// The rows after `after` are not all there: the log holds those after `start` up to `applied`.
     #[error("the log cannot be read after {after}: it holds the rows after {start} up to {applied}")]
     NotInLog {
@@ -254,12 +271,19 @@ pub enum ReadError {
     Database(#[source] Box<redb::Error>),
 }
 
-/// Why a commit did not happen. After [`Self::Damaged`] and [`Self::Database`] the store is poisoned.
+/// Why a commit did not happen. After [`Self::Full`] the store is to be reopened, after [`Self::Damaged`] and
+/// [`Self::Database`] it is poisoned.
 #[derive(Debug, Error)]
 pub enum CommitError {
     /// An earlier commit failed, so what is on disk is unknown until the store is opened again.
     #[error("an earlier commit failed; open the tenant again")]
     Poisoned,
+    /// There was no room, on the disk or in a quota: nothing of it is in force.
+    #[error("there is no room for the tenant's database to grow")]
+    Full(#[source] io::Error),
+    /// An earlier write found no room, and the store was not reopened yet.
+    #[error("the disk was full, and the tenant's database is not open again yet; try again")]
+    NotReopened,
     /// The opstamps of the batch are not those that come next.
     #[error("the batch holds log row {found} where {expected} comes next")]
     NotConsecutive {
@@ -300,6 +324,31 @@ pub enum CommitError {
     /// redb failed.
     #[error("cannot write the tenant's database")]
     Database(#[source] Box<redb::Error>),
+}
+
+/// Why a store was not opened again after a write that found no room.
+#[derive(Debug, Error)]
+pub enum ReopenError {
+    /// A [`crate::Reader`] is alive.
+    #[error("the tenant is being read; open it again when no reader is open")]
+    Busy,
+    /// Something worse has happened since.
+    #[error("an earlier commit failed; open the tenant again")]
+    Poisoned,
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl ReopenError {
+    /// What a store is in after it; nothing if it can be tried again.
+    pub(crate) fn leaves(&self) -> Option<Condition> {
+        match self {
+            Self::Busy | Self::Poisoned => None,
+            Self::Open(OpenError::Damaged(_)) => Some(Condition::Damaged),
+            Self::Open(error) => (!error.io().is_some_and(is_full)).then_some(Condition::Failed),
+        }
+    }
 }
 
 /// Why the database was not compacted.
@@ -436,6 +485,44 @@ pub(crate) enum Failure {
     Database(Box<redb::Error>),
 }
 
+impl Failure {
+    /// What a store is in whose write failed so.
+    pub(crate) fn leaves(&self) -> Condition {
+        match self {
+            Self::Damaged(_) => Condition::Damaged,
+            Self::Database(error) => match &**error {
+                redb::Error::Io(error) if is_full(error) => Condition::Full,
+                _ => Condition::Failed,
+            },
+        }
+    }
+}
+
+impl From<Failure> for CommitError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Damaged(damaged) => Self::Damaged(damaged),
+            Failure::Database(error) => match *error {
+                redb::Error::Io(error) if is_full(&error) => Self::Full(error),
+                other => Self::Database(Box::new(other)),
+            },
+        }
+    }
+}
+
+impl From<Failure> for ReadError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Damaged(damaged) => Self::Damaged(damaged),
+            Failure::Database(error) => match *error {
+                // What failed first says why; the reader only came later.
+                redb::Error::PreviousIo | redb::Error::DatabaseClosed => Self::Poisoned,
+                other => Self::Database(Box::new(other)),
+            },
+        }
+    }
+}
+
 impl From<Damaged> for Failure {
     fn from(damaged: Damaged) -> Self {
         Self::Damaged(damaged)
@@ -480,4 +567,4 @@ macro_rules! from_failure {
     )*};
 }
 
-from_failure!(OpenError, ReadError, CommitError, CompactError);
+from_failure!(OpenError, CompactError);

@@ -94,7 +94,7 @@ fn forget(disk: &dyn Disk, dir: &Path) -> Result<(), FileError> {
     steps::sync_dir(disk, dir)
 }
 
-fn rolled_back() -> Damaged {
+pub(crate) fn rolled_back() -> Damaged {
     Damaged { place: Place::Database, defect: Defect::RolledBack }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! It is **not** a model of tickets: keys, values, log rows and sections are bytes whose meaning the engine owns. It
 //! starts no threads, retries nothing, and repairs nothing that was acknowledged: after a failed commit the store
-//! refuses everything until it is opened again.
+//! refuses everything until it is opened again. One that failed for want of room alone can be [reopened](Store::reopen).
 //!
 //! ```
 //! use ticketscope_model::Opstamp;
@@ -50,12 +50,15 @@ pub mod disk;
 mod envelope;
 mod error;
 mod guard;
+mod health;
 mod integrity;
+mod judged;
 mod layout;
 mod log;
 mod mapped;
 mod meta;
 mod reader;
+mod room;
 mod snapshots;
 mod store;
 mod table;
@@ -67,10 +70,12 @@ pub use data_dir::{DEFAULT_CACHE_BYTES, DataDir};
 pub use envelope::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use error::{
     CommitError, CompactError, CreateError, Damaged, DataDirError, Defect, DeleteError, FileError, OpenError, Place,
-    ReadError, SnapshotDefect, SnapshotError, VerifyError,
+    ReadError, ReopenError, SnapshotDefect, SnapshotError, VerifyError,
 };
+pub use health::Condition;
 pub use mapped::MappedSnapshot;
 pub use reader::{Reader, Rows};
+pub use room::{Space, is_disk_failure, is_full};
 pub use snapshots::{RejectedSnapshot, SnapshotChoice, SnapshotWriter};
 pub use store::{DiskUsage, MAX_CUT_ROWS, Store};
 pub use table::Table;

@@ -1,11 +1,4 @@
-use std::{
-    fmt,
-    ops::Bound,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fmt, ops::Bound, sync::Arc};
 
 use redb::{AccessGuard, Key, Range, ReadOnlyTable, ReadTransaction, ReadableTableMetadata, Value};
 use ticketscope_model::Opstamp;
@@ -15,6 +8,7 @@ use crate::{
     envelope::Opener,
     error::Failure,
     guard::{Visits, guard, guard_visits},
+    health::Health,
     log::{LogEdge, LogRow},
     meta::Meta,
     table::{LOG, META},
@@ -26,11 +20,11 @@ pub struct Reader {
     transaction: ReadTransaction,
     meta: Meta,
     /// The store's.
-    poisoned: Arc<AtomicBool>,
+    health: Arc<Health>,
 }
 
 impl Reader {
-    pub(crate) fn new(transaction: ReadTransaction, poisoned: Arc<AtomicBool>) -> Result<Self, Failure> {
+    pub(crate) fn new(transaction: ReadTransaction, health: Arc<Health>) -> Result<Self, Failure> {
         let meta = guard(|| {
             let table = transaction.open_table(META)?;
             Meta::read(|name| {
@@ -38,7 +32,7 @@ impl Reader {
                 Ok::<_, Failure>(value.map(|guard| guard.value().to_vec()))
             })
         })?;
-        Ok(Self { transaction, meta, poisoned })
+        Ok(Self { transaction, meta, health })
     }
 
     pub(crate) fn meta(&self) -> &Meta {
@@ -55,7 +49,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if it cannot be read or trusted.
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
-        self.check_poison()?;
+        self.health.check_read()?;
         read(|| {
             let rows = self.transaction.open_table(table.definition())?;
             let Some(row) = rows.get(key)? else { return Ok(None) };
@@ -74,7 +68,7 @@ impl Reader {
         keys: impl IntoIterator<Item = K>,
         mut visit: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.check_poison()?;
+        self.health.check_read()?;
         let rows = read(|| Ok(self.transaction.open_table(table.definition())?))?;
         let mut opener = Opener::default();
         let walk = |visits: &Visits| {
@@ -97,7 +91,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError`] if it cannot be opened.
     pub fn rows(&self, table: Table) -> Result<Rows<'_>, ReadError> {
-        self.check_poison()?;
+        self.health.check_read()?;
         let opened = read::<_, ReadError>(|| Ok(self.transaction.open_table(table.definition())?))?;
         Ok(Rows { reader: self, table, opened, opener: Opener::default() })
     }
@@ -160,7 +154,7 @@ impl Reader {
         from: &[u8],
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
-        self.check_poison()?;
+        self.health.check_read()?;
         let rows = read(|| {
             let rows = self.transaction.open_table(table.definition())?;
             let bounds = (Bound::Included(from), Bound::<&[u8]>::Unbounded);
@@ -183,7 +177,7 @@ impl Reader {
         after: Opstamp,
         mut visit: impl FnMut(Opstamp, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.check_poison()?;
+        self.health.check_read()?;
         let (start, applied) = (self.meta.log_start, self.meta.applied);
         if after < start.opstamp || after > applied.opstamp {
             let error = ReadError::NotInLog { after, start: start.opstamp, applied: applied.opstamp };
@@ -210,10 +204,6 @@ impl Reader {
             return Err(ReadError::from(damaged).into());
         }
         Ok(())
-    }
-
-    fn check_poison(&self) -> Result<(), ReadError> {
-        if self.poisoned.load(Ordering::Acquire) { Err(ReadError::Poisoned) } else { Ok(()) }
     }
 
     /// The log row `opstamp` as the row after it knows it.
@@ -246,7 +236,7 @@ impl Rows<'_> {
     /// # Errors
     /// [`ReadError`] if it cannot be read or trusted.
     pub fn get<T>(&mut self, key: &[u8], visit: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, ReadError> {
-        self.reader.check_poison()?;
+        self.reader.health.check_read()?;
         let (rows, opener, table) = (&self.opened, &mut self.opener, self.table);
         let look_up = |visits: &Visits| {
             let Some(row) = rows.get(key).map_err(|error| ReadError::from(Failure::from(error)))? else {

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -12,8 +12,8 @@ use redb::{Database, ReadableDatabase, WriteTransaction};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    Batch, CommitError, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError, Reader, Row,
-    Table, TenantUuid,
+    Batch, CommitError, Condition, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError,
+    Reader, ReopenError, Row, Table, TenantUuid,
     backend::{create_database, open_database},
     data_dir::{DEFAULT_CACHE_BYTES, Registration},
     database::OpenDatabase,
@@ -21,6 +21,7 @@ use crate::{
     envelope::{Kind, Opener, Sealer},
     error::Failure,
     guard::guard,
+    health::Health,
     integrity,
     log::{self, LogEdge, MAX_BODY_BYTES},
     meta::{Meta, MetaRow},
@@ -62,7 +63,8 @@ pub struct Store {
     pub(crate) database: RwLock<OpenDatabase>,
     pub(crate) writer: Mutex<Writer>,
     applied: AtomicU64,
-    poisoned: Arc<AtomicBool>,
+    /// Shared with every [`Reader`].
+    health: Arc<Health>,
     pub(crate) snapshots: Snapshots,
     /// Last, so that the name is free again only when the database is closed.
     _registration: Registration,
@@ -106,7 +108,7 @@ impl Store {
             cache_bytes,
             database: RwLock::new(database),
             applied: AtomicU64::new(meta.applied.opstamp.0),
-            poisoned: Arc::default(),
+            health: Arc::default(),
             snapshots,
             writer: Mutex::new(Writer { meta, sealer: sealer()?, scratch: Vec::new() }),
             _registration: registration,
@@ -131,11 +133,12 @@ impl Store {
     /// Writes a batch in one transaction; when this returns, all of it is on disk. An empty batch does nothing.
     ///
     /// # Errors
-    /// [`CommitError`]. Errors in the batch are found before anything is written; after any other the store is
-    /// poisoned, and whether the batch is on disk shows when the tenant is opened again.
+    /// [`CommitError`]. Errors in the batch are found before anything is written. After [`CommitError::Full`] nothing of
+    /// the batch is in force, and the store is to be [reopened](Self::reopen). After any other the store is poisoned, and
+    /// whether the batch is on disk shows when the tenant is opened again.
     pub fn commit(&self, batch: &Batch) -> Result<(), CommitError> {
         let mut writer = self.writer.lock();
-        self.check_poison()?;
+        self.health.check_commit()?;
         let mut expected = writer.meta.applied.opstamp.next();
         for (found, body) in &batch.log {
             if *found != expected {
@@ -165,11 +168,11 @@ impl Store {
     /// if they are gone already.
     ///
     /// # Errors
-    /// [`CommitError`]; all but [`CommitError::CutPastApplied`] poison the store.
+    /// [`CommitError`], as of [`Self::commit`]; [`CommitError::CutPastApplied`] leaves everything as it was.
     pub fn cut_log(&self, upto: Opstamp) -> Result<(), CommitError> {
         loop {
             let mut writer = self.writer.lock();
-            self.check_poison()?;
+            self.health.check_commit()?;
             let applied = writer.meta.applied.opstamp;
             if upto > applied {
                 return Err(CommitError::CutPastApplied { upto, applied });
@@ -190,11 +193,11 @@ impl Store {
     /// back; call this last, when nothing will be written any more.
     ///
     /// # Errors
-    /// [`CommitError`], which poisons the store.
+    /// [`CommitError`], as of [`Self::commit`].
     pub fn mark_clean(&self) -> Result<(), CommitError> {
         let mut writer = self.writer.lock();
         if writer.meta.clean {
-            return self.check_poison();
+            return self.health.check_commit();
         }
         self.transact(&mut writer, |transaction, writer| {
             // Also a process that ends without closing the database leaves a file that opens fast.
@@ -207,14 +210,62 @@ impl Store {
     /// A view of this moment.
     ///
     /// # Errors
-    /// [`ReadError`] if the store is poisoned or its meta rows cannot be trusted.
+    /// [`ReadError`] if the store is poisoned or not reopened yet, or its meta rows cannot be trusted.
     pub fn reader(&self) -> Result<Reader, ReadError> {
-        if self.is_poisoned() {
-            return Err(ReadError::Poisoned);
-        }
+        // Before the lock, behind which a store is reopened, and after it, behind which there may be no database.
+        self.health.check_read()?;
         let database = self.database.read();
+        self.health.check_read()?;
         let transaction = guard(|| Ok(database.begin_read()?))?;
-        Ok(Reader::new(transaction, Arc::clone(&self.poisoned))?)
+        Ok(Reader::new(transaction, Arc::clone(&self.health))?)
+    }
+
+    /// Opens the database again after a write that found no room: redb does nothing more with a file that it failed to
+    /// write. Does nothing if the store is sound. The state is the one of before that write; every page is checked, so
+    /// this is linear in the database.
+    ///
+    /// # Errors
+    /// [`ReopenError`]. While a [`Reader`] of before is alive, or as long as there is still no room, nothing has changed
+    /// and this can be tried again; after any other error the store is poisoned.
+    pub fn reopen(&self) -> Result<(), ReopenError> {
+        let mut writer = self.writer.lock();
+        match self.condition() {
+            Condition::Sound => return Ok(()),
+            Condition::Full => {}
+            Condition::Damaged | Condition::Failed => return Err(ReopenError::Poisoned),
+        }
+        let mut database = self.database.write();
+        // One count is the store's own. Whoever has another could read pages that are used anew.
+        if Arc::strong_count(&self.health) > 1 {
+            return Err(ReopenError::Busy);
+        }
+        database.close();
+        let opened = self.open_again(&writer.meta);
+        match opened {
+            Ok((opened, meta)) => {
+                (*database, writer.meta) = (opened, meta);
+                self.health.has_room();
+                Ok(())
+            }
+            Err(error) => {
+                if let Some(condition) = error.leaves() {
+                    self.health.worsen(condition);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The database of this store, which ends where `before` says.
+    fn open_again(&self, before: &Meta) -> Result<(OpenDatabase, Meta), ReopenError> {
+        let (mut database, checked) =
+            guard(|| open_database(&*self.disk, &self.dir.join(DATABASE_FILE), self.cache_bytes))
+                .map_err(OpenError::from)?;
+        let meta = integrity::check_at_open(&*self.disk, &mut database, &self.dir, checked)?;
+        if meta.uuid != before.uuid || meta.applied != before.applied {
+            return Err(OpenError::from(integrity::rolled_back()).into());
+        }
+        Ok((database, meta))
     }
 
     /// [`Reader::get`] at this moment.
@@ -337,26 +388,36 @@ impl Store {
         Ok(writer.meta.clone())
     }
 
+    /// What became of it since it was opened.
+    pub fn condition(&self) -> Condition {
+        self.health.condition()
+    }
+
     /// Whether something failed after which nothing is read or written until the tenant is opened again.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
+        self.condition() >= Condition::Damaged
     }
 
-    pub(crate) fn poison(&self) {
-        self.poisoned.store(true, Ordering::Release);
+    pub(crate) fn worsen(&self, condition: Condition) {
+        self.health.worsen(condition);
     }
 
-    fn check_poison(&self) -> Result<(), CommitError> {
-        if self.is_poisoned() { Err(CommitError::Poisoned) } else { Ok(()) }
+    /// The room of the file system that it is on.
+    ///
+    /// # Errors
+    /// [`crate::FileError`] if the system does not tell.
+    pub fn space(&self) -> Result<crate::Space, crate::FileError> {
+        crate::Space::at(&self.dir)
     }
 
-    /// Runs one durable write transaction; any failure poisons the store, for whether it reached the disk is unknown.
+    /// Runs one durable write transaction. Where it fails for want of room it is known not to be in force; after any
+    /// other failure the store is poisoned, for whether it reached the disk is unknown.
     fn transact(
         &self,
         writer: &mut Writer,
         change: impl FnOnce(&mut WriteTransaction, &mut Writer) -> Result<(), Failure>,
     ) -> Result<(), CommitError> {
-        self.check_poison()?;
+        self.health.check_commit()?;
         let database = self.database.read();
         let before = writer.meta.clone();
         let done = guard(|| {
@@ -368,11 +429,12 @@ impl Store {
             change(&mut transaction, writer)?;
             Ok(transaction.commit()?)
         });
-        if done.is_ok() {
-            self.applied.store(writer.meta.applied.opstamp.0, Ordering::Release);
-        } else {
-            writer.meta = before;
-            self.poison();
+        match &done {
+            Ok(()) => self.applied.store(writer.meta.applied.opstamp.0, Ordering::Release),
+            Err(failure) => {
+                writer.meta = before;
+                self.health.worsen(failure.leaves());
+            }
         }
         Ok(done?)
     }

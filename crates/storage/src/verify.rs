@@ -1,7 +1,7 @@
 use ticketscope_model::Opstamp;
 
 use crate::{
-    Damaged, ReadError, RejectedSnapshot, Store, Table, VerifyError,
+    Condition, Damaged, ReadError, RejectedSnapshot, Store, Table, VerifyError,
     error::Failure,
     integrity::{self, CheckError},
 };
@@ -79,13 +79,13 @@ impl Store {
 
     /// redb's check, which needs the database for itself.
     fn check_pages(&self) -> Result<Option<Damaged>, VerifyError> {
-        if self.is_poisoned() {
+        if self.condition() != Condition::Sound {
             return Err(VerifyError::Poisoned);
         }
         match integrity::check(&*self.disk, &mut self.database.write(), &self.dir) {
             Ok(()) => Ok(None),
             Err(CheckError::Failure(Failure::Damaged(damaged))) => {
-                self.poison();
+                self.worsen(Condition::Damaged);
                 Ok(Some(damaged))
             }
             Err(CheckError::Failure(Failure::Database(error))) => match *error {
@@ -107,7 +107,7 @@ impl Verification {
                 Ok(())
             }
             Err(ReadError::Database(error)) => Err(VerifyError::Database(error)),
-            Err(ReadError::Poisoned) => Err(VerifyError::Poisoned),
+            Err(ReadError::Poisoned | ReadError::Full) => Err(VerifyError::Poisoned),
             Err(ReadError::NotInLog { .. }) => unreachable!("the log is read from its own start"),
         }
     }

@@ -1,6 +1,9 @@
 use std::{io, path::PathBuf};
 
-use tantivy::TantivyError;
+use tantivy::{
+    TantivyError,
+    directory::error::{OpenDirectoryError, OpenReadError, OpenWriteError},
+};
 use thiserror::Error;
 
 /// Why the text index cannot be read or written. It is derived from the state and can be made anew.
@@ -18,6 +21,40 @@ pub enum TextError {
     /// A segment does not name the tickets of its documents in order.
     #[error("a segment of the text index does not name its tickets in order")]
     Rows,
+}
+
+impl TextError {
+    /// What the system said, if it was the system and the index library tells.
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Index(error) => system(error),
+            Self::Read(error) => Some(error),
+            Self::Threads(_) | Self::Rows => None,
+        }
+    }
+}
+
+impl TextDefect {
+    /// What the system said, if it was the system and the index library tells.
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Open(error) => system(error),
+            Self::Text(error) => error.io(),
+            Self::Panic(_) | Self::Foreign | Self::Ahead | Self::Behind | Self::Damaged(_) => None,
+        }
+    }
+}
+
+fn system(error: &TantivyError) -> Option<&io::Error> {
+    match error {
+        TantivyError::IoError(error)
+        | TantivyError::OpenReadError(OpenReadError::IoError { io_error: error, .. })
+        | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: error, .. })
+        | TantivyError::OpenDirectoryError(
+            OpenDirectoryError::IoError { io_error: error, .. } | OpenDirectoryError::FailedToCreateTempDir(error),
+        ) => Some(error),
+        _ => None,
+    }
 }
 
 impl From<TantivyError> for TextError {

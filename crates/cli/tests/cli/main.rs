@@ -8,6 +8,7 @@ mod demo;
 mod desk;
 mod elsewhere;
 mod explaining;
+mod failing;
 mod help;
 mod hiding;
 mod importing;

@@ -1,6 +1,6 @@
 //! What the crates below refuse, as the wire tells it.
 
-use ticketscope_engine::{RecoverError, SubmitError, TenantError};
+use ticketscope_engine::{Closed, RecoverError, SubmitError, TenantError, storage::ReadError};
 use ticketscope_query::{AnswerError, parse::QueryError};
 
 use crate::{code::Code, failure::Failure};
@@ -36,6 +36,9 @@ impl From<TenantError> for Failure {
         match &error {
             TenantError::NoSuchTenant(_) => Self::of(Code::NoSuchTenant),
             TenantError::InUse(_) => Self::of(Code::TenantInUse),
+            TenantError::Full(_) => Self::hidden(Code::DiskFull, &error),
+            TenantError::Open { source, .. } if source.is_damage() => Self::hidden(Code::Damaged, &error),
+            TenantError::Open { source, .. } if source.is_full() => Self::hidden(Code::DiskFull, &error),
             TenantError::Open { .. } | TenantError::Create(_) | TenantError::Delete(_) => {
                 Self::hidden(Code::Storage, &error)
             }
@@ -45,7 +48,22 @@ impl From<TenantError> for Failure {
 
 impl From<RecoverError> for Failure {
     fn from(error: RecoverError) -> Self {
-        Self::hidden(Code::Storage, &error)
+        match error {
+            RecoverError::Read(error) => error.into(),
+            other => Self::hidden(Code::Damaged, &other),
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match &error {
+            // Whoever met it first told why; the tenant opens again, or answers why not, with the next request.
+            ReadError::Full | ReadError::Poisoned => Self::of(Code::Busy).caused_by(error.to_string()),
+            ReadError::NotInLog { .. } | ReadError::Damaged(_) | ReadError::Database(_) => {
+                Self::hidden(Code::Damaged, &error)
+            }
+        }
     }
 }
 
@@ -53,8 +71,11 @@ impl From<SubmitError> for Failure {
     fn from(error: SubmitError) -> Self {
         match &error {
             SubmitError::Busy => Self::of(Code::Busy),
+            SubmitError::Full(_) => Self::hidden(Code::DiskFull, &error),
             // The tenant opens again with the next request; nothing of this batch was taken.
-            SubmitError::Poisoned => Self::of(Code::Busy).caused_by(error.to_string()),
+            SubmitError::Closed(Closed::Interrupted) => Self::of(Code::Busy).caused_by(error.to_string()),
+            SubmitError::Closed(Closed::Damaged(_)) => Self::hidden(Code::Damaged, &error),
+            SubmitError::Closed(Closed::Failed(_)) => Self::hidden(Code::NotReady, &error),
             SubmitError::Refused(_) => Self::of(Code::ChangesRejected),
             SubmitError::Write(_) => Self::hidden(Code::Storage, &error),
         }

@@ -59,10 +59,10 @@ impl Reader {
     /// The tenant as it is now.
     ///
     /// # Errors
-    /// [`Code::NoSuchTenant`], [`Code::Storage`].
+    /// [`Code::NoSuchTenant`], [`Code::Damaged`], [`Code::Storage`].
     pub(crate) fn open(engine: &Engine, tenant: &TenantId) -> Result<Self, Failure> {
         let tenant = tenants::open(engine, tenant)?;
-        let view = tenant.view().map_err(|error| Failure::hidden(Code::Storage, &error))?;
+        let view = tenant.view()?;
         Ok(Self { tenant, view })
     }
 

@@ -50,6 +50,8 @@ impl Reader {
             opstamp: stats.opstamp.0,
             snapshot_opstamp: stats.snapshot.0,
             log_rows: stats.log_rows,
+            full: stats.full.map(|full| full.to_string()),
+            checkpoint_failure: stats.checkpoint_failure.clone(),
             disk: Disk {
                 database: stats.disk.database_bytes,
                 snapshots: stats.disk.snapshot_bytes,

@@ -67,7 +67,7 @@ pub(super) async fn tenants(State(app): State<Arc<App>>, request: Request) -> Re
     let NoParams {} = of_uri(request.uri())?;
     app.record(&*Trace::of(request.extensions())?, Map::new()).await?;
     let engine = Arc::clone(&app.engine);
-    let all = app.questions.run(move || ask::tenants(&engine)).await?;
+    let all = app.questions.run(None, move || ask::tenants(&engine)).await?;
     let own = all.into_iter().filter(|id| caller.tenant.as_ref().is_none_or(|own| own == id));
     Ok(Json(Tenants { tenants: own.map(|id| id.to_string()).collect() }))
 }
@@ -82,7 +82,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     let NoParams {} = of_uri(&parts.uri)?;
     let recorded = app.record(&*Trace::of(&parts.extensions)?, Map::new()).await?;
     let (engine, id) = (Arc::clone(&app.engine), tenant.clone());
-    let created = app.batches.run(move || ask::create(&engine, &id)).await;
+    let created = app.batches.run(Some(&tenant), move || ask::create(&engine, &id)).await;
     app.settle(recorded, &created).await;
     let created = created?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
@@ -111,7 +111,7 @@ pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Res
         idempotency.forget_tenant(&id);
         Ok(canaries.map_or(Ok(()), |canaries| canaries.forget(id.as_str())))
     };
-    let deleted = app.batches.run(delete).await;
+    let deleted = app.batches.run(Some(&tenant), delete).await;
     app.settle(recorded, &deleted).await;
     if let Err(error) = deleted? {
         // The tickets are gone with the tenant: words that nobody finds harm nobody.
@@ -134,6 +134,7 @@ pub(super) async fn sign_out(
         return Err(Failure::new(Code::BadParameter, "in development mode there are no tokens to take back"));
     };
     let (engine, keys, now) = (Arc::clone(&app.engine), Arc::clone(keys), app.config.clock.now());
+    let lane = tenant.clone();
     let sign_out = move || {
         if !engine.has_tenant(&tenant) {
             return Err(Failure::of(Code::NoSuchTenant));
@@ -142,5 +143,5 @@ pub(super) async fn sign_out(
         done.map_err(|error| Failure::hidden(Code::Storage, &error))?;
         Ok(Json(SignedOut { signed_out: principal }))
     };
-    app.batches.run(sign_out).await
+    app.batches.run(Some(&lane), sign_out).await
 }

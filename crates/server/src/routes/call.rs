@@ -169,7 +169,7 @@ pub(super) async fn read<P: DeserializeOwned>(
     let position = app.positions.asked(&parts.headers, &tenant, caller.is_admin())?;
     let (params, written): (P, _) = if params::are_in_body(&parts.method, &parts.uri, &parts.headers)? {
         let limits = &app.config.limits;
-        let body = body::read(body, limits.question_bytes, limits.body_pause).await?;
+        let body = body::read(body, limits.question_bytes, limits).await?;
         trace.has_body(&body);
         (params::of_body(&body)?, params::written_in_body(&body))
     } else {

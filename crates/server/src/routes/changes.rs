@@ -54,7 +54,7 @@ pub(super) async fn changes(
     let key = idempotency_key(&parts.headers)?;
     let limits = &app.config.limits;
     let room = app.room.take(&body, limits.batch_bytes)?;
-    let body = (body::read(body, limits.batch_bytes, limits.body_pause).await?, room);
+    let body = (body::read(body, limits.batch_bytes, limits).await?, room);
     app.costs.charge(&caller, cost::of_batch(body.0.len()))?;
     let Applied { opstamp, lines, applied, rejected } = run(&app, &trace, &tenant, key, body, on_refusal).await?;
     let searchable = match wait {
@@ -80,7 +80,8 @@ async fn run(
     body: (Bytes, OwnedSemaphorePermit),
     how: OnRefusal,
 ) -> Result<Applied, Failure> {
-    let (app_there, trace, tenant) = (Arc::clone(app), Arc::clone(trace), tenant.clone());
+    let (app_there, trace, lane) = (Arc::clone(app), Arc::clone(trace), tenant);
+    let tenant = tenant.clone();
     let work = move || {
         let (app, (body, _room)) = (app_there, body);
         let outcome = apply_once(&app, &trace, &tenant, key, &body, how);
@@ -93,7 +94,7 @@ async fn run(
         }
         outcome
     };
-    app.batches.run(work).await
+    app.batches.run(Some(lane), work).await
 }
 
 fn apply_once(
@@ -129,8 +130,8 @@ async fn becomes_searchable(app: &App, tenant: &TenantId, opstamp: Opstamp, unti
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let patience = left.min(TURN);
-        let (engine, tenant) = (Arc::clone(&app.engine), tenant.clone());
-        match app.batch_waits.run(move || wait_for_text(&engine, &tenant, opstamp, patience)).await {
+        let (engine, id) = (Arc::clone(&app.engine), tenant.clone());
+        match app.batch_waits.run(Some(tenant), move || wait_for_text(&engine, &id, opstamp, patience)).await {
             Ok(true) => return true,
             Ok(false) if patience < left => {}
             Ok(false) | Err(_) => return false,

@@ -28,10 +28,14 @@ pub(super) async fn livez() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Questions can be answered: there is a thread for them, and the data directory can be read.
+/// Questions can be answered: there is a thread for them, the data directory can be read, and no disk has failed. That a
+/// tenant is damaged, or the disk full, is no reason to ask another server: it is in the metrics.
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, Failure> {
+    if let Some(error) = app.engine.fatal() {
+        return Err(Failure::hidden(Code::NotReady, &*error));
+    }
     let engine = Arc::clone(&app.engine);
-    let read = app.questions.run(move || ask::tenants(&engine)).await;
+    let read = app.questions.run(None, move || ask::tenants(&engine)).await;
     match read {
         Ok(_) => Ok(Json(Health { status: "ok" })),
         Err(failure) => Err(match failure.cause {
@@ -47,6 +51,7 @@ pub(super) async fn metrics(
     extensions: Extensions,
 ) -> Result<([(HeaderName, &'static str); 1], String), Failure> {
     caller(&extensions)?.may_observe()?;
+    app.metrics.see(app.engine.ailing());
     let text = app.metrics.text().map_err(|error| Failure::hidden(Code::Internal, &error))?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

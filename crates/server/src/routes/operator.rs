@@ -50,12 +50,12 @@ pub(super) async fn operate(
     let trace = Trace::of(&parts.extensions)?;
     let operator = operator(&app)?;
     let room = app.room.wait(&body, MAX_COMMAND_BYTES).await?;
-    let body = body::read(body, MAX_COMMAND_BYTES, app.config.limits.body_pause).await?;
+    let body = body::read(body, MAX_COMMAND_BYTES, &app.config.limits).await?;
     let run = move || {
         let _room = room;
         Ok(operator.run(&Command { user, body }))
     };
-    let done = app.commands.run(run).await?;
+    let done = app.commands.run(None, run).await?;
     if let Some(tenant) = &done.tenant {
         trace.is_in(tenant);
         trace.is_for(&done.principal.map_or(Asker::Admin, Asker::Principal));

@@ -2,6 +2,7 @@
 
 mod answers;
 mod audited;
+mod besieged;
 mod callers;
 mod canaries;
 mod changing;

@@ -13,16 +13,16 @@ use super::*;
 use crate::{BindError, Server};
 
 /// A server on a socket.
-struct Running {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<()>,
-    key: String,
-    engine: Arc<Engine>,
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) stop: oneshot::Sender<()>,
+    pub(super) ended: JoinHandle<()>,
+    pub(super) key: String,
+    pub(super) engine: Arc<Engine>,
     _dir: TempDir,
 }
 
-async fn running(limits: Limits) -> Running {
+pub(super) async fn running(limits: Limits) -> Running {
     let Desk { dir, engine, app, keys, .. } = Desk::with_limits(limits);
     let key = keys.create(KeyClass::Admin, None).unwrap().text;
     let server = Server::bind(Arc::clone(&engine), app.config.clone()).await.unwrap();
@@ -33,18 +33,18 @@ async fn running(limits: Limits) -> Running {
 }
 
 impl Running {
-    async fn connect(&self) -> TcpStream {
+    pub(super) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// A request for the metrics, and for nothing after them.
-    fn metrics(&self) -> String {
+    pub(super) fn metrics(&self) -> String {
         let key = &self.key;
         format!("GET /metrics HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n")
     }
 
     /// The head of a batch of `length` bytes.
-    fn head(&self, length: usize) -> String {
+    pub(super) fn head(&self, length: usize) -> String {
         format!(
             "POST /v1/tenants/acme/changes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n",
             self.key
@@ -53,7 +53,7 @@ impl Running {
 }
 
 /// What a connection still says until it is closed.
-async fn rest(stream: &mut TcpStream) -> String {
+pub(super) async fn rest(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     // A reset is a way to close, too.
     drop(stream.read_to_end(&mut text).await);

@@ -1,0 +1,340 @@
+//! A disk with little room, a writer that panics, and a disk that fails under one of several tenants.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use ticketscope_model::{
+    Change, Fact, FieldPatch, PrincipalFact, RawValue, TextClass, TextPart, TicketKey, TicketPatch, Timestamp,
+};
+use ticketscope_query::{
+    self as query, Access,
+    parse::{Context, parse},
+};
+use ticketscope_storage::{Space, TenantId, disk::SystemDisk};
+
+use crate::{
+    CheckpointError, Closed, Engine, Full, Options, Stats, SubmitError, Tenant, TenantError, room::Outside,
+    trouble::Trouble,
+};
+
+/// Bytes that are kept free; the disk is larger than twenty times this.
+const RESERVE: u64 = 1000;
+const DISK: u64 = 100 * RESERVE;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A disk and a clock as a test wants them.
+#[derive(Debug)]
+struct World {
+    available: AtomicU64,
+    /// What the threads in the background find.
+    available_behind: AtomicU64,
+    /// Milliseconds since the beginning.
+    now: AtomicU64,
+    panics: AtomicBool,
+}
+
+struct Bench {
+    _dir: TempDir,
+    world: Arc<World>,
+    engine: Engine,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    fn with(options: Options) -> Self {
+        let world = Arc::new(World {
+            available: AtomicU64::new(DISK),
+            available_behind: AtomicU64::new(DISK),
+            now: AtomicU64::new(0),
+            panics: AtomicBool::new(false),
+        });
+        let (disk, clock, start) = (Arc::clone(&world), Arc::clone(&world), Instant::now());
+        let outside = Outside {
+            // Each look at the clock is later than a look at the disk is good for.
+            now: Box::new(move || start + Duration::from_millis(clock.now.fetch_add(100, Relaxed))),
+            space: Box::new(move || {
+                assert!(!disk.panics.swap(false, Relaxed), "as the test wants it");
+                let is_behind = matches!(thread::current().name(), Some("text" | "snapshot"));
+                let available = if is_behind { &disk.available_behind } else { &disk.available };
+                Ok(Space { total: DISK, available: available.load(Relaxed) })
+            }),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { reserve_bytes: RESERVE, ..options };
+        let engine = Engine::open_in(Arc::new(SystemDisk), dir.path(), options, outside).unwrap();
+        Self { _dir: dir, world, engine }
+    }
+
+    fn tenant(&self, name: &str) -> Arc<Tenant> {
+        self.engine.tenant_or_create(&id(name)).unwrap()
+    }
+
+    fn has_room(&self, bytes: u64) {
+        self.world.available.store(bytes, Relaxed);
+        self.world.available_behind.store(bytes, Relaxed);
+    }
+}
+
+fn id(name: &str) -> TenantId {
+    TenantId::parse(name).unwrap()
+}
+
+fn ticket(number: i64) -> Change {
+    let fields = vec![("status".into(), FieldPatch::Set(RawValue::Text("open".into())))];
+    Change::state(Fact::Ticket(TicketPatch { key: TicketKey::Int(number), fields, replace: false, text: Vec::new() }))
+}
+
+fn text(number: i64, body: &str) -> Change {
+    let part =
+        TextPart { part: "s".into(), class: TextClass::Subject, lang: None, body: body.into(), author: None, at: None };
+    Change::state(Fact::Text { ticket: TicketKey::Int(number), part })
+}
+
+fn principal(id: &str) -> Change {
+    Change::state(Fact::Principal(PrincipalFact {
+        id: id.into(),
+        role: None,
+        active: true,
+        name: None,
+        email: None,
+        locale: None,
+        time_zone: None,
+    }))
+}
+
+fn has(tenant: &Tenant, number: i64) -> bool {
+    tenant.snapshot().index().find(&TicketKey::Int(number)).is_some()
+}
+
+/// In how many tickets a word is found.
+fn found(tenant: &Tenant, word: &str) -> u32 {
+    let snapshot = tenant.snapshot();
+    let query = parse(word, &Context::new(snapshot.schema(), Timestamp(0))).unwrap();
+    query::count(&snapshot, Access::admin(), &query).unwrap()
+}
+
+#[test]
+fn below_the_reserve_batches_are_refused_but_for_those_that_take_away_and_questions_go_on() {
+    let bench = Bench::new();
+    let tenant = bench.tenant("acme");
+    tenant.submit(vec![ticket(1), principal("ann"), principal("bob")]).unwrap();
+    bench.has_room(RESERVE - 1);
+    let refused = tenant.submit(vec![ticket(2)]).unwrap_err();
+    let full = Full::Reserve { available: RESERVE - 1, kept: RESERVE };
+    assert!(matches!(refused, SubmitError::Full(found) if found == full), "{refused:?}");
+    assert_eq!((tenant.full(), tenant.stats().unwrap().full), (Some(full), Some(full)));
+    assert_eq!(bench.engine.ailing().full, 1);
+    assert!(has(&tenant, 1) && !has(&tenant, 2));
+    assert_eq!(tenant.closed(), None);
+    // A mixture is not one that takes away.
+    let mixed = vec![Change::state(Fact::Del(TicketKey::Int(1))), ticket(2)];
+    assert!(matches!(tenant.submit(mixed), Err(SubmitError::Full(_))));
+    bench.has_room(RESERVE / 4);
+    let Change { fact, .. } = principal("ann");
+    tenant.submit(vec![Change::state(Fact::Del(TicketKey::Int(1))), Change::remove(fact)]).unwrap();
+    let snapshot = tenant.snapshot();
+    assert!(!has(&tenant, 1) && snapshot.access("ann").is_err() && snapshot.access("bob").is_ok());
+    bench.has_room(RESERVE / 4 - 1);
+    let Change { fact, .. } = principal("bob");
+    assert!(matches!(tenant.submit(vec![Change::remove(fact)]), Err(SubmitError::Full(_))));
+    bench.has_room(RESERVE);
+    tenant.submit(vec![ticket(2)]).unwrap();
+    assert!(has(&tenant, 2));
+    assert_eq!((tenant.full(), bench.engine.ailing().full), (None, 0));
+}
+
+#[test]
+fn below_the_reserve_no_tenant_is_made_and_one_can_be_deleted() {
+    let bench = Bench::new();
+    drop(bench.tenant("old"));
+    bench.has_room(0);
+    let refused = bench.engine.create_tenant(&id("new")).unwrap_err();
+    assert!(matches!(refused, TenantError::Full(_)), "{refused:?}");
+    assert!(matches!(bench.engine.tenant_or_create(&id("new")), Err(TenantError::Full(_))));
+    assert!(!bench.engine.has_tenant(&id("new")));
+    bench.engine.delete_tenant(&id("old")).unwrap();
+    bench.has_room(RESERVE);
+    bench.engine.create_tenant(&id("new")).unwrap();
+}
+
+#[test]
+fn a_mapped_snapshot_without_room_is_given_up_and_written_for_the_same_log_when_there_is_room() {
+    let bench = Bench::with(Options { checkpoint_log_bytes: 2000, ..Options::default() });
+    let tenant = bench.tenant("acme");
+    bench.world.available_behind.store(RESERVE / 2 - 1, Relaxed);
+    // So much log that a snapshot is begun behind it, which finds no room.
+    tenant.submit((0..1000).map(ticket).collect()).unwrap();
+    let until = Instant::now() + PATIENCE;
+    let stats_when = |is_so: fn(&Stats) -> bool| loop {
+        let stats = tenant.stats().unwrap();
+        if is_so(&stats) {
+            return stats;
+        }
+        assert!(Instant::now() < until, "{stats:?}");
+        thread::yield_now();
+    };
+    let stats = stats_when(|stats| stats.checkpoint_failure.is_some());
+    assert_eq!(stats.snapshot.0, 0);
+    bench.has_room(RESERVE / 2 - 1);
+    let refused = tenant.checkpoint().unwrap_err();
+    assert!(matches!(refused, CheckpointError::Full(Full::Reserve { .. })), "{refused:?}");
+    bench.has_room(DISK);
+    bench.world.now.fetch_add(10_000, Relaxed);
+    // This one alone is not enough for a snapshot.
+    tenant.submit(vec![ticket(1000)]).unwrap();
+    stats_when(|stats| stats.snapshot.0 > 0 && stats.checkpoint_failure.is_none());
+}
+
+#[test]
+fn text_without_room_waits_masked_and_words_are_found_as_before_until_there_is_room() {
+    let bench = Bench::new();
+    let tenant = bench.tenant("acme");
+    let ack = tenant.submit(vec![ticket(1), text(1, "otter"), ticket(2), text(2, "otter")]).unwrap();
+    assert!(tenant.wait_for_text(ack.opstamp, PATIENCE));
+    bench.world.available_behind.store(RESERVE / 2 - 1, Relaxed);
+    let ack = tenant.submit(vec![text(2, "badger"), ticket(3), text(3, "otter")]).unwrap();
+    assert!(!tenant.wait_for_text(ack.opstamp, Duration::from_millis(300)), "there is no room");
+    let stats = tenant.stats().unwrap().text;
+    assert!(stats.ready && stats.failure.is_some() && stats.pending == 2 && stats.put_aside.is_none(), "{stats:?}");
+    assert_eq!(found(&tenant, "otter"), 1, "what was altered is masked, and what is new waits");
+    assert_eq!(found(&tenant, "badger"), 0);
+    bench.has_room(DISK);
+    assert!(tenant.wait_for_text(ack.opstamp, PATIENCE));
+    assert_eq!((found(&tenant, "otter"), found(&tenant, "badger")), (2, 1));
+    let stats = tenant.stats().unwrap().text;
+    assert!(stats.failure.is_none() && stats.pending == 0 && stats.put_aside.is_none(), "{stats:?}");
+}
+
+#[test]
+fn a_tenant_whose_text_waits_for_room_can_be_closed() {
+    let bench = Bench::new();
+    let tenant = bench.tenant("acme");
+    bench.world.available_behind.store(0, Relaxed);
+    tenant.submit(vec![ticket(1), text(1, "otter")]).unwrap();
+    tenant.close().unwrap();
+    bench.has_room(DISK);
+    assert!(tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE));
+    assert_eq!(found(&tenant, "otter"), 1);
+}
+
+#[test]
+fn a_tenant_without_room_closes_and_is_whole_when_it_opens() {
+    let bench = Bench::new();
+    let tenant = bench.tenant("acme");
+    tenant.submit(vec![ticket(1)]).unwrap();
+    bench.has_room(0);
+    drop(tenant);
+    bench.engine.close().unwrap();
+    let tenant = bench.tenant("acme");
+    assert_eq!((tenant.recovery().snapshot, has(&tenant, 1)), (None, true));
+    assert!(matches!(tenant.submit(vec![ticket(2)]), Err(SubmitError::Full(_))));
+    bench.has_room(DISK);
+    tenant.submit(vec![ticket(2)]).unwrap();
+}
+
+#[test]
+fn of_a_writer_that_panics_nothing_is_in_force_and_the_next_question_opens_the_tenant_again() {
+    let bench = Bench::new();
+    let (tenant, other) = (bench.tenant("acme"), bench.tenant("other"));
+    tenant.submit(vec![ticket(1)]).unwrap();
+    // The first batch of a group is staged when the look at the disk for the second one panics.
+    let both = thread::scope(|scope| {
+        let writer = tenant.hold_writer();
+        let submit = |number: i64| {
+            let (tenant, world) = (&tenant, &bench.world);
+            scope.spawn(move || {
+                world.panics.store(false, Relaxed);
+                catch_unwind(AssertUnwindSafe(|| tenant.submit(vec![ticket(number)])))
+            })
+        };
+        let both = [submit(2), submit(3)];
+        while tenant.waiting() < 2 {
+            thread::yield_now();
+        }
+        bench.world.panics.store(true, Relaxed);
+        drop(writer);
+        both.map(|one| one.join().unwrap())
+    });
+    let mut panicked = 0;
+    for outcome in both {
+        match outcome {
+            Ok(answer) => assert!(matches!(answer, Err(SubmitError::Closed(Closed::Interrupted))), "{answer:?}"),
+            Err(_) => panicked += 1,
+        }
+    }
+    assert_eq!(panicked, 1, "the thread that wrote");
+    assert_eq!(tenant.closed(), Some(Closed::Interrupted));
+    assert!(matches!(tenant.submit(vec![ticket(4)]), Err(SubmitError::Closed(Closed::Interrupted))));
+    assert!(has(&tenant, 1) && !has(&tenant, 2) && !has(&tenant, 3), "the snapshot is that of before");
+    other.submit(vec![ticket(1)]).unwrap();
+    drop(tenant);
+    let tenant = bench.tenant("acme");
+    assert_eq!(tenant.closed(), None);
+    assert!(has(&tenant, 1) && !has(&tenant, 2) && !has(&tenant, 3), "neither is on disk");
+    tenant.submit(vec![ticket(2)]).unwrap();
+}
+
+#[test]
+fn when_a_disk_fails_nothing_is_acknowledged_or_opened_again_and_listeners_are_told_once() {
+    let bench = Bench::new();
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let listen = || {
+        let told = Arc::clone(&told);
+        bench.engine.on_fatal(move |error| told.lock().push(error.cause.clone()));
+    };
+    let (tenant, other) = (bench.tenant("acme"), bench.tenant("other"));
+    tenant.submit(vec![ticket(1)]).unwrap();
+    listen();
+    assert_eq!(bench.engine.fatal(), None);
+    tenant.fail(Trouble::Fatal("a sync".to_owned()));
+    other.fail(Trouble::Fatal("another sync".to_owned()));
+    let error = bench.engine.fatal().unwrap();
+    assert_eq!((error.tenant.as_str(), error.cause.as_str()), ("acme", "a sync"));
+    listen();
+    assert_eq!(*told.lock(), ["a sync", "a sync"], "each listener once, of the first");
+    for tenant in [&tenant, &other] {
+        let refused = tenant.submit(vec![ticket(2)]).unwrap_err();
+        assert!(matches!(&refused, SubmitError::Closed(Closed::Failed(found)) if *found == error), "{refused:?}");
+        assert!(!has(tenant, 2));
+    }
+    assert!(has(&tenant, 1), "what was acknowledged is answered");
+    assert!(Arc::ptr_eq(&bench.tenant("acme"), &tenant), "not opened again");
+    bench.engine.close().unwrap();
+}
+
+#[test]
+fn a_damaged_tenant_is_not_answered_and_not_opened_again_until_it_is_made_anew() {
+    let bench = Bench::new();
+    let (tenant, other) = (bench.tenant("acme"), bench.tenant("other"));
+    tenant.submit(vec![ticket(1)]).unwrap();
+    tenant.fail(Trouble::Damaged("row 7".to_owned()));
+    assert!(matches!(tenant.submit(vec![ticket(2)]), Err(SubmitError::Closed(Closed::Damaged(_)))));
+    assert_eq!(bench.engine.ailing().damaged, 1);
+    for _ in 0..2 {
+        let error = bench.engine.tenant(&id("acme")).unwrap_err();
+        assert!(matches!(&error, TenantError::Open { source, .. } if source.is_damage()), "{error:?}");
+        assert_eq!(bench.engine.ailing().damaged, 1);
+    }
+    assert_eq!(bench.engine.fatal(), None);
+    other.submit(vec![ticket(1)]).unwrap();
+    assert!(bench.engine.delete_tenant(&id("acme")).is_err(), "somebody holds it");
+    assert!(bench.engine.tenant(&id("acme")).is_err());
+    drop(tenant);
+    bench.engine.delete_tenant(&id("acme")).unwrap();
+    assert_eq!(bench.engine.ailing().damaged, 0);
+    bench.engine.create_tenant(&id("acme")).unwrap().submit(vec![ticket(3)]).unwrap();
+}
