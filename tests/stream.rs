@@ -13,7 +13,7 @@ pub const MARKER: TicketKey = TicketKey::Int(77);
 
 /// Bulk batches stay among this many tickets, so that the reference stays small.
 const BULK_KEYS: i64 = 2_000;
-const FIRST_BULK_KEY: i64 = 1_000_000;
+pub(crate) const FIRST_BULK_KEY: i64 = 1_000_000;
 
 /// One batch of the load.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Load {
     }
 }
 
-fn marker(number: u64) -> Change {
+pub(crate) fn marker(number: u64) -> Change {
     let value = FieldPatch::Set(RawValue::Text(number.to_string().into()));
     let fields = vec![("external_id".into(), value)];
     Change::state(Fact::Ticket(TicketPatch { key: MARKER, fields, replace: false, text: Vec::new() }))

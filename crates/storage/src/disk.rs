@@ -86,16 +86,33 @@ pub(crate) fn len(path: &Path) -> Result<u64, FileError> {
     fs::metadata(path).map(|meta| meta.len()).map_err(failed("measure", path))
 }
 
-/// Length of the files in a directory, in bytes. One that goes while they are measured counts nothing.
-pub(crate) fn len_of_files(dir: &Path) -> Result<u64, FileError> {
-    let mut sum = 0;
-    for name in names(dir)? {
-        let path = dir.join(name);
-        match fs::metadata(&path) {
-            Ok(meta) => sum += meta.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("measure", &path)(error)),
+/// Length of a file, or of the files in a directory, in bytes. What goes while it is measured counts nothing.
+pub(crate) fn len_of_all(path: &Path) -> Result<u64, FileError> {
+    let measured = fs::metadata(path).map_err(failed("measure", path)).and_then(|meta| {
+        if !meta.is_dir() {
+            return Ok(meta.len());
         }
+        names(path)?.iter().map(|name| len_of_all(&path.join(name))).sum()
+    });
+    match measured {
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(0),
+        measured => measured,
     }
-    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_measured_at_every_depth_and_what_is_gone_counts_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("text");
+        fs::create_dir(&text).unwrap();
+        fs::write(text.join("a"), b"123").unwrap();
+        fs::write(dir.path().join("b"), b"12").unwrap();
+        assert_eq!(len_of_all(dir.path()).unwrap(), 5);
+        assert_eq!(len_of_all(&text.join("a")).unwrap(), 3);
+        assert_eq!(len_of_all(&text.join("gone")).unwrap(), 0);
+    }
 }

@@ -79,8 +79,14 @@ impl Store {
         Ok(guard(|| initialize(&dir.join(DATABASE_FILE), uuid))?)
     }
 
-    /// Opens the database in `dir`. Fast after a clean shutdown; otherwise every page is checked.
-    pub(crate) fn open(dir: PathBuf, cache_bytes: usize, registration: Registration) -> Result<Self, OpenError> {
+    /// Opens the database in `dir`. Every page is checked, unless it is larger than `check_bytes` and the last shutdown was
+    /// clean.
+    pub(crate) fn open(
+        dir: PathBuf,
+        cache_bytes: usize,
+        check_bytes: u64,
+        registration: Registration,
+    ) -> Result<Self, OpenError> {
         let path = dir.join(DATABASE_FILE);
         let len = match disk::len(&path) {
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => 0,
@@ -90,7 +96,7 @@ impl Store {
             return Err(Damaged { place: Place::Database, defect: Defect::Missing }.into());
         }
         let (mut database, checked) = guard(|| open_database(&path, cache_bytes))?;
-        let meta = integrity::check_at_open(&mut database, &dir, checked)?;
+        let meta = integrity::check_at_open(&mut database, &dir, checked, len > check_bytes)?;
         let snapshots = Snapshots::open(&dir, &meta)?;
         Ok(Self {
             dir,
@@ -173,7 +179,7 @@ impl Store {
         }
     }
 
-    /// Notes that all is well, so that the next open may skip the check of every page. The next commit takes the note
+    /// Notes that all is well, so that the next open may skip the check of every page of a large database. The next commit takes the note
     /// back; call this last, when nothing will be written any more.
     ///
     /// # Errors
@@ -256,9 +262,9 @@ impl Store {
         for name in disk::names(&self.dir)? {
             let path = self.dir.join(&name);
             if path.is_dir() {
-                text_bytes += disk::len_of_files(&path)?;
+                text_bytes += disk::len_of_all(&path)?;
             } else if name != DATABASE_FILE {
-                snapshot_bytes += disk::len(&path)?;
+                snapshot_bytes += disk::len_of_all(&path)?;
             }
         }
         Ok(DiskUsage { database_bytes: disk::len(&self.dir.join(DATABASE_FILE))?, snapshot_bytes, text_bytes })

@@ -44,6 +44,9 @@ pub enum TextDefect {
     /// It holds batches that the state does not have.
     #[error("the text index is ahead of the state: it is of another history")]
     Ahead,
+    /// It holds other batches than the state: one of them was put back to an earlier moment and went on from there.
+    #[error("the text index is of another history than the state")]
+    Forked,
     /// The log that would bring it up to date was cut.
     #[error("the text index is behind what is left of the log")]
     Behind,
