@@ -13,7 +13,7 @@ use ticketscope_testkit::{
 /// The ticket that every batch changes last, so that every batch moves the tenant on by exactly one position.
 pub const MARKER: TicketKey = TicketKey::Int(77);
 
-const FIRST_BULK_KEY: i64 = 1_000_000;
+pub(crate) const FIRST_BULK_KEY: i64 = 1_000_000;
 
 /// One batch of the load.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl Load {
     }
 }
 
-fn marker(number: u64) -> Change {
+pub(crate) fn marker(number: u64) -> Change {
     let value = FieldPatch::Set(RawValue::Text(number.to_string().into()));
     let fields = vec![("external_id".into(), value)];
     Change::state(Fact::Ticket(TicketPatch { key: MARKER, fields, replace: false, text: Vec::new() }))

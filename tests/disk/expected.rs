@@ -9,7 +9,7 @@ use ticketscope_query::{Access, Snapshot, matching, parse};
 use ticketscope_testkit::oracle::{Asker, Query, World, text::Library};
 use ticketscope_tests::stream::Load;
 
-use crate::compare::{self, VERBS};
+use ticketscope_tests::compare::{self, VERBS};
 
 /// Longer than any text of a test takes to be indexed.
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -5,9 +5,6 @@
 //! version; with `MALLOC_TRIM_THRESHOLD_=2000000000 MALLOC_MMAP_THRESHOLD_=2000000000` it takes half the time. A failure names
 //! its seed: `TICKETSCOPE_SEED` begins with it.
 
-#[path = "../it/compare.rs"]
-#[expect(dead_code, reason = "shared with the other tests, which use more of it")]
-mod compare;
 mod crashes;
 mod expected;
 mod faults;

@@ -3,7 +3,7 @@
 mod answers;
 mod catalogue;
 mod changes;
-mod compare;
+use ticketscope_tests::compare;
 mod concurrency;
 mod corner_cases;
 mod crash;

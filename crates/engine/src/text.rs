@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use query::{
     Snapshot, TextState,
     text::{
-        TakeText, TextDefect, TextError, TextIdentity, TextIndex, TextView, Texts,
+        TakeText, TextDefect, TextError, TextIdentity, TextIndex, TextMark, TextView, Texts,
         analysis::{Language, Languages},
     },
 };
@@ -396,7 +396,7 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
                     write(shared, open, &reader, &tickets)?;
                     let behind = snapshot.opstamp() > open.view().position();
                     if !tickets.is_empty() || (behind && next != Next::Index) {
-                        open.commit(snapshot.opstamp())?;
+                        open.commit(mark(&reader)?)?;
                         publish(shared, Arc::clone(open.view()));
                         is_writing = true;
                     }
@@ -452,7 +452,7 @@ fn open(shared: &Arc<Shared>) -> Result<Option<TextIndex>, TextFault> {
     };
     write(shared, &mut index, &reader, &tickets)?;
     if !tickets.is_empty() {
-        index.commit(snapshot.opstamp())?;
+        index.commit(mark(&reader)?)?;
     }
     publish(shared, Arc::clone(index.view()));
     // The new one stands: what a damaged one held of erased words goes.
@@ -481,12 +481,21 @@ fn usable(
     if position < shared.store.log_start() {
         return if is_empty { Ok((index, all(reader)?)) } else { Err(TextDefect::Behind.into()) };
     }
+    if !is_empty && reader.history(position)? != index.mark().history {
+        return Err(TextDefect::Forked.into());
+    }
     let mut changed = Vec::new();
     reader.log_after::<TextFault>(position, |_, row| {
         changed.extend(Delta::decode(row)?.texts);
         Ok(())
     })?;
     Ok((index, TicketSet::from_unsorted(changed)))
+}
+
+/// What a commit of everything that `reader` shows holds.
+fn mark(reader: &Reader) -> Result<TextMark, ReadError> {
+    let position = reader.applied();
+    Ok(TextMark { position, history: reader.history(position)? })
 }
 
 /// The tickets that have text.

@@ -9,7 +9,7 @@ use model::{
 };
 use scope::Directory;
 use tempfile::TempDir;
-use text::{TextIdentity, TextIndex, analysis::Language};
+use text::{TextIdentity, TextIndex, TextMark, analysis::Language};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 use ticketscope_scope as scope;
@@ -90,7 +90,7 @@ impl Scene {
             (0..).zip(tickets).map(|(ord, ticket)| (ord, ticket.parts.clone())).collect();
         let ords: Vec<u32> = texts.iter().map(|(ord, _)| *ord).collect();
         index.write(&ords, texts.as_slice()).unwrap();
-        let view = index.commit(Opstamp(1)).unwrap();
+        let view = index.commit(TextMark { position: Opstamp(1), history: 0 }).unwrap();
         let snapshot = Snapshot::new(Opstamp(1), Arc::clone(&schema), tenant, directory(&schema), [0; 32]);
         let snapshot = snapshot.with_text(TextState::opening().indexed(view));
         Self { snapshot, _files: files }

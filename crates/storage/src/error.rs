@@ -1,6 +1,13 @@
 //! One error type for each operation; what they share are [`Damaged`] and [`FileError`].
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt,
+    io::{
+        self,
+        ErrorKind::{InvalidData, UnexpectedEof},
+    },
+    path::PathBuf,
+};
 
 use thiserror::Error;
 use ticketscope_model::Opstamp;
@@ -533,7 +540,11 @@ impl From<redb::Error> for Failure {
     fn from(error: redb::Error) -> Self {
         let defect = match error {
             redb::Error::Corrupted(message) => Defect::Database(message),
-            redb::Error::TableDoesNotExist(_) | redb::Error::TableTypeMismatch { .. } => {
+            redb::Error::TableDoesNotExist(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::UpgradeRequired(_) => Defect::Database(error.to_string()),
+            // The system gave what it has: the file does not begin as one of redb, or ends too early.
+            redb::Error::Io(error) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
                 Defect::Database(error.to_string())
             }
             other => return Self::Database(Box::new(other)),

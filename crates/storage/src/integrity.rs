@@ -47,7 +47,7 @@ impl From<CheckError> for OpenError {
     }
 }
 
-/// Reads the meta rows; unless the last shutdown was clean, every page is checked too. `checked` says that redb has just
+/// Reads the meta rows; every page is checked too, unless the database `is_large` and the last shutdown was clean. `checked` says that redb has just
 /// done so: it does where the database was not closed, and refuses the file rather than going back, since every commit
 /// has two phases.
 pub(crate) fn check_at_open(
@@ -55,6 +55,7 @@ pub(crate) fn check_at_open(
     database: &mut Database,
     dir: &Path,
     checked: bool,
+    is_large: bool,
 ) -> Result<Meta, OpenError> {
     let meta = guard(|| read_meta(database))?;
     let note = dir.join(NOTE_FILE);
@@ -66,7 +67,8 @@ pub(crate) fn check_at_open(
     if noted.as_ref().is_some_and(|noted| *noted != meta.applied.to_bytes()) {
         return Err(rolled_back().into());
     }
-    if !(meta.clean || checked) || noted.is_some() {
+    let is_trusted = checked || (meta.clean && is_large);
+    if !is_trusted || noted.is_some() {
         check(disk, database, dir)?;
     }
     Ok(meta)

@@ -66,7 +66,7 @@ mod tenant;
 mod verify;
 
 pub use batch::{Batch, Row};
-pub use data_dir::{DEFAULT_CACHE_BYTES, DataDir};
+pub use data_dir::{DEFAULT_CACHE_BYTES, DEFAULT_CHECK_BYTES, DataDir};
 pub use envelope::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 pub use error::{
     CommitError, CompactError, CreateError, Damaged, DataDirError, Defect, DeleteError, FileError, OpenError, Place,

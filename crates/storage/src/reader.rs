@@ -44,6 +44,21 @@ impl Reader {
         self.meta.applied.opstamp
     }
 
+    /// A checksum over every log row up to `opstamp`, those that were cut included: it tells two lives of a tenant apart that
+    /// went on from the same moment.
+    ///
+    /// # Errors
+    /// [`ReadError::NotInLog`] if the row was cut before the last one that was, or is not there yet; any other if the log
+    /// cannot be read or trusted.
+    pub fn history(&self, opstamp: Opstamp) -> Result<u32, ReadError> {
+        self.health.check_read()?;
+        let (start, applied) = (self.meta.log_start, self.meta.applied);
+        if opstamp < start.opstamp || opstamp > applied.opstamp {
+            return Err(ReadError::NotInLog { after: opstamp, start: start.opstamp, applied: applied.opstamp });
+        }
+        if opstamp == start.opstamp { Ok(start.crc) } else { read(|| Ok(self.log_edge(opstamp)?.crc)) }
+    }
+
     /// The value of a row.
     ///
     /// # Errors

@@ -83,11 +83,13 @@ impl Store {
         Ok(guard(|| initialize(disk, &dir.join(DATABASE_FILE), uuid))?)
     }
 
-    /// Opens the database in `dir`. Fast after a clean shutdown; otherwise every page is checked.
+    /// Opens the database in `dir`. Every page is checked, unless it is larger than `check_bytes` and the last shutdown was
+    /// clean.
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         dir: PathBuf,
         cache_bytes: usize,
+        check_bytes: u64,
         registration: Registration,
     ) -> Result<Self, OpenError> {
         let path = dir.join(DATABASE_FILE);
@@ -99,7 +101,7 @@ impl Store {
             return Err(Damaged { place: Place::Database, defect: Defect::Missing }.into());
         }
         let (mut database, checked) = guard(|| open_database(&*disk, &path, cache_bytes))?;
-        let meta = integrity::check_at_open(&*disk, &mut database, &dir, checked)?;
+        let meta = integrity::check_at_open(&*disk, &mut database, &dir, checked, len > check_bytes)?;
         let snapshots = Snapshots::open(&*disk, &dir, &meta)?;
         Ok(Self {
             disk,
@@ -189,7 +191,7 @@ impl Store {
         }
     }
 
-    /// Notes that all is well, so that the next open may skip the check of every page. The next commit takes the note
+    /// Notes that all is well, so that the next open may skip the check of every page of a large database. The next commit takes the note
     /// back; call this last, when nothing will be written any more.
     ///
     /// # Errors
@@ -261,7 +263,7 @@ impl Store {
         let (mut database, checked) =
             guard(|| open_database(&*self.disk, &self.dir.join(DATABASE_FILE), self.cache_bytes))
                 .map_err(OpenError::from)?;
-        let meta = integrity::check_at_open(&*self.disk, &mut database, &self.dir, checked)?;
+        let meta = integrity::check_at_open(&*self.disk, &mut database, &self.dir, checked, false)?;
         if meta.uuid != before.uuid || meta.applied != before.applied {
             return Err(OpenError::from(integrity::rolled_back()).into());
         }
@@ -321,9 +323,9 @@ impl Store {
         for name in steps::names(disk, &self.dir)? {
             let path = self.dir.join(&name);
             if disk.is_dir(&path) {
-                text_bytes += steps::len_of_files(disk, &path)?;
+                text_bytes += steps::len_of_all(disk, &path)?;
             } else if name != DATABASE_FILE {
-                snapshot_bytes += steps::len(disk, &path)?;
+                snapshot_bytes += steps::len_of_all(disk, &path)?;
             }
         }
         let database_bytes = steps::len(disk, &self.dir.join(DATABASE_FILE))?;

@@ -504,8 +504,8 @@ fn flip_bits(left: impl Fn(&Path, Store) -> Vec<u8>) {
 }
 
 #[test]
-fn a_clean_open_trusts_the_mark_and_an_unclean_one_checks_every_page() {
-    for clean in [true, false] {
+fn a_clean_open_of_a_large_database_trusts_the_mark_and_any_other_checks_every_page() {
+    for (clean, large) in [(true, true), (true, false), (false, true), (false, false)] {
         let (bench, store) = Bench::new();
         commit_bodies(&store, &[b"a"]);
         store.mark_clean().unwrap();
@@ -524,8 +524,11 @@ fn a_clean_open_trusts_the_mark_and_an_unclean_one_checks_every_page() {
         }
         assert!(at > 0);
         fs::write(bench.file(), bytes).unwrap();
-        let opened = bench.open();
-        if clean {
+        let len = fs::metadata(bench.file()).unwrap().len();
+        let data = DataDir::open(bench.dir.path()).unwrap().with_check_bytes(if large { len - 1 } else { len });
+        let opened = data.open_tenant(&id());
+        drop(data);
+        if clean && large {
             let store = opened.unwrap();
             assert!(matches!(store.get(Table::Values, &[0; 4]), Err(ReadError::Damaged(_))));
             let reader = store.reader().unwrap();
@@ -597,6 +600,33 @@ fn a_database_that_was_never_closed_opens_with_everything_committed() {
 }
 
 #[test]
+fn two_histories_are_told_apart_wherever_the_log_was_cut() {
+    let (bench, store) = Bench::new();
+    commit_bodies(&store, &[b"a", b"b"]);
+    store.mark_clean().unwrap();
+    drop(store);
+    let common = fs::read(bench.file()).unwrap();
+    let histories = |bodies: &[&[u8]], cut: u64| -> Vec<Option<u32>> {
+        fs::write(bench.file(), &common).unwrap();
+        let store = bench.open().unwrap();
+        commit_bodies(&store, bodies);
+        store.cut_log(Opstamp(cut)).unwrap();
+        let reader = store.reader().unwrap();
+        (0..6).map(|opstamp| reader.history(Opstamp(opstamp)).ok()).collect()
+    };
+    let (one, other) = (histories(&[b"c", b"d"], 0), histories(&[b"x", b"d"], 0));
+    assert_eq!(one[..3], other[..3], "until they part");
+    assert!(one[3] != other[3] && one[4] != other[4], "{one:?} {other:?}");
+    assert!(one[..5].iter().all(Option::is_some) && one[5].is_none(), "{one:?}");
+    for cut in 1..=4 {
+        let known = histories(&[b"c", b"d"], cut);
+        let first = usize::try_from(cut).unwrap();
+        assert_eq!(known[first..], one[first..], "cut up to {cut}");
+        assert!(known[..first].iter().all(Option::is_none), "cut up to {cut}: {known:?}");
+    }
+}
+
+#[test]
 fn a_tenant_that_lost_a_commit_stays_closed() {
     let (bench, store) = Bench::new();
     commit_bodies(&store, &[b"a"]);
@@ -625,7 +655,7 @@ fn a_missing_or_foreign_database_is_damage_and_nothing_is_made() {
             Some(bytes) => fs::write(bench.file(), bytes).unwrap(),
             None => fs::remove_file(bench.file()).unwrap(),
         }
-        assert!(bench.open().is_err(), "{content:?}");
+        assert!(matches!(bench.open(), Err(OpenError::Damaged(_))), "{content:?}");
         assert_eq!(fs::read(bench.file()).ok().as_deref(), content);
     }
 }

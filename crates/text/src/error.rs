@@ -40,7 +40,7 @@ impl TextDefect {
         match self {
             Self::Open(error) => system(error),
             Self::Text(error) => error.io(),
-            Self::Panic(_) | Self::Foreign | Self::Ahead | Self::Behind | Self::Damaged(_) => None,
+            Self::Panic(_) | Self::Foreign | Self::Ahead | Self::Forked | Self::Behind | Self::Damaged(_) => None,
         }
     }
 }
@@ -81,6 +81,9 @@ pub enum TextDefect {
     /// It holds batches that the state does not have.
     #[error("the text index is ahead of the state: it is of another history")]
     Ahead,
+    /// It holds other batches than the state: one of them was put back to an earlier moment and went on from there.
+    #[error("the text index is of another history than the state")]
+    Forked,
     /// The log that would bring it up to date was cut.
     #[error("the text index is behind what is left of the log")]
     Behind,

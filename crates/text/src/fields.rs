@@ -84,7 +84,11 @@ fn schema() -> (Schema, Fields) {
 /// The index in `directory`, made if it is empty. An index of another schema is an error.
 pub(crate) fn open(directory: impl Directory) -> Result<(Index, Fields), TantivyError> {
     let (schema, fields) = schema();
+    Ok((Index::builder().schema(schema).settings(settings()).open_or_create(directory)?, fields))
+}
+
+/// How an index is written.
+pub(crate) fn settings() -> IndexSettings {
     let sort = IndexSortByField { field: ROW.to_owned(), order: Order::Asc };
-    let settings = IndexSettings { sort_by_field: Some(sort), ..IndexSettings::default() };
-    Ok((Index::builder().schema(schema).settings(settings).open_or_create(directory)?, fields))
+    IndexSettings { sort_by_field: Some(sort), ..IndexSettings::default() }
 }

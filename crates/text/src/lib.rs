@@ -36,7 +36,7 @@ pub use descent::PAIRED;
 pub use document::{Part, custom_word};
 pub use error::{TextDefect, TextError};
 pub use fields::{Form, TextField};
-pub use index::{TakeText, TextIdentity, TextIndex, Texts};
+pub use index::{TakeText, TextIdentity, TextIndex, TextMark, Texts};
 pub use leaf::{Leaf, Pattern, Section};
 pub use rank::{
     Alternative, Best, RankPlan, Ranked, Ranking, ScoredClause, Statistics, WeighedLeaf, key_score, rank_plans,

@@ -86,16 +86,34 @@ pub(crate) fn len(disk: &dyn Disk, path: &Path) -> Result<u64, FileError> {
     disk.len(path).map_err(failed("measure", path))
 }
 
-/// Length of the files in a directory, in bytes. One that goes while they are measured counts nothing.
-pub(crate) fn len_of_files(disk: &dyn Disk, dir: &Path) -> Result<u64, FileError> {
-    let mut sum = 0;
-    for name in names(disk, dir)? {
-        let path = dir.join(name);
-        match disk.len(&path) {
-            Ok(len) => sum += len,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("measure", &path)(error)),
-        }
+/// Length of a file, or of the files in a directory at every depth, in bytes. What goes while it is measured counts nothing.
+pub(crate) fn len_of_all(disk: &dyn Disk, path: &Path) -> Result<u64, FileError> {
+    let measured = if disk.is_dir(path) {
+        names(disk, path).and_then(|names| names.iter().map(|name| len_of_all(disk, &path.join(name))).sum())
+    } else {
+        len(disk, path)
+    };
+    match measured {
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(0),
+        measured => measured,
     }
-    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::disk::SystemDisk;
+
+    use super::*;
+
+    #[test]
+    fn files_are_measured_at_every_depth_and_what_is_gone_counts_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = dir.path().join("text");
+        std::fs::create_dir(&text).unwrap();
+        std::fs::write(text.join("a"), b"123").unwrap();
+        std::fs::write(dir.path().join("b"), b"12").unwrap();
+        assert_eq!(len_of_all(&SystemDisk, dir.path()).unwrap(), 5);
+        assert_eq!(len_of_all(&SystemDisk, &text.join("a")).unwrap(), 3);
+        assert_eq!(len_of_all(&SystemDisk, &text.join("gone")).unwrap(), 0);
+    }
 }

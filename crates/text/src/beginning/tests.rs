@@ -5,7 +5,7 @@ use model::{Opstamp, TextClass, TextPart};
 
 use super::*;
 use crate::{
-    TextIdentity, TextIndex,
+    TextIdentity, TextIndex, TextMark,
     analysis::{Language, words as words_of},
 };
 
@@ -83,7 +83,7 @@ fn the_most_frequent_words_are_those_of_a_scan_whatever_the_segments_and_deletio
         }
         let ords: Vec<u32> = written.iter().map(|(ord, _)| *ord).collect();
         index.write(&ords, written.as_slice()).unwrap();
-        let view = index.commit(Opstamp(round)).unwrap();
+        let view = index.commit(TextMark { position: Opstamp(round), history: 0 }).unwrap();
         for share in [0, 1, 5, 30, 62, 63, 150, 500, 999, 1_000] {
             let public = some(&mut rng, share);
             let private = public.and(&some(&mut rng, 300));

@@ -5,7 +5,7 @@ use model::{Opstamp, TextClass, TextPart};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Form, Section, TextField, TextIdentity, TextIndex, analysis::Languages, tests::Parts};
+use crate::{Form, Section, TextField, TextIdentity, TextIndex, TextMark, analysis::Languages, tests::Parts};
 
 fn parts(body: String) -> Parts {
     let body = body.into();
@@ -18,7 +18,7 @@ fn index(tickets: &[(u32, Parts)]) -> (TempDir, TextIndex) {
         TextIndex::open(dir.path(), TextIdentity { uuid: [3; 16], languages: Languages::default() }).unwrap();
     let ords: Vec<u32> = tickets.iter().map(|(ord, _)| *ord).collect();
     index.write(&ords, tickets).unwrap();
-    index.commit(Opstamp(1)).unwrap();
+    index.commit(TextMark { position: Opstamp(1), history: 0 }).unwrap();
     (dir, index)
 }
 
@@ -68,7 +68,7 @@ fn a_list_scores_equally_to_the_bit_whether_it_is_sought_in_or_decoded() {
         later.sort_unstable();
         later.dedup();
         index.write(&later, new.as_slice()).unwrap();
-        let view = index.commit(Opstamp(2)).unwrap();
+        let view = index.commit(TextMark { position: Opstamp(2), history: 0 }).unwrap();
         let mut compared = 0;
         for segment in view.segments() {
             for word in WORDS {

@@ -4,7 +4,7 @@ use ticketscope_model as model;
 
 use super::{Parts, by_library, random_languages, random_parts, seeds};
 use crate::{
-    Form, Leaf, Part, Pattern, TakeText, TextError, TextField, TextIdentity, TextIndex, Texts,
+    Form, Leaf, Part, Pattern, TakeText, TextError, TextField, TextIdentity, TextIndex, TextMark, Texts,
     analysis::{Analyzer, Languages},
     fields,
     inverter::Inverter,
@@ -118,7 +118,7 @@ fn many_tickets_are_shared_among_threads_and_few_replace_some_of_them() {
         (0..MANY).map(|ord| (ord * 2, word(if ord % 3 == 0 { "three" } else { "other" }))).collect();
     let ords: Vec<u32> = tickets.iter().map(|(ord, _)| *ord).collect();
     index.write(&ords, tickets.as_slice()).unwrap();
-    index.commit(Opstamp(1)).unwrap();
+    index.commit(TextMark { position: Opstamp(1), history: 0 }).unwrap();
     assert_eq!(index.view().tickets().iter().collect::<Vec<_>>(), ords);
     let expected: Vec<u32> = (0..MANY).filter(|ord| ord % 3 == 0).map(|ord| ord * 2).collect();
     assert_eq!(found(&index, "three"), expected);
@@ -126,7 +126,7 @@ fn many_tickets_are_shared_among_threads_and_few_replace_some_of_them() {
     // One gets another text, one loses its text, one is new.
     let few = [(0, word("none")), (7, word("three"))];
     index.write(&[0, 6, 7], &few[..]).unwrap();
-    index.commit(Opstamp(2)).unwrap();
+    index.commit(TextMark { position: Opstamp(2), history: 0 }).unwrap();
     assert_eq!(found(&index, "three"), [vec![7], expected[2..].to_vec()].concat());
     assert_eq!(found(&index, "none"), [0]);
     assert!(!index.view().tickets().contains(TicketOrd(6)));
@@ -142,7 +142,7 @@ fn what_was_written_and_never_committed_is_written_again_after_opening() {
     let after = [(3, word("after")), (20, word("after"))];
     let mut index = TextIndex::open(dir.path(), identity).unwrap();
     index.write(&(0..10).collect::<Vec<_>>(), before.as_slice()).unwrap();
-    index.commit(Opstamp(1)).unwrap();
+    index.commit(TextMark { position: Opstamp(1), history: 0 }).unwrap();
     index.write(&[3, 20], &after[..]).unwrap();
     // Until the commit, whoever looks sees all that was there.
     assert_eq!(found(&index, "before"), (0..10).collect::<Vec<_>>());
@@ -152,7 +152,7 @@ fn what_was_written_and_never_committed_is_written_again_after_opening() {
     assert_eq!(index.view().position(), Opstamp(1));
     assert_eq!(found(&index, "after"), [0; 0]);
     index.write(&[3, 20], &after[..]).unwrap();
-    index.commit(Opstamp(2)).unwrap();
+    index.commit(TextMark { position: Opstamp(2), history: 0 }).unwrap();
     assert_eq!(found(&index, "after"), [3, 20]);
     assert_eq!(found(&index, "before"), [0, 1, 2, 4, 5, 6, 7, 8, 9]);
 }
@@ -180,7 +180,7 @@ fn a_text_that_cannot_be_read_on_any_thread_fails_the_write_and_deletes_nothing(
     let identity = TextIdentity { uuid: [7; 16], languages: Languages::default() };
     let mut index = TextIndex::open(dir.path(), identity).unwrap();
     index.write(&[1, 2], &[(1, word("before")), (2, word("before"))][..]).unwrap();
-    index.commit(Opstamp(1)).unwrap();
+    index.commit(TextMark { position: Opstamp(1), history: 0 }).unwrap();
     let many: Vec<u32> = (0..3 << 15).collect();
     assert!(matches!(index.write(&many, &Unreadable), Err(TextError::Rows)));
     drop(index);

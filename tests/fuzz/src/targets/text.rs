@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::LazyLock};
 
 use ticketscope_model::{Opstamp, TextClass, TextPart, fold};
 use ticketscope_text::{
-    Form, Leaf, Pattern, TextField, TextIdentity, TextIndex, TextView,
+    Form, Leaf, Pattern, TextField, TextIdentity, TextIndex, TextMark, TextView,
     analysis::{Analyzer, Languages, MAX_WORD_BYTES, query_words, words as words_of},
 };
 
@@ -67,7 +67,7 @@ static INDEX: LazyLock<(Files, Found)> = LazyLock::new(|| {
     for (position, tickets) in (1..).zip(tickets.chunks(2)) {
         let ords: Vec<u32> = tickets.iter().map(|(ord, _)| *ord).collect();
         index.write(&ords, tickets).expect("it is written");
-        index.commit(Opstamp(position)).expect("it is written");
+        index.commit(TextMark { position: Opstamp(position), history: 0 }).expect("it is written");
     }
     let view = index.rest().expect("it comes to rest");
     let found = Found::of(&view).expect("it can be asked");

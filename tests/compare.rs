@@ -9,13 +9,13 @@ use ticketscope_storage::{DataDir, ReadError, Table, TenantId};
 use ticketscope_testkit::oracle::World;
 
 /// The verbs that random roles name.
-pub(crate) const VERBS: [&str; 3] = ["view", "view_private", "edit"];
+pub const VERBS: [&str; 3] = ["view", "view_private", "edit"];
 
 /// Field name to values.
 type Fields = BTreeMap<String, Vec<Value>>;
 
 /// Every ticket of a snapshot.
-pub(crate) fn tickets(snapshot: &Snapshot) -> BTreeMap<TicketKey, Fields> {
+pub fn tickets(snapshot: &Snapshot) -> BTreeMap<TicketKey, Fields> {
     let read = |ord: u32| {
         let hit = hit(snapshot, ord);
         let fields = hit.fields.into_iter().map(|(id, values)| {
@@ -37,7 +37,7 @@ fn value(value: &FieldValue<'_>) -> Value {
 }
 
 /// The tickets that a principal may `verb`, from the cached set; none for somebody unknown.
-pub(crate) fn visible(snapshot: &Snapshot, principal: &str, verb: &str) -> Vec<TicketKey> {
+pub fn visible(snapshot: &Snapshot, principal: &str, verb: &str) -> Vec<TicketKey> {
     let Ok(scope) = snapshot.scope(principal, verb) else { return Vec::new() };
     let set = snapshot.visible(&scope);
     let mut keys: Vec<_> = set.set().iter().map(|ord| snapshot.index().key(TicketOrd(ord))).collect();
@@ -46,7 +46,7 @@ pub(crate) fn visible(snapshot: &Snapshot, principal: &str, verb: &str) -> Vec<T
 }
 
 /// Asserts that the tenant holds exactly what the oracle holds: tickets, text, people, and who sees what.
-pub(crate) fn assert_is_world(tenant: &Tenant, world: &World, askers: &[&str], context: &str) {
+pub fn assert_is_world(tenant: &Tenant, world: &World, askers: &[&str], context: &str) {
     let snapshot = tenant.snapshot();
     let found = tickets(&snapshot);
     let expected: BTreeMap<_, _> = world.tickets().map(|(key, row)| (key.clone(), row.fields.clone())).collect();
@@ -79,7 +79,7 @@ pub(crate) fn assert_is_world(tenant: &Tenant, world: &World, askers: &[&str], c
 }
 
 /// Asserts that two tenants hold the same.
-pub(crate) fn assert_same(found: &Tenant, expected: &Tenant, askers: &[&str], context: &str) {
+pub fn assert_same(found: &Tenant, expected: &Tenant, askers: &[&str], context: &str) {
     let (found_now, expected_now) = (found.snapshot(), expected.snapshot());
     assert_eq!(found_now.opstamp(), expected_now.opstamp(), "{context}");
     let (tickets, expected_tickets) = (tickets(&found_now), tickets(&expected_now));
@@ -96,7 +96,7 @@ pub(crate) fn assert_same(found: &Tenant, expected: &Tenant, askers: &[&str], co
 }
 
 /// Asserts that the published index is the one that the state's rows alone lead to.
-pub(crate) fn assert_is_rebuilt(tenant: &Tenant, context: &str) {
+pub fn assert_is_rebuilt(tenant: &Tenant, context: &str) {
     let published = tenant.snapshot();
     let index = tenant.rebuilt_index().unwrap();
     assert_eq!(published.index().ordinals(), index.ordinals(), "{context}");
@@ -113,17 +113,18 @@ pub(crate) fn assert_is_rebuilt(tenant: &Tenant, context: &str) {
 
 /// What a tenant's database holds, without what is random in every tenant.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Rows {
-    pub(crate) applied: Opstamp,
-    pub(crate) state: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
-    pub(crate) log: BTreeMap<u64, Vec<u8>>,
+pub struct Rows {
+    pub applied: Opstamp,
+    pub state: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    pub log: BTreeMap<u64, Vec<u8>>,
 }
 
 /// The key of the row that holds the secret of cursors, the one random row.
 const SECRET_KEY: &[u8] = &[0, 1];
 
 /// Reads the rows of a tenant that nobody has open.
-pub(crate) fn rows(dir: &Path, id: &TenantId) -> Rows {
+#[must_use]
+pub fn rows(dir: &Path, id: &TenantId) -> Rows {
     let data = DataDir::open(dir).unwrap();
     let store = data.open_tenant(id).unwrap();
     let mut rows = Rows { applied: store.applied(), state: BTreeMap::new(), log: BTreeMap::new() };

@@ -1,0 +1,35 @@
+//! Real faults on real files: kills at system calls, I/O errors, power cuts, flipped bits, files of another life.
+//!
+//! Whatever happens to the process or to its files, what is there afterwards is exactly the batches up to some position,
+//! at least all that were acknowledged and at most one more, with the answers that the oracle gives for them; or, for
+//! damage of the truth alone, a refusal that says so.
+//!
+//! | variable | meaning | short |
+//! |---|---|---|
+//! | `TICKETSCOPE_KILL_POINTS` | kills at system calls, or `all` | 200 |
+//! | `TICKETSCOPE_KILL_RECOVERIES` | crash images whose recovery is killed at every call, or 4 of which at some | 4 |
+//! | `TICKETSCOPE_CALL_ERRORS` | system calls that fail, or `all` | 100 |
+//! | `TICKETSCOPE_POWER_CUTS` | power cuts | 10 |
+//! | `TICKETSCOPE_FLIPS` | flipped bits in each of log, snapshots and text | 1,000 |
+//! | `TICKETSCOPE_SEED` | another sample | 0 |
+//!
+//! What needs a tool that is missing is skipped with a line on standard error that begins with `SKIPPED`.
+
+mod acts;
+mod amount;
+mod errors;
+mod flips;
+mod generations;
+mod image;
+mod kills;
+mod loop_mount;
+mod mapped;
+mod power;
+mod processes;
+mod reference;
+mod specimen;
+mod survey;
+mod trace;
+mod truncations;
+mod victim;
+mod watchdog;
