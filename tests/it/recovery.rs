@@ -15,7 +15,7 @@ use ticketscope_engine::{
     storage::TenantId,
 };
 use ticketscope_model::{FieldKind, Opstamp, TextClass, TicketKey};
-use ticketscope_storage::{DataDir, DataDirError, OpenError, Place, ReadError};
+use ticketscope_storage::{DataDir, DataDirError, Place, ReadError};
 
 use crate::{changes, compare};
 

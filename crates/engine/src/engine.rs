@@ -17,7 +17,7 @@ use ticketscope_storage as storage;
 use crate::{
     room::{Full, Outside, Room, Use},
     tenant::{CheckpointError, Tenant, TenantOpenError},
-    trouble::{Closed, Fatal, FatalError},
+    trouble::{Closed, Fatal, FatalError, Trouble},
 };
 
 /// The default of [`Options::reserve_bytes`].
@@ -372,8 +372,10 @@ impl Engine {
     /// Why a tenant was not opened; one that is damaged is remembered.
     fn failed(&self, id: &TenantId, source: TenantOpenError) -> TenantError {
         let source = Arc::new(source);
-        if source.is_damage() {
-            self.open.lock().damaged.insert(id.clone(), Arc::clone(&source));
+        match Trouble::of_opening(&source) {
+            Trouble::Damaged(_) => drop(self.open.lock().damaged.insert(id.clone(), Arc::clone(&source))),
+            Trouble::Fatal(cause) => drop(self.common.fatal.set(FatalError { tenant: id.clone(), cause })),
+            Trouble::Full | Trouble::Other => {}
         }
         TenantError::Open { id: id.clone(), source }
     }

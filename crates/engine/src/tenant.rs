@@ -12,7 +12,9 @@ use bitmap::{IndexBytes, PartBytes, SectionTooLarge, TicketSet};
 use model::{Change, Fact, Opstamp, TextPart, TicketKey, TicketOrd};
 use parking_lot::{Condvar, Mutex, RwLock};
 use query::{ScopeBytes, Snapshot, TextState};
-use storage::{CommitError, Condition, DiskUsage, OpenError, ReadError, Reader, SnapshotError, Store, Table, TenantId};
+use storage::{
+    CommitError, Condition, DiskUsage, OpenError, ReadError, Reader, ReopenError, SnapshotError, Store, Table, TenantId,
+};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -829,6 +831,10 @@ impl Shared {
         drop(pauses);
         let reopened = self.store.reopen();
         reopened.map_err(|error| {
+            if matches!(error, ReopenError::Busy) {
+                // Whoever still reads ends with its next look at the store.
+                self.pauses.lock().reopening = None;
+            }
             self.suffer(Trouble::of_reopen(&error));
             Full::Disk
         })

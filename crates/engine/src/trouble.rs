@@ -125,6 +125,7 @@ impl Trouble {
     fn of_open(error: &OpenError) -> Self {
         match error {
             OpenError::Damaged(_) => Self::Damaged(chain(error)),
+            other if other.is_failed_write() => Self::Fatal(chain(error)),
             other => match other.io() {
                 Some(io) if storage::is_full(io) => Self::Full,
                 Some(io) if storage::is_disk_failure(io) => Self::Damaged(chain(error)),
@@ -155,7 +156,7 @@ impl Trouble {
         }
     }
 
-    /// Of a tenant that was not opened. What its opening met is told to whoever asked for it, and no other tenant's affair.
+    /// Of a tenant that was not opened.
     pub(crate) fn of_opening(error: &TenantOpenError) -> Self {
         match error {
             TenantOpenError::Open(error) => Self::of_open(error),

@@ -3,7 +3,7 @@
 //! [`Server::bind`] takes an engine and a [`Config`]; [`Server::run`] serves until it is told to stop. Questions are
 //! synchronous work of microseconds to milliseconds: they run on a bounded number of threads with a bounded queue before
 //! them, in which tenants take turns, and what does not fit, or would not have its turn in time, is refused at once with `503`
-//! and `Retry-After`. Whatever waits or is kept is bounded by [`Limits`]: connections, headers, bodies and how fast they come,
+//! and `Retry-After`; a connection on which one request after the other is refused is read from more slowly. Whatever waits or is kept is bounded by [`Limits`]: connections, headers, bodies and how fast they come,
 //! answers and how fast they are read, threads and queues, kept answers to batches.
 //!
 //! It decides nothing about visibility: a request says *who* asks, and [`ticketscope_scope`] says what that principal may

@@ -12,7 +12,7 @@ use std::{
 use thiserror::Error;
 use ticketscope_model::Opstamp;
 
-use crate::{Condition, Table, TenantId, TenantUuid, is_full};
+use crate::{Condition, Table, TenantId, TenantUuid, is_full, judged::is_unwritten};
 
 /// A file operation that the system refused.
 #[derive(Debug, Error)]
@@ -224,6 +224,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the database could not be written or made durable, for another reason than a lack of room.
+    pub fn is_failed_write(&self) -> bool {
+        matches!(self, Self::Database(error) if matches!(&**error, redb::Error::Io(error) if is_unwritten(error)))
+    }
+
     /// What the system said, if it was the system.
     pub fn io(&self) -> Option<&io::Error> {
         match self {
