@@ -83,7 +83,8 @@ fn after_any_crash_the_tenant_is_exactly_what_was_acknowledged_or_one_batch_more
     });
     let sum = tallies.into_inner().iter().fold(Tally::default(), Tally::add);
     println!("{states} states in {:?}: {sum:?}", began.elapsed());
-    assert!(sum.of_recoveries > 0 && sum.kills > 0 && sum.with_the_batch_in_flight > 0 && sum.replayed > 0, "{sum:?}");
+    let is_varied = sum.of_recoveries > 0 && sum.kills > 0 && sum.with_the_batch_in_flight > 0 && sum.replayed > 0;
+    assert!(is_varied || states < DEFAULT_STATES, "{sum:?}");
 }
 
 impl Tally {

@@ -89,7 +89,8 @@ fn whatever_call_fails_nothing_acknowledged_is_lost_and_the_tenant_goes_on_after
     });
     let sum = sum.into_inner();
     println!("{tried} faults in {:?}: {sum:?}", began.elapsed());
-    assert!(sum.refused_batches > 0 && sum.failed_openings > 0 && sum.failed_checkpoints > 0, "{sum:?}");
+    let is_varied = sum.refused_batches > 0 && sum.failed_openings > 0 && sum.failed_checkpoints > 0;
+    assert!(is_varied || tried < DEFAULT_FAULTS, "{sum:?}");
 }
 
 impl Tally {
