@@ -330,7 +330,7 @@ fn damage_that_a_batch_meets_closes_its_tenant_and_no_other() {
     let failed = bench.tenant().submit(vec![changes::ticket(3, &[("status", "open")]), change]);
     match &failed {
         Err(SubmitError::Write(error)) => {
-            assert!(matches!(&**error, WriteError::Read(ReadError::Damaged(_))), "{error:?}")
+            assert!(matches!(&**error, WriteError::Read(ReadError::Damaged(_))), "{error:?}");
         }
         // The thread that indexes text read it first.
         Err(SubmitError::Closed(Closed::Damaged(_))) => {}
