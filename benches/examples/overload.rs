@@ -104,20 +104,20 @@ fn main() {
         }
         kept.push(json!({
             "offered": times, "goodput_over_peak": of_peak, "goodput_over_peak_by_core": of_core,
-            "normal_after_us": back.map(|back| u64::try_from(back.as_micros()).unwrap_or(u64::MAX)),
+            "normal_after_us": back.map(us),
         }));
     }
     let alone = now_and_then(&process, &quiet, span);
     let loud = AtomicBool::new(true);
     let beside = thread::scope(|scope| {
-        let noise = scope.spawn(|| {
+        let loudest = scope.spawn(|| {
             while loud.load(Relaxed) {
                 open(&process, &noisy, peak * 2.0, Duration::from_secs(1));
             }
         });
         let beside = now_and_then(&process, &quiet, span);
         loud.store(false, Relaxed);
-        noise.join().expect("the noise ends");
+        loudest.join().expect("the noise ends");
         beside
     });
     rows.push(alone.row("quiet, alone"));
@@ -227,6 +227,10 @@ fn cpu(process: u32) -> f64 {
     (ticks(11) + ticks(12)) / TICKS
 }
 
+fn us(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn draw(key: &str, tenant: &str) -> Vec<Vec<u8>> {
     let mut rng = Rng::with_seed(SEED);
     let request = |rng: &mut Rng| {
@@ -311,8 +315,8 @@ impl Phase {
         );
         json!({
             "name": name, "sent_per_s": sent, "good_per_s": self.goodput(), "refused": self.refused.len(),
-            "good_p50_us": p50.as_micros() as u64, "good_p99_us": p99.as_micros() as u64,
-            "refuse_p99_us": refuse.as_micros() as u64, "unsent": self.unsent, "broken": self.broken, "cpu": self.cpu,
+            "good_p50_us": us(p50), "good_p99_us": us(p99),
+            "refuse_p99_us": us(refuse), "unsent": self.unsent, "broken": self.broken, "cpu": self.cpu,
         })
     }
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use ticketscope_engine::{Engine, Full, Options, SubmitError, Tenant, storage::TenantId};
+use ticketscope_engine::{
+    Engine, Full, Options, RecoverError, SubmitError, Tenant,
+    storage::{ReadError, TenantId},
+};
 use ticketscope_model::{
     Change, Fact, FieldPatch, PrincipalFact, RawValue, RelFact, TextClass, TextPart, TicketKey, TicketPatch,
 };
@@ -92,13 +95,22 @@ fn count(tenant: &Tenant, text: &str) -> u32 {
     query::count(&snapshot, Access::admin(), &query).unwrap()
 }
 
-/// How many parts the text of a ticket has, by a question's way and by an admin's.
+/// How many parts the text of a ticket has, by a question's way and by an admin's: as soon as the database is open again,
+/// which waits for whoever reads.
 fn parts(tenant: &Tenant, number: i64) -> usize {
-    let view = tenant.view().unwrap();
-    let ord = view.snapshot().index().find(&TicketKey::Int(number)).unwrap();
-    let parts = view.parts(ord).unwrap();
-    assert_eq!(tenant.text(&TicketKey::Int(number)).unwrap(), parts);
-    parts.len()
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let view = tenant.view().unwrap();
+        let ord = view.snapshot().index().find(&TicketKey::Int(number)).unwrap();
+        match view.parts(ord) {
+            Err(RecoverError::Read(ReadError::Full)) if Instant::now() < until => std::thread::yield_now(),
+            parts => {
+                let parts = parts.unwrap();
+                assert_eq!(tenant.text(&TicketKey::Int(number)).unwrap(), parts);
+                return parts.len();
+            }
+        }
+    }
 }
 
 #[test]
