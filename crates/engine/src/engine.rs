@@ -2,6 +2,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::{Condvar, Mutex};
@@ -11,7 +12,10 @@ use thiserror::Error;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
 
-use crate::tenant::{CheckpointError, Tenant, TenantOpenError};
+use crate::{
+    scrubber::Scrubber,
+    tenant::{CheckpointError, Tenant, TenantOpenError},
+};
 
 /// What can be chosen when a data directory is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,12 +31,21 @@ pub struct Options {
     /// whatever it takes. Smaller means less memory and more questions that wait for an evaluation. However many bytes there
     /// are, no more than [`query::MAX_SCOPES`] are kept.
     pub scope_bytes: usize,
+    /// The longest time that anything on the disk of an open tenant stays unread: everything is read again, slowly, by one
+    /// thread for all tenants, so that what rots is found before it is asked for. Zero for never.
+    pub scrub_interval: Duration,
 }
 
 impl Default for Options {
-    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, and [`DEFAULT_SCOPE_BYTES`] of kept scopes in each.
+    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, [`DEFAULT_SCOPE_BYTES`] of kept scopes in each, and
+    /// everything read again within a day.
     fn default() -> Self {
-        Self { checkpoint_log_bytes: 64 << 20, max_open_tenants: 256, scope_bytes: DEFAULT_SCOPE_BYTES }
+        Self {
+            checkpoint_log_bytes: 64 << 20,
+            max_open_tenants: 256,
+            scope_bytes: DEFAULT_SCOPE_BYTES,
+            scrub_interval: Duration::from_hours(24),
+        }
     }
 }
 
@@ -46,6 +59,7 @@ pub struct Engine {
     open: Mutex<OpenTenants>,
     /// Told when a tenant is no longer busy.
     free: Condvar,
+    scrubber: Arc<Scrubber>,
 }
 
 /// The open tenants, each with the number of the question that last asked for it.
@@ -59,7 +73,7 @@ struct OpenTenants {
 
 /// The turn of one thread with the files of one tenant, until it is dropped. Whoever has it does not hold the lock of the
 /// open tenants then.
-struct Turn<'e> {
+pub(crate) struct Turn<'e> {
     engine: &'e Engine,
     id: TenantId,
 }
@@ -137,7 +151,19 @@ impl Engine {
     /// # Errors
     /// [`DataDirError`].
     pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, DataDirError> {
-        Ok(Self { data: DataDir::open(path)?, options, open: Mutex::default(), free: Condvar::new() })
+        Ok(Self {
+            data: DataDir::open(path)?,
+            options,
+            open: Mutex::default(),
+            free: Condvar::new(),
+            scrubber: Arc::default(),
+        })
+    }
+
+    /// Has `tell` told of damage that is found in the background: the tenant, and what is damaged. What became of it is in
+    /// [`crate::Tenant::stats`].
+    pub fn tell_damage(&self, tell: impl Fn(&TenantId, &str) + Send + Sync + 'static) {
+        self.scrubber.tell(Arc::new(tell));
     }
 
     /// The names of all tenants, sorted.
@@ -159,6 +185,11 @@ impl Engine {
     /// [`TenantError::NoSuchTenant`], or why it cannot be opened.
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
         self.tenant_or(id, || Err(TenantError::NoSuchTenant(id.clone())))
+    }
+
+    /// The tenant of that name if it is open.
+    pub fn open_tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.open.lock().get(id)
     }
 
     /// Makes an empty tenant and opens it.
@@ -206,8 +237,16 @@ impl Engine {
         self.opened(id, store)
     }
 
+    pub(crate) fn data(&self) -> &DataDir {
+        &self.data
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        self.options
+    }
+
     /// Waits for the turn with the files of a tenant.
-    fn turn(&self, id: &TenantId) -> Turn<'_> {
+    pub(crate) fn turn(&self, id: &TenantId) -> Turn<'_> {
         let mut open = self.open.lock();
         while !open.busy.insert(id.clone()) {
             self.free.wait(&mut open);
@@ -218,6 +257,9 @@ impl Engine {
     /// The tenant in `store`, open from now on; others may be closed for it. The caller has its turn.
     fn opened(&self, id: &TenantId, store: Store) -> Result<Arc<Tenant>, TenantError> {
         let tenant = Tenant::open(id.clone(), store, self.options).map_err(|source| failed(id, source))?;
+        if self.options.scrub_interval > Duration::ZERO {
+            tenant.watch(&self.scrubber);
+        }
         let tenant = Arc::new(tenant);
         let idle = self.open.lock().insert(&tenant, self.options.max_open_tenants);
         let turn = |tenant: &Tenant| Turn { engine: self, id: tenant.id().clone() };
@@ -271,6 +313,12 @@ impl Engine {
             self.free.wait(&mut open);
         }
         open.by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.scrubber.stop();
     }
 }
 

@@ -12,7 +12,10 @@ use bitmap::{IndexBytes, PartBytes, SectionTooLarge, TicketSet};
 use model::{Change, Opstamp, TextPart, TicketKey, TicketOrd};
 use parking_lot::{Condvar, Mutex, RwLock};
 use query::{ScopeBytes, Snapshot, TextState};
-use storage::{CommitError, DiskUsage, OpenError, ReadError, Reader, SnapshotError, Store, Table, TenantId};
+use storage::{
+    CommitError, DiskUsage, MappedSnapshot, OpenError, ReadError, Reader, SnapshotDefect, SnapshotError, Store, Table,
+    TenantId,
+};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -22,6 +25,8 @@ use ticketscope_storage as storage;
 use crate::{
     engine::Options,
     refusal::Refusal,
+    scrub::{Scrub, ScrubStats, ScrubStep, Scrubbed},
+    scrubber,
     session::ImportSession,
     state::{self, RecoverError, Recovered, Recovery},
     text::{self, News, TextWorker},
@@ -86,6 +91,9 @@ pub enum CheckpointError {
     /// The log could not be cut behind it.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The mapped snapshot that parts of the index still are is damaged: written anew, the damage would pass for whole.
+    #[error("the mapped snapshot in use is damaged")]
+    Mapped(#[from] SnapshotDefect),
     /// A part of the index is too large for a section.
     #[error(transparent)]
     TooLarge(#[from] SectionTooLarge),
@@ -110,6 +118,8 @@ pub struct Tenant {
     recovery: Recovery,
     options: Options,
     log_bytes: AtomicU64,
+    /// What is taken back from the thread that reads everything again, if it was given anything.
+    watched: Mutex<Option<Arc<scrubber::Open>>>,
 }
 
 /// What the background shares with the tenant.
@@ -120,6 +130,9 @@ pub(crate) struct Shared {
     /// Held by whoever makes the next snapshot from the published one.
     publishing: Mutex<()>,
     pub(crate) text: TextWorker,
+    pub(crate) scrub: Scrub,
+    /// The mapped snapshot that the index began with.
+    pub(crate) mapped: Option<MappedSnapshot>,
     poisoned: AtomicBool,
     checkpointing: AtomicBool,
     checkpoint: Mutex<Checkpoints>,
@@ -153,7 +166,7 @@ impl Tenant {
     /// Opens the tenant behind `store`: newest mapped snapshot, then the log after it.
     pub(crate) fn open(id: TenantId, store: Store, options: Options) -> Result<Self, TenantOpenError> {
         state::begin(&store)?;
-        let Recovered { working, cursor_secret, recovery, replayed_bytes } = state::recover(&store)?;
+        let Recovered { working, cursor_secret, recovery, replayed_bytes, mapped } = state::recover(&store)?;
         let opstamp = store.applied();
         let snapshot = Snapshot::new(
             opstamp,
@@ -171,6 +184,8 @@ impl Tenant {
             published: RwLock::new(Arc::new(snapshot)),
             publishing: Mutex::new(()),
             text: TextWorker::default(),
+            scrub: Scrub::default(),
+            mapped,
             poisoned: AtomicBool::new(false),
             checkpointing: AtomicBool::new(false),
             checkpoint: Mutex::new(Checkpoints { newest, ..Checkpoints::default() }),
@@ -187,12 +202,28 @@ impl Tenant {
             options,
             // What was replayed would be replayed again.
             log_bytes: AtomicU64::new(replayed_bytes),
+            watched: Mutex::new(None),
         })
+    }
+
+    /// Has the tenant read again in the background while it is open.
+    pub(crate) fn watch(&self, scrubber: &Arc<scrubber::Scrubber>) {
+        *self.watched.lock() = Some(scrubber.watch(&self.id, &self.shared, self.options.scrub_interval));
     }
 
     /// Its name.
     pub fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Tells this tenant from every other, from an earlier one of the same name, and from the one whose backup it was
+    /// restored from: opstamps of two name different changes.
+    pub fn uuid(&self) -> storage::TenantUuid {
+        self.shared.store.uuid()
     }
 
     /// How it was brought back when it was opened.
@@ -222,7 +253,7 @@ impl Tenant {
     /// Whether a commit failed, in the foreground or behind it, so that nothing can be written until the tenant is opened
     /// again.
     pub fn is_poisoned(&self) -> bool {
-        self.shared.poisoned.load(Relaxed) || self.shared.store.is_poisoned()
+        self.shared.is_poisoned()
     }
 
     /// Applies a batch, all of it or nothing. When this returns it is durable and in force.
@@ -488,7 +519,42 @@ impl Tenant {
             directory: snapshot.directory().heap_bytes(),
             cached_scopes: snapshot.cached_scopes(),
             text: TextStats::new(&snapshot, self.shared.text.news()),
+            scrub: self.shared.scrub.stats(),
         })
+    }
+
+    /// Adds the tenant to a backup, as it stands now. Neither readers nor the writer wait; linear in the tenant.
+    ///
+    /// # Errors
+    /// [`storage::BackupError`].
+    pub fn back_up<'w>(
+        &self,
+        backup: &'w mut storage::BackupWriter,
+    ) -> Result<&'w storage::BackedUp, storage::BackupError> {
+        backup.add(&self.id, &self.shared.store)
+    }
+
+    /// Reads the next piece of everything that is on disk, as is done in the background: see [`Options::scrub_interval`].
+    pub fn scrub_step(&self) -> ScrubStep {
+        self.shared.scrub.step(&self.shared, &|_| ())
+    }
+
+    /// Reads everything that is on disk, from where the background stands to the end of the pass and then once more from
+    /// the beginning, so that all of it was read after this began. Answers what that found; less than everything was read
+    /// if the tenant is closed.
+    pub fn scrub(&self) -> Scrubbed {
+        for _ in 0..2 {
+            loop {
+                let step = self.scrub_step();
+                if step.is_closed {
+                    return self.shared.scrub.stats().current;
+                }
+                if step.is_end {
+                    break;
+                }
+            }
+        }
+        self.shared.scrub.stats().last.unwrap_or_default()
     }
 
     /// Checks every row, the whole log and every mapped snapshot.
@@ -518,6 +584,10 @@ pub struct View {
 }
 
 impl View {
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The snapshot.
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
@@ -543,6 +613,9 @@ impl View {
 
 impl Drop for Tenant {
     fn drop(&mut self) {
+        if let Some(watched) = self.watched.lock().take() {
+            watched.take_back();
+        }
         self.shared.text.stop();
         if let Some(running) = self.checkpointer.lock().take() {
             self.shared.join(running);
@@ -551,6 +624,28 @@ impl Drop for Tenant {
 }
 
 impl Shared {
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Relaxed) || self.store.is_poisoned()
+    }
+
+    /// Checks the mapped snapshot in use. If it is damaged, so may be what is answered from it: the tenant is closed, and
+    /// no mapped snapshot is used by the next opening, for whatever was written since may hold what was damaged.
+    pub(crate) fn check_mapped(&self, mapped: &MappedSnapshot) -> Result<(), SnapshotDefect> {
+        let checked = mapped.check();
+        if checked.is_err() {
+            // If even that fails, the store is poisoned already.
+            drop(self.store.forget_snapshots());
+            self.store.condemn();
+        }
+        checked
+    }
+
+    /// Writes a mapped snapshot also if there is one of this moment, which is damaged.
+    pub(crate) fn rewrite_checkpoint(&self) -> Result<(), CheckpointError> {
+        *self.checkpoint.lock() = Checkpoints::default();
+        self.write_checkpoint()
+    }
+
     /// Publishes what `next` makes of the published snapshot.
     fn publish(&self, next: impl FnOnce(&Snapshot) -> Snapshot) {
         let publishing = self.publishing.lock();
@@ -616,6 +711,9 @@ impl Shared {
         if opstamp == newest {
             return Ok(());
         }
+        if let Some(mapped) = &self.mapped {
+            self.check_mapped(mapped)?;
+        }
         let mut file = self.store.begin_snapshot(opstamp)?;
         snapshot.index().write::<CheckpointError>(|id, bytes| Ok(file.section(id, bytes)?))?;
         file.finish()?;
@@ -671,6 +769,8 @@ pub struct Stats {
     pub cached_scopes: ScopeBytes,
     /// The text index.
     pub text: TextStats,
+    /// How the reading of everything again goes.
+    pub scrub: ScrubStats,
 }
 
 impl Stats {

@@ -106,7 +106,7 @@ impl App {
             let (engine, id) = (Arc::clone(&self.engine), tenant.clone());
             let asked = self.questions.run(move || {
                 let reader = Reader::open(&engine, &id)?;
-                let lack = match reader.lacks(showing) {
+                let lack = match reader.lacks(showing)? {
                     Some(lack) => lack,
                     None => match question(&reader) {
                         Err(failure) if failure.code == Code::TextNotReady => Lack::ANY_WORDS,

@@ -20,7 +20,7 @@ const LOCK_FILE: &str = "LOCK";
 const FORMAT_FILE: &str = "FORMAT";
 /// What `FORMAT` says before the version.
 const FORMAT_NAME: &str = "ticketscope data ";
-const TENANTS: &str = "tenants";
+pub(crate) const TENANTS: &str = "tenants";
 
 /// Names of tenants being created or deleted begin so; no tenant id has a dot.
 const CREATING: &str = ".create-";
@@ -78,8 +78,9 @@ impl DataDir {
         let tenants = root.join(TENANTS);
         disk::make_dir(&tenants, root)?;
         for name in disk::names(&tenants)? {
-            if name.starts_with(CREATING) || name.starts_with(TRASH) {
-                disk::remove_tree(&tenants.join(name))?;
+            let path = tenants.join(name);
+            if is_left_over(&path) {
+                disk::remove_tree(&path)?;
             }
         }
         let shared = Arc::new(Shared { tenants, in_use: Mutex::new(BTreeSet::new()), _lock: lock });
@@ -130,20 +131,35 @@ impl DataDir {
     /// [`CreateError`] as [`Self::create`].
     pub fn create_as(&self, id: &TenantId, uuid: TenantUuid) -> Result<Store, CreateError> {
         let exists = || CreateError::Exists(id.clone());
-        let registration = Registration::new(&self.shared, id).ok_or_else(exists)?;
+        let registration = self.register(id).ok_or_else(exists)?;
         if self.exists(id) {
             return Err(exists());
         }
-        let parent = &self.shared.tenants;
+        let (parent, half_made) = self.half_made(id)?;
+        Store::initialize(&half_made, uuid)?;
+        disk::sync_dir(&half_made)?;
+        disk::rename_in(&parent, &half_made, &self.path(id))?;
+        Ok(Store::open(self.path(id), self.cache_bytes, Arc::new(registration))?)
+    }
+
+    /// Keeps a name in use; nothing if it is.
+    pub(crate) fn register(&self, id: &TenantId) -> Option<Registration> {
+        Registration::new(&self.shared, id)
+    }
+
+    /// An empty directory for a tenant that has no name yet, and the one above it.
+    pub(crate) fn half_made(&self, id: &TenantId) -> Result<(PathBuf, PathBuf), FileError> {
+        let parent = self.shared.tenants.clone();
         let half_made = parent.join(format!("{CREATING}{id}"));
         if half_made.exists() {
             disk::remove_tree(&half_made)?;
         }
-        disk::make_dir(&half_made, parent)?;
-        Store::initialize(&half_made, uuid)?;
-        disk::sync_dir(&half_made)?;
-        disk::rename_in(parent, &half_made, &self.path(id))?;
-        Ok(Store::open(self.path(id), self.cache_bytes, registration)?)
+        disk::make_dir(&half_made, &parent)?;
+        Ok((parent, half_made))
+    }
+
+    pub(crate) fn cache_bytes(&self) -> usize {
+        self.cache_bytes
     }
 
     /// Opens a tenant. Makes nothing if there is none.
@@ -151,11 +167,11 @@ impl DataDir {
     /// # Errors
     /// [`OpenError`] if there is none, it is open already, or cannot be trusted.
     pub fn open_tenant(&self, id: &TenantId) -> Result<Store, OpenError> {
-        let registration = Registration::new(&self.shared, id).ok_or_else(|| OpenError::AlreadyOpen(id.clone()))?;
+        let registration = self.register(id).ok_or_else(|| OpenError::AlreadyOpen(id.clone()))?;
         if !self.exists(id) {
             return Err(OpenError::NoSuchTenant(id.clone()));
         }
-        Store::open(self.path(id), self.cache_bytes, registration)
+        Store::open(self.path(id), self.cache_bytes, Arc::new(registration))
     }
 
     /// Deletes a tenant that is not open. A crash leaves all of it or nothing.
@@ -177,19 +193,25 @@ impl DataDir {
         Ok(disk::sync_dir(parent)?)
     }
 
-    fn path(&self, id: &TenantId) -> PathBuf {
+    pub(crate) fn path(&self, id: &TenantId) -> PathBuf {
         self.shared.tenants.join(id.as_str())
     }
 }
 
-fn tenants_in(dir: &Path) -> Result<Vec<TenantId>, FileError> {
+/// Whether a crash left this of a tenant that was being created or deleted.
+pub(crate) fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with(CREATING) || name.starts_with(TRASH)
+}
+
+pub(crate) fn tenants_in(dir: &Path) -> Result<Vec<TenantId>, FileError> {
     let ids = disk::names(dir)?.into_iter().filter_map(|name| TenantId::parse(&name).ok());
     Ok(ids.filter(|id| dir.join(id.as_str()).is_dir()).collect())
 }
 
 /// The lock on a data directory, held.
 #[derive(Debug)]
-struct Lock(File);
+pub(crate) struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -202,22 +224,40 @@ impl Drop for Lock {
 fn lock(root: &Path) -> Result<Lock, DataDirError> {
     let path = root.join(LOCK_FILE);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(disk::failed("open", &path))?;
+    take(root, &path, file.map_err(disk::failed("open", &path))?)
+}
+
+/// Takes the lock, unless there is no file to lock: then nobody has the directory open.
+pub(crate) fn lock_if_there(root: &Path) -> Result<Option<Lock>, DataDirError> {
+    let path = root.join(LOCK_FILE);
+    match disk::open(&path) {
+        Ok(file) => take(root, &path, file).map(Some),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn take(root: &Path, path: &Path, file: File) -> Result<Lock, DataDirError> {
     match file.try_lock() {
         Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(root.to_owned())),
-        Err(TryLockError::Error(error)) => Err(disk::failed("lock", &path)(error).into()),
+        Err(TryLockError::Error(error)) => Err(disk::failed("lock", path)(error).into()),
     }
 }
 
 /// Checks the layout's version, or writes it into a new directory.
 fn check_format(root: &Path) -> Result<(), DataDirError> {
+    if !root.join(FORMAT_FILE).exists() && !root.join(TENANTS).exists() {
+        return Ok(disk::write_whole(root, FORMAT_FILE, format!("{FORMAT_NAME}{VERSION}\n").as_bytes())?);
+    }
+    check_format_there(root)
+}
+
+/// Checks the layout's version.
+pub(crate) fn check_format_there(root: &Path) -> Result<(), DataDirError> {
     let path = root.join(FORMAT_FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !root.join(TENANTS).exists() => {
-            return Ok(disk::write_whole(root, FORMAT_FILE, format!("{FORMAT_NAME}{VERSION}\n").as_bytes())?);
-        }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {
             return Err(DataDirError::NotADataDir(path));
         }

@@ -1,7 +1,7 @@
 //! Files and directories: each step that a crash must not undo ends in an fsync here.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     path::Path,
 };
@@ -16,6 +16,37 @@ pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), FileError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(failed("sync directory", path))
+}
+
+/// Makes a directory that only its owner may enter; whether it was not there before. Its name is not made durable.
+pub(crate) fn make_private_dir(path: &Path) -> Result<bool, FileError> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed("create directory", path)(error)),
+    }
+}
+
+/// Makes a file that only its owner may read, which must not exist.
+pub(crate) fn create_private(path: &Path) -> Result<File, FileError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(failed("create", path))
+}
+
+/// Opens a file to be read.
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(failed("open", path))
+}
+
+/// The bytes of a small file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(failed("read", path))
 }
 
 /// Makes a directory durable if it does not exist.
@@ -90,12 +121,16 @@ pub(crate) fn len(path: &Path) -> Result<u64, FileError> {
 pub(crate) fn len_of_files(dir: &Path) -> Result<u64, FileError> {
     let mut sum = 0;
     for name in names(dir)? {
-        let path = dir.join(name);
-        match fs::metadata(&path) {
-            Ok(meta) => sum += meta.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed("measure", &path)(error)),
-        }
+        sum += len_if_there(&dir.join(name))?;
     }
     Ok(sum)
+}
+
+/// Length of a file in bytes; nothing of one that went.
+pub(crate) fn len_if_there(path: &Path) -> Result<u64, FileError> {
+    match fs::metadata(path) {
+        Ok(meta) => Ok(meta.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(failed("measure", path)(error)),
+    }
 }

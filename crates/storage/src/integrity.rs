@@ -5,7 +5,7 @@
 //! the end of the log is noted in a file beside the database, and the note goes only when the log still ends there:
 //! a tenant that lost a commit stays closed, also after a crash in the middle of the check.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use redb::{Database, ReadableDatabase};
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Holds the value of the meta row `applied` while a check runs.
-const NOTE_FILE: &str = "CHECK";
+pub(crate) const NOTE_FILE: &str = "CHECK";
 
 /// Why a check did not come to an end.
 pub(crate) enum CheckError {
@@ -51,12 +51,7 @@ impl From<CheckError> for OpenError {
 /// has two phases.
 pub(crate) fn check_at_open(database: &mut Database, dir: &Path, checked: bool) -> Result<Meta, OpenError> {
     let meta = guard(|| read_meta(database))?;
-    let note = dir.join(NOTE_FILE);
-    let noted = match fs::read(&note) {
-        Ok(noted) => Some(noted),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(disk::failed("read", &note)(error).into()),
-    };
+    let noted = noted(dir)?;
     if noted.as_ref().is_some_and(|noted| *noted != meta.applied.to_bytes()) {
         return Err(rolled_back().into());
     }
@@ -64,6 +59,15 @@ pub(crate) fn check_at_open(database: &mut Database, dir: &Path, checked: bool) 
         check(database, dir)?;
     }
     Ok(meta)
+}
+
+/// The end of the log as a check that did not come to its end noted it.
+pub(crate) fn noted(dir: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match disk::read(&dir.join(NOTE_FILE)) {
+        Ok(noted) => Ok(Some(noted)),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Checks every page. Linear in the database; no [`Reader`] may be alive.
@@ -88,12 +92,12 @@ fn forget(dir: &Path) -> Result<(), FileError> {
     disk::sync_dir(dir)
 }
 
-fn rolled_back() -> Damaged {
+pub(crate) fn rolled_back() -> Damaged {
     Damaged { place: Place::Database, defect: Defect::RolledBack }
 }
 
 /// The meta rows, of which the last log row must be the one they name.
-fn read_meta(database: &Database) -> Result<Meta, Failure> {
+pub(crate) fn read_meta(database: &Database) -> Result<Meta, Failure> {
     let reader = Reader::new(database.begin_read()?, Arc::default())?;
     let meta = reader.meta().clone();
     let (start, applied) = (meta.log_start, meta.applied);

@@ -45,6 +45,10 @@ impl Reader {
         &self.meta
     }
 
+    pub(crate) fn transaction(&self) -> &ReadTransaction {
+        &self.transaction
+    }
+
     /// The last change in this view.
     pub fn applied(&self) -> Opstamp {
         self.meta.applied.opstamp
@@ -212,7 +216,7 @@ impl Reader {
         Ok(())
     }
 
-    fn check_poison(&self) -> Result<(), ReadError> {
+    pub(crate) fn check_poison(&self) -> Result<(), ReadError> {
         if self.poisoned.load(Ordering::Acquire) { Err(ReadError::Poisoned) } else { Ok(()) }
     }
 

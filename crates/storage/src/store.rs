@@ -12,8 +12,8 @@ use redb::{Builder, Database, ReadableDatabase, WriteTransaction};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    Batch, CommitError, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError, Reader, Row,
-    Table, TenantUuid,
+    Batch, CommitError, DEFAULT_CACHE_BYTES, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place,
+    ReadError, Reader, Row, Table, TenantUuid,
     data_dir::Registration,
     database::OpenDatabase,
     disk,
@@ -23,7 +23,7 @@ use crate::{
     integrity,
     log::{self, LogEdge, MAX_BODY_BYTES},
     meta::{Meta, MetaRow},
-    snapshots::Snapshots,
+    snapshots::{self, Snapshots},
     table::{LOG, META},
 };
 
@@ -31,15 +31,15 @@ use crate::{
 pub(crate) const DATABASE_FILE: &str = "state.redb";
 
 /// Where the text index is.
-const TEXT_DIR: &str = "text";
+pub(crate) const TEXT_DIR: &str = "text";
 /// Where one is put that cannot be used.
-const TEXT_ASIDE_DIR: &str = "text-aside";
+pub(crate) const TEXT_ASIDE_DIR: &str = "text-aside";
 
 /// How many log rows [`Store::cut_log`] deletes in one transaction, so that commits never wait long behind it.
 pub const MAX_CUT_ROWS: u64 = 10_000;
 
 /// Bytes that a tenant takes on disk, by part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskUsage {
     /// Log and state.
     pub database_bytes: u64,
@@ -47,6 +47,18 @@ pub struct DiskUsage {
     pub snapshot_bytes: u64,
     /// The text index, which other crates write.
     pub text_bytes: u64,
+    /// A text index that could not be used, kept until another one stands.
+    pub text_aside_bytes: u64,
+    /// Files that are being written, or that a crash left.
+    pub temporary_bytes: u64,
+}
+
+impl DiskUsage {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        let Self { database_bytes, snapshot_bytes, text_bytes, text_aside_bytes, temporary_bytes } = self;
+        database_bytes + snapshot_bytes + text_bytes + text_aside_bytes + temporary_bytes
+    }
 }
 
 /// Log, state and mapped snapshots of one tenant.
@@ -63,7 +75,7 @@ pub struct Store {
     poisoned: Arc<AtomicBool>,
     pub(crate) snapshots: Snapshots,
     /// Last, so that the name is free again only when the database is closed.
-    _registration: Registration,
+    _registration: Option<Arc<Registration>>,
 }
 
 /// What the thread that commits knows.
@@ -80,7 +92,7 @@ impl Store {
     }
 
     /// Opens the database in `dir`. Fast after a clean shutdown; otherwise every page is checked.
-    pub(crate) fn open(dir: PathBuf, cache_bytes: usize, registration: Registration) -> Result<Self, OpenError> {
+    pub(crate) fn open(dir: PathBuf, cache_bytes: usize, registration: Arc<Registration>) -> Result<Self, OpenError> {
         let path = dir.join(DATABASE_FILE);
         let len = match disk::len(&path) {
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => 0,
@@ -92,6 +104,22 @@ impl Store {
         let (mut database, checked) = guard(|| open_database(&path, cache_bytes))?;
         let meta = integrity::check_at_open(&mut database, &dir, checked)?;
         let snapshots = Snapshots::open(&dir, &meta)?;
+        Self::of(dir, cache_bytes, database, meta, snapshots, Some(registration))
+    }
+
+    /// A database that is thrown away after it was looked at: nothing in `dir` is changed.
+    pub(crate) fn of_inspected(dir: PathBuf, database: OpenDatabase, meta: Meta) -> Result<Self, OpenError> {
+        Self::of(dir, DEFAULT_CACHE_BYTES, database, meta, Snapshots::default(), None)
+    }
+
+    fn of(
+        dir: PathBuf,
+        cache_bytes: usize,
+        database: OpenDatabase,
+        meta: Meta,
+        snapshots: Snapshots,
+        registration: Option<Arc<Registration>>,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
             dir,
             uuid: meta.uuid,
@@ -252,16 +280,19 @@ impl Store {
     /// # Errors
     /// [`crate::FileError`] if a file cannot be measured.
     pub fn disk_usage(&self) -> Result<DiskUsage, crate::FileError> {
-        let (mut snapshot_bytes, mut text_bytes) = (0, 0);
+        let mut usage = DiskUsage::default();
         for name in disk::names(&self.dir)? {
             let path = self.dir.join(&name);
-            if path.is_dir() {
-                text_bytes += disk::len_of_files(&path)?;
-            } else if name != DATABASE_FILE {
-                snapshot_bytes += disk::len(&path)?;
+            // A file that goes meanwhile counts nothing.
+            match name.as_str() {
+                DATABASE_FILE => usage.database_bytes += disk::len(&path)?,
+                TEXT_DIR if path.is_dir() => usage.text_bytes += disk::len_of_files(&path)?,
+                TEXT_ASIDE_DIR if path.is_dir() => usage.text_aside_bytes += disk::len_of_files(&path)?,
+                name if snapshots::is_snapshot(name) => usage.snapshot_bytes += disk::len_if_there(&path)?,
+                _ => usage.temporary_bytes += disk::len_if_there(&path)?,
             }
         }
-        Ok(DiskUsage { database_bytes: disk::len(&self.dir.join(DATABASE_FILE))?, snapshot_bytes, text_bytes })
+        Ok(usage)
     }
 
     /// The directory of the text index, made if it is not there.
@@ -324,6 +355,12 @@ impl Store {
     /// Whether something failed after which nothing is read or written until the tenant is opened again.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Acquire)
+    }
+
+    /// Says that what is on disk was found not to be what was written: nothing is read or written until the store is opened
+    /// again, which finds the damage or does not open.
+    pub fn condemn(&self) {
+        self.poison();
     }
 
     pub(crate) fn poison(&self) {

@@ -1,6 +1,6 @@
 use std::{
     any::Any,
-    panic::catch_unwind,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,7 +8,7 @@ use std::{
 use model::{Opstamp, TextPart, TicketOrd};
 use rayon::prelude::*;
 use tantivy::{
-    Index, IndexReader, IndexWriter, ReloadPolicy, Term,
+    HasLen, Index, IndexReader, IndexWriter, ReloadPolicy, Term,
     directory::{Directory, MmapDirectory},
     index::SegmentMeta,
     merge_policy::LogMergePolicy,
@@ -246,6 +246,42 @@ impl TextIndex {
         Ok(Arc::clone(&self.view))
     }
 
+    /// The files of the last commit. Its note is read and checked again.
+    ///
+    /// # Errors
+    /// [`TextDefect`] if the list of files or the note is not what was written.
+    pub fn files(&self) -> Result<Vec<PathBuf>, TextDefect> {
+        files(&self.index, self.identity).map(|(_, files)| files)
+    }
+
+    /// Checks one of [`Self::files`]; answers its length in bytes, nothing if it is not there any more or never was.
+    ///
+    /// # Errors
+    /// [`TextDefect::Damaged`] if it is not what was written.
+    pub fn check_file(&self, file: &Path) -> Result<Option<u64>, TextDefect> {
+        // The library panics at some files that are cut off.
+        let checked = catch_unwind(AssertUnwindSafe(|| check_file(&self.index, file)));
+        checked.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
+    }
+
+    /// Checks every file of the index in the directory `path` without making or changing anything, and answers up to which
+    /// batch it holds the text; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`TextDefect`]: the next opening puts it aside and makes it anew.
+    pub fn inspect(path: &Path, identity: TextIdentity) -> Result<Option<Opstamp>, TextDefect> {
+        let inspected = catch_unwind(|| {
+            let failed = |error| TextDefect::Open(Box::new(error));
+            let directory = MmapDirectory::open(path).map_err(|error| failed(error.into()))?;
+            if !Index::exists(&directory).map_err(|error| failed(error.into()))? {
+                return Ok(None);
+            }
+            let index = Index::open(directory).map_err(failed)?;
+            check(&index, identity).map(Some)
+        });
+        inspected.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
+    }
+
     /// Waits for merges under way and lets the writer, its threads and its memory go. Answers the merged view.
     ///
     /// # Errors
@@ -294,6 +330,21 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 /// Checks every file of an index and reads its note.
 fn check(index: &Index, identity: TextIdentity) -> Result<Opstamp, TextDefect> {
+    let (position, files) = files(index, identity)?;
+    let mut bad = Vec::new();
+    for file in files {
+        match check_file(index, &file) {
+            Ok(_) => {}
+            Err(TextDefect::Damaged(files)) => bad.extend(files),
+            Err(other) => return Err(other),
+        }
+    }
+    bad.sort_unstable();
+    if bad.is_empty() { Ok(position) } else { Err(TextDefect::Damaged(bad)) }
+}
+
+/// Reads the note of an index, and its list of files.
+fn files(index: &Index, identity: TextIdentity) -> Result<(Opstamp, Vec<PathBuf>), TextDefect> {
     let failed = |error| TextDefect::Open(Box::new(error));
     let meta = index.load_metas().map_err(failed)?;
     // An index without a commit holds nothing yet.
@@ -302,13 +353,22 @@ fn check(index: &Index, identity: TextIdentity) -> Result<Opstamp, TextDefect> {
         (None, false) => return Err(TextDefect::Foreign),
         (Some(note), _) => read_note(note, identity).ok_or(TextDefect::Foreign)?,
     };
-    // Of every file of the list: the library's own check passes over those that it does not manage. One that is missing is
-    // optional, or fails when its segment is opened.
+    Ok((position, meta.list_segment_files().into_iter().collect()))
+}
+
+/// Checks a file of the list: the library's own check passes over those that it does not manage. One that is missing is
+/// optional, or fails when its segment is opened.
+fn check_file(index: &Index, file: &Path) -> Result<Option<u64>, TextDefect> {
     let directory = index.directory();
-    let mut bad: Vec<PathBuf> = meta.list_segment_files().into_iter().collect();
-    bad.retain(|file| directory.exists(file).unwrap_or(true) && !directory.validate_checksum(file).unwrap_or(false));
-    bad.sort_unstable();
-    if bad.is_empty() { Ok(position) } else { Err(TextDefect::Damaged(bad)) }
+    let is_there = || directory.exists(file).unwrap_or(true);
+    if !is_there() {
+        return Ok(None);
+    }
+    if !directory.validate_checksum(file).unwrap_or(false) {
+        // A merge may have removed it meanwhile.
+        return if is_there() { Err(TextDefect::Damaged(vec![file.to_owned()])) } else { Ok(None) };
+    }
+    Ok(Some(directory.open_read(file).map_or(0, |slice| slice.len() as u64)))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod help;
 mod hiding;
 mod importing;
 mod killed;
+mod operating;
 mod paging;
 mod readme;
 mod searching;
