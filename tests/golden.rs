@@ -2,7 +2,8 @@
 
 use std::{fmt::Write, path::Path, sync::Arc};
 
-use ticketscope_engine::{Tenant, query::hit, storage::TenantId};
+use ticketscope_engine::{RecoverError, Tenant, query::hit, storage::TenantId};
+use ticketscope_import::write_change;
 use ticketscope_model::{
     Change, ExprSource, Fact, FieldDecl, FieldKind, FieldPatch, GroupFlags, Member, PrincipalFact, RawValue, RelFact,
     RoleFact, SchemaDecl, TenantRelFact, TextClass, TextPart, TicketKey, TicketOrd, TicketPatch, Timestamp, ValueFact,
@@ -17,6 +18,11 @@ pub const DATA: &str = "data";
 pub const ACCOUNT: &str = "account.txt";
 /// In [`DIR`]: [`bytes`] of its tenant.
 pub const BYTES: &str = "bytes.txt";
+
+/// In [`DIR`]: a backup of it.
+pub const BACKUP: &str = "backup";
+/// In [`DIR`]: [`dump`] of it.
+pub const DUMP: &str = "dump.jsonl";
 
 /// The key of the row with the secret of cursors, which is random.
 const SECRET_KEY: &[u8] = &[0, 1];
@@ -195,6 +201,22 @@ pub fn account(tenant: &Tenant) -> String {
         }
     }
     lines.join("\n") + "\n"
+}
+
+/// The tenant as scope-jsonl.
+///
+/// # Panics
+/// If the tenant cannot be read, or holds what no line can say.
+#[must_use]
+pub fn dump(tenant: &Tenant) -> String {
+    let mut lines = Vec::new();
+    let view = tenant.view().expect("the tenant can be read");
+    let stated = view.statements::<RecoverError>(|change| {
+        write_change(&change, &mut lines).expect("there is a line for it");
+        Ok(())
+    });
+    stated.expect("the rows can be read");
+    String::from_utf8(lines).expect("lines are text")
 }
 
 /// Every byte that the engine gave the store of a tenant that nobody has open, in hexadecimal: rows of the state but

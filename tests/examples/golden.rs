@@ -6,6 +6,7 @@
 use std::{error::Error, fs, path::Path};
 
 use ticketscope_engine::Engine;
+use ticketscope_model::Timestamp;
 use ticketscope_storage::DataDir;
 use ticketscope_tests::golden;
 
@@ -21,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         tenant.submit(batch)?;
     }
     fs::write(dir.join(golden::ACCOUNT), golden::account(&tenant))?;
+    fs::write(dir.join(golden::DUMP), golden::dump(&tenant))?;
+    engine.back_up(&[golden::id()], &dir.join(golden::BACKUP), Timestamp(0))?;
     drop(tenant);
     engine.close()?;
     drop(engine);

@@ -1,6 +1,7 @@
 //! Tests of the whole: one binary, a module per question.
 
 mod answers;
+mod backup;
 mod catalogue;
 mod changes;
 use ticketscope_tests::compare;
@@ -8,6 +9,7 @@ mod concurrency;
 mod corner_cases;
 mod crash;
 mod desk;
+mod dump;
 mod format;
 mod http;
 mod large;
@@ -20,6 +22,7 @@ mod planted;
 mod rankings;
 mod recovery;
 mod revocation;
+mod scrub;
 mod tenants;
 mod text;
 mod text_state;

@@ -47,6 +47,10 @@ impl Twin {
         Self { world: World::new(), dir, open: Some((engine, tenant)), session: Arc::default() }
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.open.as_ref().unwrap().0
+    }
+
     pub(crate) fn tenant(&self) -> &Tenant {
         &self.open.as_ref().unwrap().1
     }

@@ -81,6 +81,12 @@ pub enum Action {
     TenantCreate,
     /// A tenant is deleted.
     TenantDelete,
+    /// Tenants are copied into a backup.
+    Backup,
+    /// A tenant is made of a backup.
+    Restore,
+    /// A tenant is written as lines.
+    Dump,
     /// A key is made.
     KeyCreate,
     /// A key is taken back.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,47 @@ use crate::error::FileError;
 /// Turns an I/O error into one that says what was attempted where.
 pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError { action, path: path.to_owned(), source }
+}
+
+/// The newest version of the log, which is what is written.
+pub(crate) const VERSION: u32 = 1;
+
+/// What the file of the version says before it.
+const VERSION_NAME: &str = "ticketscope audit ";
+
+/// Checks the version of the log in `dir`. One that says none is of version 1, or is not there.
+pub(crate) fn check_version(dir: &Path) -> Result<(), FileError> {
+    let path = dir.join("FORMAT");
+    let Some(bytes) = read(&path)? else { return Ok(()) };
+    let text = String::from_utf8_lossy(&bytes);
+    let found = text.strip_prefix(VERSION_NAME).and_then(|rest| rest.strip_suffix('\n')?.parse::<u32>().ok());
+    let problem = match found {
+        Some(found) if (1..=VERSION).contains(&found) => return Ok(()),
+        Some(found) if found > VERSION => {
+            let newer = "the audit log was written by a newer version";
+            format!("{newer} (format {found}, this program knows {VERSION}); update the program")
+        }
+        _ => "it holds no version of an audit log".to_owned(),
+    };
+    Err(failed("read", &path)(io::Error::other(problem)))
+}
+
+/// Says of which version the log in `dir` is, unless it says so.
+pub(crate) fn write_version(dir: &Path) -> Result<(), FileError> {
+    let path = dir.join("FORMAT");
+    if path.exists() {
+        return Ok(());
+    }
+    // Half of it would be no version: it gets its name as a whole.
+    let temporary = dir.join("FORMAT.tmp");
+    let mut file = open(&temporary)?;
+    let text = format!("{VERSION_NAME}{VERSION}\n");
+    file.set_len(0)
+        .and_then(|()| file.write_all(text.as_bytes()))
+        .and_then(|()| file.sync_all())
+        .map_err(failed("write", &temporary))?;
+    fs::rename(&temporary, &path).map_err(failed("rename", &temporary))?;
+    sync_dir(dir)
 }
 
 /// The file of records with this number.

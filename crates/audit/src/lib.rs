@@ -14,6 +14,7 @@
 //! ```text
 //! audit/000001.jsonl    records; a new file begins when one is long enough, and the chain goes on in it
 //!       head            number and hash of the last record known to be durable; may lag after a crash, never leads
+//!       FORMAT          version of the log; one without is of version 1
 //!       LOCK            locked while a process appends: several may, one at a time
 //!       000001.torn-17  what a crash left of record 17, moved out of the way and recorded as `recovered`
 //! ```

@@ -73,6 +73,8 @@ impl AuditLog {
         let lock = files::open(&dir.join("LOCK"))?;
         let writer = {
             let _held = Held::take(&dir, &lock)?;
+            files::check_version(&dir)?;
+            files::write_version(&dir)?;
             Writer::load(&dir, now)?
         };
         Ok(Self { dir, rotate_bytes, lock, waiting: Mutex::default(), writer: Mutex::new(Some(writer)) })

@@ -41,6 +41,7 @@ pub struct Records {
 /// # Errors
 /// [`FileError`] if the directory cannot be listed; one that is not there is an empty log.
 pub fn records(dir: &Path) -> Result<Records, FileError> {
+    files::check_version(dir)?;
     let paths: Vec<PathBuf> = files::numbers(dir)?.into_iter().map(|number| files::path(dir, number)).collect();
     Ok(Records { files: paths.into_iter(), path: PathBuf::new(), bytes: Vec::new(), at: 0, line: 0 })
 }

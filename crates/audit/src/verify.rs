@@ -29,6 +29,7 @@ pub struct Verified {
 /// [`VerifyError`] for the first thing that is wrong: a line that was altered, removed, added or moved, a file that is
 /// missing, an end that was cut off; and if no record has the hash `known`.
 pub fn verify(dir: &Path, known: Option<Hash>) -> Result<Verified, VerifyError> {
+    files::check_version(dir)?;
     // Before the files, so that the log can only have gone on since.
     let durable = head::read(dir)?;
     let numbers = files::numbers(dir)?;

@@ -36,6 +36,7 @@ mod builder;
 mod codec;
 mod column;
 mod dictionary;
+mod differences;
 mod eval;
 mod field;
 mod index;
@@ -63,6 +64,7 @@ mod varint;
 
 pub use builder::SetBuilder;
 pub use codec::SectionError;
+pub use differences::differences;
 pub use eval::{Cardinality, SetExpr};
 pub use field::{FieldIndex, FieldSets, number_from_key, number_key};
 pub use index::{Index, IndexBytes, ORDERED, TicketBatch, TicketRef, Touched};

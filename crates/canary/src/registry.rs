@@ -70,6 +70,12 @@ struct Known {
     guard: Arc<Guard>,
 }
 
+/// What every version says of itself.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -177,6 +183,12 @@ impl Canaries {
             }
         }
         let text = fs::read_to_string(path).map_err(|error| failed("read", path, error))?;
+        if let Ok(Versioned { version: found }) = serde_json::from_str(&text)
+            && found > VERSION
+        {
+            let problem = format!("it was written by a newer version (format {found}, this program knows {VERSION})");
+            return Err(self.malformed(format!("{problem}; update the program")));
+        }
         let stored: Stored = serde_json::from_str(&text).map_err(|error| self.malformed(error.to_string()))?;
         if stored.version != VERSION {
             return Err(self.malformed(format!("version {} is not {VERSION}", stored.version)));
@@ -298,6 +310,9 @@ mod tests {
             assert!(matches!(Canaries::open(&path), Err(RegistryError::Malformed { .. })), "{bad}");
             assert!(canaries.guard().is_armed());
         }
+        fs::write(&path, r#"{"version": 2, "nests": []}"#).unwrap();
+        let newer = Canaries::open(&path).unwrap_err().to_string();
+        assert!(newer.contains("newer version (format 2, this program knows 1); update the program"), "{newer}");
         fs::write(&path, &good).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(Canaries::open(&path), Err(RegistryError::Exposed { mode: 0o640, .. })));

@@ -73,6 +73,17 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TenantCommand,
     },
+    /// Copy a tenant, or all, into a new directory, also while it is written to
+    Backup(BackupArgs),
+    /// Make tenants of a backup: new ones, verified before they have a name
+    Restore(RestoreArgs),
+    /// Write a tenant as scope-jsonl lines, which any version reads
+    Dump(DumpArgs),
+    /// Read a dump into a new tenant
+    Load(LoadArgs),
+    /// Say what is wrong with the data directory and what to do, without changing anything; exit code 1 if there is something
+    /// to do, 4 if something is damaged
+    Doctor(DoctorArgs),
     /// Serve the data directory over HTTP
     Serve(ServeArgs),
     /// Create, list, rotate and revoke the keys with which programs use the server
@@ -102,6 +113,9 @@ pub(crate) enum Command {
     },
 }
 
+/// Lines of an import that become durable together, unless it says otherwise.
+pub(crate) const BATCH: u32 = 10_000;
+
 #[derive(Debug, Args)]
 #[command(
     after_help = format!("Lines are applied in batches, each whole and durable. Without --keep-going an import stops at the \
@@ -126,7 +140,7 @@ pub(crate) struct ImportArgs {
     pub(crate) reject: Option<PathBuf>,
 
     /// Lines that become durable together
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) batch: u32,
 
     /// Languages that the tenant's people write in, by code, if the files do not declare them: en, es, fr, de, pl, it, pt, nl
@@ -276,6 +290,95 @@ pub(crate) struct StatsArgs {
     pub(crate) tenant: TenantId,
 }
 
+/// One tenant, or all.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct TenantsArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: Option<TenantId>,
+
+    /// Every tenant
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each tenant is in the backup as it stood at one moment, log and state; mapped snapshots and the text index \
+                        are made anew by `restore`. Under its name there is a whole backup or none: it is written beside, \
+                        with .partial after its name, and what an interruption left there is to be removed. Only its owner \
+                        may read it, and it holds everything that the tenants hold. Keys, the audit log and the list of \
+                        canaries are not in it."
+)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    pub(crate) tenants: TenantsArgs,
+
+    /// The directory to make; it must not exist
+    #[arg(value_name = "TO")]
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Nothing is restored over a tenant that is there. Every checksum and row is verified, what follows from the \
+                        rows (mapped snapshot, text index) is made and compared with them, and then the tenant gets its name. \
+                        It goes on from the moment of the backup as a tenant of its own: programs must begin again with what \
+                        they remember of positions and cursors, and send what came later once more."
+)]
+pub(crate) struct RestoreArgs {
+    /// Only this tenant of the backup
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: Option<TenantId>,
+
+    /// Give the tenant this name
+    #[arg(long, value_name = "NAME", value_parser = tenant_id)]
+    pub(crate) rename: Option<TenantId>,
+
+    /// The directory of the backup
+    #[arg(value_name = "FROM")]
+    pub(crate) from: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A dump is loaded as an equal tenant: for every question, and for every later change, revisions that were seen \
+                        included. Its lines are in an order of their own, so that equal tenants have equal dumps. What no line \
+                        can say (there is hardly anything) ends it with exit code 1, or is named and left out."
+)]
+pub(crate) struct DumpArgs {
+    /// The tenant
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// The file to make, instead of stdout; it must not exist. With a name that ends in .zst it is compressed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Leave out what no line can say, and name it
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// The tenant: a new one, or one that is empty
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: TenantId,
+
+    /// The dump, plain or zstd; `-` is stdin
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Only this tenant, and the data directory
+    #[arg(long, value_name = "TENANT", value_parser = tenant_id)]
+    pub(crate) tenant: Option<TenantId>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TenantCommand {
     /// Make an empty tenant
@@ -326,7 +429,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "SEED")]
     pub(crate) seed: Option<u64>,
 
-    /// Also read every row and every mapped snapshot on disk
+    /// Also read every page, row, log row, mapped snapshot and file of the text index on disk, and compare that index with
+    /// one made anew; exit code 4 if something is damaged
     #[arg(long)]
     pub(crate) full: bool,
 }

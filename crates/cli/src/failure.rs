@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use ticketscope_audit::{AppendError, OpenError as AuditOpenError, VerifyError as AuditVerifyError};
 use ticketscope_canary::RegistryError;
 use ticketscope_engine::{
-    CheckpointError, Closed, RecoverError, SubmitError, TenantError, TenantOpenError, WriteError,
+    CheckpointError, Closed, RecoverError, SubmitError, TenantBackupError, TenantError, TenantOpenError,
+    TenantRestoreError, WriteError,
     storage::{
-        CommitError, CreateError, DataDirError, DeleteError, FileError, OpenError, ReadError, SnapshotError,
-        VerifyError,
+        BackupError, CommitError, CreateError, DataDirError, DeleteError, FileError, OpenError, ReadError,
+        RestoreError, SnapshotError, VerifyError,
     },
 };
 use ticketscope_model::Span;
@@ -249,27 +250,86 @@ impl From<AnswerError> for Failure {
 
 impl From<TenantError> for Failure {
     fn from(error: TenantError) -> Self {
+        let (exit, kind) = of_tenant(&error);
+        Self::of(exit, kind, &error)
+    }
+}
+
+fn of_tenant(error: &TenantError) -> (Exit, &'static str) {
+    match error {
+        TenantError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
+        TenantError::Open { source, .. } => match &**source {
+            TenantOpenError::Open(source) => of_open(source),
+            TenantOpenError::Recover(source) => of_recover(source),
+            TenantOpenError::Damaged(_) => (Exit::Data, "damaged"),
+        },
+        TenantError::Full(_) => (Exit::Data, DISK_FULL),
+        TenantError::Create(source) => match source {
+            CreateError::Exists(_) => (Exit::Usage, "tenant_exists"),
+            CreateError::Random(_) => (Exit::Internal, "no_randomness"),
+            CreateError::File(_) => (Exit::Data, "file"),
+            CreateError::Commit(source) => of_commit(source),
+            CreateError::Open(source) => of_open(source),
+        },
+        TenantError::Delete(source) => match source {
+            DeleteError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
+            DeleteError::Open(_) => (Exit::Data, "in_use"),
+            DeleteError::File(_) => (Exit::Data, "file"),
+        },
+        TenantError::InUse(_) => (Exit::Data, "in_use"),
+    }
+}
+
+impl From<TenantBackupError> for Failure {
+    fn from(error: TenantBackupError) -> Self {
         let (exit, kind) = match &error {
-            TenantError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
-            TenantError::Open { source, .. } => match &**source {
-                TenantOpenError::Open(source) => of_open(source),
-                TenantOpenError::Recover(source) => of_recover(source),
-                TenantOpenError::Damaged(_) => (Exit::Data, "damaged"),
-            },
-            TenantError::Full(_) => (Exit::Data, DISK_FULL),
-            TenantError::Create(source) => match source {
-                CreateError::Exists(_) => (Exit::Usage, "tenant_exists"),
-                CreateError::Random(_) => (Exit::Internal, "no_randomness"),
-                CreateError::File(_) => (Exit::Data, "file"),
-                CreateError::Commit(source) => of_commit(source),
-                CreateError::Open(source) => of_open(source),
-            },
-            TenantError::Delete(source) => match source {
-                DeleteError::NoSuchTenant(_) => (Exit::Missing, "no_such_tenant"),
-                DeleteError::Open(_) => (Exit::Data, "in_use"),
-                DeleteError::File(_) => (Exit::Data, "file"),
-            },
-            TenantError::InUse(_) => (Exit::Data, "in_use"),
+            TenantBackupError::Copy { source, .. } | TenantBackupError::Backup(source) => of_backup(source),
+            TenantBackupError::Tenant(source) => of_tenant(source),
+        };
+        Self::of(exit, kind, &error)
+    }
+}
+
+fn of_backup(error: &BackupError) -> (Exit, &'static str) {
+    match error {
+        BackupError::Exists(_) | BackupError::NoName(_) => (Exit::Usage, "backup_exists"),
+        BackupError::Twice(_) => (Exit::Internal, "storage"),
+        BackupError::Read(source) => of_read(source),
+        BackupError::File(_) => (Exit::Data, "file"),
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        let (exit, kind) = of_restore(&error);
+        Self::of(exit, kind, &error)
+    }
+}
+
+fn of_restore(error: &RestoreError) -> (Exit, &'static str) {
+    match error {
+        RestoreError::Exists(_) => (Exit::Usage, "tenant_exists"),
+        RestoreError::NotInBackup(_) => (Exit::Missing, "no_such_tenant"),
+        RestoreError::Newer { .. } => (Exit::Data, "newer_format"),
+        RestoreError::Manifest { .. } | RestoreError::Rows { .. } | RestoreError::Damaged(_) => {
+            (Exit::Data, "damaged_backup")
+        }
+        RestoreError::Random(_) => (Exit::Internal, "no_randomness"),
+        RestoreError::Database(_) => (Exit::Data, "database"),
+        RestoreError::File(_) => (Exit::Data, "file"),
+    }
+}
+
+impl From<TenantRestoreError> for Failure {
+    fn from(error: TenantRestoreError) -> Self {
+        let (exit, kind) = match &error {
+            TenantRestoreError::Restore(source) => of_restore(source),
+            TenantRestoreError::Open(source) => of_open(source),
+            TenantRestoreError::Recover(source) => of_recover(source),
+            TenantRestoreError::NotWhole(_) => (Exit::Data, "damaged_backup"),
+            TenantRestoreError::Verify(_) | TenantRestoreError::Checkpoint(_) | TenantRestoreError::File(_) => {
+                (Exit::Data, "file")
+            }
         };
         Self::of(exit, kind, &error)
     }
@@ -318,6 +378,7 @@ impl From<CheckpointError> for Failure {
             CheckpointError::Snapshot(source) => of_snapshot(source),
             CheckpointError::Commit(source) => of_commit(source),
             CheckpointError::Full(_) => (Exit::Data, DISK_FULL),
+            CheckpointError::Mapped(_) => (Exit::Data, "damaged"),
             CheckpointError::TooLarge(_) => (Exit::Internal, "too_large"),
         };
         Self::of(exit, kind, &error)

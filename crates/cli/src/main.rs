@@ -14,11 +14,14 @@
 mod args;
 mod ask;
 mod audit;
+mod backup;
 mod bench;
 mod canary;
 mod count;
 mod data;
 mod demo;
+mod doctor;
+mod dump;
 mod exit;
 mod facets;
 mod failure;
@@ -30,6 +33,7 @@ mod open;
 mod operator;
 mod output;
 mod panics;
+mod restore;
 mod scope;
 mod search;
 mod serve;
@@ -140,6 +144,11 @@ fn execute(command: &Command, data: &Data, out: &mut Output) -> Result<Exit, Fai
         Command::Facets(args) => facets::run(data, args, out),
         Command::Fields(args) => fields::run(data, args, out),
         Command::Suggest(args) => suggest::run(data, args, out),
+        Command::Backup(args) => backup::run(data, args, out),
+        Command::Restore(args) => restore::run(data, args, out),
+        Command::Dump(args) => dump::run(data, args, out),
+        Command::Load(args) => import::load(data, args, out),
+        Command::Doctor(args) => doctor::run(data, args, out),
         Command::Serve(args) => serve::run(data, args, out),
         Command::Key { command } => key::run(data, command, out),
         Command::SigningKey(args) => signing_key::run(data, args, out),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
 use ticketscope_bitmap::PartBytes;
-use ticketscope_engine::{Stats, Tenant};
+use ticketscope_engine::{Scrubbed, Stats, Tenant};
 use ticketscope_query::Snapshot;
 
 use crate::{
@@ -92,6 +92,9 @@ fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
     row("disk: database", bytes(stats.disk.database_bytes));
     row("disk: mapped snapshots", bytes(stats.disk.snapshot_bytes));
     row("disk: text index", bytes(stats.disk.text_bytes));
+    row("disk: text index put aside", bytes(stats.disk.text_aside_bytes));
+    row("disk: temporary files", bytes(stats.disk.temporary_bytes));
+    row("disk: all", bytes(stats.disk.total()));
     row("text: tickets indexed", grouped(stats.text.tickets.into()));
     row("text: tickets waiting", grouped(stats.text.pending.into()));
     row("text: opstamp of the index", grouped(stats.text.position.0));
@@ -106,6 +109,14 @@ fn overview(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats) -> Sheet {
     }
     if let Some(why) = &stats.text.failure {
         row("text: not indexed", why.clone());
+    }
+    row("read again: passes ended", grouped(stats.scrub.passes));
+    if let (Some(ago), Some(last)) = (stats.scrub.ended_ago, &stats.scrub.last) {
+        row("read again: last pass ended, seconds ago", grouped(ago.as_secs()));
+        row("read again: bytes of the last pass", bytes(last.bytes));
+    }
+    for what in stats.scrub.last.iter().chain([&stats.scrub.current]).flat_map(|pass| &pass.found) {
+        row("read again: damaged", what.clone());
     }
     row("cached scopes", grouped(stats.cached_scopes.scopes as u64));
     row("heap bytes of the index per ticket", grouped(per_ticket(heap, tickets)));
@@ -166,12 +177,23 @@ fn by_field(fields: &[FieldStats<'_>]) -> Sheet {
     sheet
 }
 
+fn scrubbed(pass: &Scrubbed) -> Value {
+    json!({
+        "rows": pass.rows,
+        "log_rows": pass.log_rows,
+        "snapshots": pass.snapshots,
+        "text_files": pass.text_files,
+        "bytes": pass.bytes,
+        "found": pass.found,
+    })
+}
+
 fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldStats<'_>]) -> Value {
     let tickets = snapshot.index().universe().len();
     let counts = snapshot.directory().counts();
     let recovery = tenant.recovery();
     let heap = stats.index.total().heap as u64;
-    let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes + stats.disk.text_bytes;
+    let disk = stats.disk.total();
     let fields: Vec<Value> = fields
         .iter()
         .map(|field| {
@@ -202,7 +224,15 @@ fn to_json(tenant: &Tenant, snapshot: &Snapshot, stats: &Stats, fields: &[FieldS
             "database": stats.disk.database_bytes,
             "snapshots": stats.disk.snapshot_bytes,
             "text": stats.disk.text_bytes,
+            "text_aside": stats.disk.text_aside_bytes,
+            "temporary": stats.disk.temporary_bytes,
             "total": disk,
+        },
+        "scrub": {
+            "passes": stats.scrub.passes,
+            "ended_seconds_ago": stats.scrub.ended_ago.map(|ago| ago.as_secs()),
+            "last": stats.scrub.last.as_ref().map(scrubbed),
+            "current": scrubbed(&stats.scrub.current),
         },
         "text": {
             "ready": stats.text.ready,

@@ -2,6 +2,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -16,6 +17,7 @@ use ticketscope_storage as storage;
 
 use crate::{
     room::{Full, Outside, Room, Use},
+    scrubber::Scrubber,
     tenant::{CheckpointError, Tenant, TenantOpenError},
     trouble::{Closed, Fatal, FatalError, Trouble},
 };
@@ -41,6 +43,9 @@ pub struct Options {
     /// are refused as [`Full`]; text indexes and mapped snapshots, which hold what was acknowledged, are written down to half
     /// of it, and batches that only remove or erase down to a quarter. With 0 only the disk itself refuses.
     pub reserve_bytes: u64,
+    /// The longest time that anything on the disk of an open tenant stays unread: everything is read again, slowly, by one
+    /// thread for all tenants, so that what rots is found before it is asked for. Zero for never.
+    pub scrub_interval: Duration,
 }
 
 /// What all tenants of an engine share.
@@ -51,14 +56,15 @@ pub(crate) struct Common {
 }
 
 impl Default for Options {
-    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, [`DEFAULT_SCOPE_BYTES`] of kept scopes in each, and 512
-    /// MiB kept free on the disk.
+    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, [`DEFAULT_SCOPE_BYTES`] of kept scopes in each, 512 MiB
+    /// kept free on the disk, and everything read again within a day.
     fn default() -> Self {
         Self {
             checkpoint_log_bytes: 64 << 20,
             max_open_tenants: 256,
             scope_bytes: DEFAULT_SCOPE_BYTES,
             reserve_bytes: RESERVE_BYTES,
+            scrub_interval: Duration::from_hours(24),
         }
     }
 }
@@ -74,6 +80,7 @@ pub struct Engine {
     open: Mutex<OpenTenants>,
     /// Told when a tenant is no longer busy.
     free: Condvar,
+    scrubber: Arc<Scrubber>,
 }
 
 /// The open tenants, each with the number of the question that last asked for it.
@@ -90,7 +97,7 @@ struct OpenTenants {
 
 /// The turn of one thread with the files of one tenant, until it is dropped. Whoever has it does not hold the lock of the
 /// open tenants then.
-struct Turn<'e> {
+pub(crate) struct Turn<'e> {
     engine: &'e Engine,
     id: TenantId,
 }
@@ -201,7 +208,14 @@ impl Engine {
     ) -> Result<Self, DataDirError> {
         let common = Common { room: Room::new(options.reserve_bytes, outside), fatal: Fatal::default() };
         let data = DataDir::open_on(disk, path)?;
-        Ok(Self { data, options, common: Arc::new(common), open: Mutex::default(), free: Condvar::new() })
+        Ok(Self {
+            data,
+            options,
+            common: Arc::new(common),
+            open: Mutex::default(),
+            free: Condvar::new(),
+            scrubber: Arc::default(),
+        })
     }
 
     /// Whether a disk failed, so that this process has to end: nothing is acknowledged any more, in any tenant, and no tenant
@@ -221,6 +235,12 @@ impl Engine {
         let count = |is_so: fn(&Tenant) -> bool| open.by_id.values().filter(|(tenant, _)| is_so(tenant)).count();
         let damaged = count(|tenant| matches!(tenant.closed(), Some(Closed::Damaged(_))));
         Ailing { damaged: open.damaged.len() + damaged, full: count(|tenant| tenant.full().is_some()) }
+    }
+
+    /// Has `tell` told of damage that is found in the background: the tenant, and what is damaged. What became of it is in
+    /// [`crate::Tenant::stats`].
+    pub fn tell_damage(&self, tell: impl Fn(&TenantId, &str) + Send + Sync + 'static) {
+        self.scrubber.tell(Arc::new(tell));
     }
 
     /// The names of all tenants, sorted.
@@ -249,6 +269,11 @@ impl Engine {
     /// [`TenantError::NoSuchTenant`], or why it cannot be opened.
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
         self.tenant_or(id, || Err(TenantError::NoSuchTenant(id.clone())))
+    }
+
+    /// The tenant of that name if it is open.
+    pub fn open_tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.open.lock().get(id)
     }
 
     /// Makes an empty tenant and opens it.
@@ -314,8 +339,20 @@ impl Engine {
         self.opened(id, store)
     }
 
+    pub(crate) fn data(&self) -> &DataDir {
+        &self.data
+    }
+
+    pub(crate) fn common(&self) -> Arc<Common> {
+        Arc::clone(&self.common)
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        self.options
+    }
+
     /// Waits for the turn with the files of a tenant.
-    fn turn(&self, id: &TenantId) -> Turn<'_> {
+    pub(crate) fn turn(&self, id: &TenantId) -> Turn<'_> {
         let mut open = self.open.lock();
         while !open.busy.insert(id.clone()) {
             self.free.wait(&mut open);
@@ -326,7 +363,11 @@ impl Engine {
     /// The tenant in `store`, open from now on; others may be closed for it. The caller has its turn.
     fn opened(&self, id: &TenantId, store: Store) -> Result<Arc<Tenant>, TenantError> {
         let tenant = Tenant::open(id.clone(), store, self.options, Arc::clone(&self.common));
-        let tenant = Arc::new(tenant.map_err(|source| self.failed(id, source))?);
+        let tenant = tenant.map_err(|source| self.failed(id, source))?;
+        if self.options.scrub_interval > Duration::ZERO {
+            tenant.watch(&self.scrubber);
+        }
+        let tenant = Arc::new(tenant);
         let idle = self.open.lock().insert(&tenant, self.options.max_open_tenants);
         let turn = |tenant: &Tenant| Turn { engine: self, id: tenant.id().clone() };
         let idle: Vec<_> = idle.into_iter().map(|(tenant, asked)| (turn(&tenant), tenant, asked)).collect();
@@ -392,6 +433,12 @@ impl Engine {
             self.free.wait(&mut open);
         }
         open.by_id.drain().map(|(_, (tenant, _))| tenant.close()).fold(Ok(()), Result::and)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.scrubber.stop();
     }
 }
 

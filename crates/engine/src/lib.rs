@@ -24,6 +24,10 @@
 //! knows what it left, and a second one would prove nothing: [`Engine::on_fatal`] tells whoever runs the process to end it.
 //! The snapshot stays exact meanwhile: it shows what was acknowledged, and a batch whose commit failed was not.
 //!
+//! [`Engine::back_up`] and [`Engine::restore`] move tenants as bytes, [`View::statements`] states one as the changes that make
+//! it, and [`inspect`] looks at one without changing anything. While a tenant is open, everything of it on the disk is read
+//! again within [`Options::scrub_interval`].
+//!
 //! It decides nothing about visibility and answers no question: that is `ticketscope_query` on a snapshot.
 //!
 //! ```
@@ -50,31 +54,41 @@
 
 #![forbid(unsafe_code)]
 
+mod backup;
 mod delta;
+mod dump;
 mod engine;
 mod facts;
+mod inspect;
 mod refusal;
 mod resolve;
 mod revs;
 mod room;
+mod scrub;
+mod scrubber;
 mod session;
 mod state;
 mod tenant;
 #[cfg(test)]
 mod tests;
 mod text;
+mod text_check;
 mod text_rows;
 mod texts;
 mod trouble;
 mod wire;
 mod writer;
 
+pub use backup::{RestoredTenant, TenantBackupError, TenantRestoreError};
 pub use engine::{Ailing, Engine, Options, TenantError};
+pub use inspect::{InspectError, TenantInspection, TextInspection, inspect};
 pub use refusal::Refusal;
 pub use room::Full;
+pub use scrub::{ScrubStats, ScrubStep, Scrubbed};
 pub use session::ImportSession;
 pub use state::{RecoverError, Recovery};
 pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError, TextStats, View};
+pub use text_check::{TextVerification, VerifyTextError};
 pub use text_rows::TextRows;
 #[doc(no_inline)]
 pub use ticketscope_query as query;

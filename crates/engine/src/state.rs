@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitmap::{Index, Record, Restore, SectionError, StateError};
 use model::{FieldId, Opstamp, Schema};
 use scope::{Directory, RoleError};
-use storage::{Batch, CommitError, ReadError, Row, SnapshotError, Store, Table};
+use storage::{Batch, CommitError, MappedSnapshot, ReadError, Row, SnapshotError, Store, Table};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -126,6 +126,8 @@ pub(crate) struct Recovered {
     pub(crate) recovery: Recovery,
     /// Bytes of the log that were replayed.
     pub(crate) replayed_bytes: u64,
+    /// The mapped snapshot that the index began with, of which parts of it stay.
+    pub(crate) mapped: Option<MappedSnapshot>,
 }
 
 /// Facts, and what stands among their rows.
@@ -171,12 +173,20 @@ pub(crate) fn recover(store: &Store) -> Result<Recovered, RecoverError> {
     }
     let ordinals = ordinals.ok_or(RecoverError::Missing("ordinals"))?;
     let secret = secret.ok_or(RecoverError::Missing("cursor secret"))?;
-    let (index, recovery, replayed_bytes) = recover_index(store, &schema, ordinals)?;
+    let Rebuilt { index, recovery, replayed_bytes, mapped } = recover_index(store, &schema, ordinals)?;
     let working = Working { schema, index, directory, facts, revs_used };
-    Ok(Recovered { working, cursor_secret: secret, recovery, replayed_bytes })
+    Ok(Recovered { working, cursor_secret: secret, recovery, replayed_bytes, mapped })
 }
 
-fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index, Recovery, u64), RecoverError> {
+/// An index, and what it was made of.
+struct Rebuilt {
+    index: Index,
+    recovery: Recovery,
+    replayed_bytes: u64,
+    mapped: Option<MappedSnapshot>,
+}
+
+fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<Rebuilt, RecoverError> {
     let mut replayed_bytes = 0;
     let mut recovery = Recovery::default();
     let choice = store.open_snapshot()?;
@@ -193,7 +203,7 @@ fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index
                     Ok(())
                 })?;
                 if index.ordinals() == ordinals {
-                    return Ok((index, recovery, replayed_bytes));
+                    return Ok(Rebuilt { index, recovery, replayed_bytes, mapped: Some(mapped) });
                 }
                 recovery.rejected.push("the log after it does not lead to the state".to_owned());
             }
@@ -204,7 +214,8 @@ fn recover_index(store: &Store, schema: &Schema, ordinals: u32) -> Result<(Index
     recovery.replayed = 0;
     // Rebuilding reads every row: a large tenant gets a mapped snapshot with its next write.
     let as_if_replayed = u64::from(ordinals) * RESTORED_BYTES;
-    Ok((restore(store, schema, ordinals)?, recovery, as_if_replayed))
+    let index = restore(store, schema, ordinals)?;
+    Ok(Rebuilt { index, recovery, replayed_bytes: as_if_replayed, mapped: None })
 }
 
 /// The index rebuilt from the rows of the state alone.

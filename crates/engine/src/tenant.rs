@@ -13,7 +13,8 @@ use model::{Change, Fact, Opstamp, TextPart, TicketKey, TicketOrd};
 use parking_lot::{Condvar, Mutex, RwLock};
 use query::{ScopeBytes, Snapshot, TextState};
 use storage::{
-    CommitError, Condition, DiskUsage, OpenError, ReadError, Reader, ReopenError, SnapshotError, Store, Table, TenantId,
+    CommitError, Condition, DiskUsage, MappedSnapshot, OpenError, ReadError, Reader, ReopenError, SnapshotDefect,
+    SnapshotError, Store, Table, TenantId,
 };
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
@@ -25,6 +26,8 @@ use crate::{
     engine::{Common, Options},
     refusal::Refusal,
     room::{Full, RETRY, Use},
+    scrub::{Scrub, ScrubStats, ScrubStep, Scrubbed},
+    scrubber,
     session::ImportSession,
     state::{self, RecoverError, Recovered, Recovery},
     text::{self, News, TextWorker},
@@ -115,6 +118,9 @@ pub enum CheckpointError {
     /// There is no room for it.
     #[error("no mapped snapshot is written: {0}")]
     Full(Full),
+    /// The mapped snapshot that parts of the index still are is damaged: written anew, the damage would pass for whole.
+    #[error("the mapped snapshot in use is damaged")]
+    Mapped(#[from] SnapshotDefect),
     /// A part of the index is too large for a section.
     #[error(transparent)]
     TooLarge(#[from] SectionTooLarge),
@@ -139,6 +145,8 @@ pub struct Tenant {
     recovery: Recovery,
     options: Options,
     log_bytes: Arc<AtomicU64>,
+    /// What is taken back from the thread that reads everything again, if it was given anything.
+    watched: Mutex<Option<Arc<scrubber::Open>>>,
 }
 
 /// What the background shares with the tenant.
@@ -152,6 +160,9 @@ pub(crate) struct Shared {
     /// Held by whoever makes the next snapshot from the published one.
     publishing: Mutex<()>,
     pub(crate) text: TextWorker,
+    pub(crate) scrub: Scrub,
+    /// The mapped snapshot that the index began with.
+    pub(crate) mapped: Option<MappedSnapshot>,
     closed: Mutex<Option<Closed>>,
     pauses: Mutex<Pauses>,
     checkpointing: AtomicBool,
@@ -215,7 +226,7 @@ impl Tenant {
         common: Arc<Common>,
     ) -> Result<Self, TenantOpenError> {
         state::begin(&store)?;
-        let Recovered { working, cursor_secret, recovery, replayed_bytes } = state::recover(&store)?;
+        let Recovered { working, cursor_secret, recovery, replayed_bytes, mapped } = state::recover(&store)?;
         let opstamp = store.applied();
         let snapshot = Snapshot::new(
             opstamp,
@@ -235,6 +246,8 @@ impl Tenant {
             published: RwLock::new(Arc::new(snapshot)),
             publishing: Mutex::new(()),
             text: TextWorker::default(),
+            scrub: Scrub::default(),
+            mapped,
             closed: Mutex::new(None),
             pauses: Mutex::default(),
             checkpointing: AtomicBool::new(false),
@@ -252,12 +265,28 @@ impl Tenant {
             options,
             // What was replayed would be replayed again.
             log_bytes: Arc::new(AtomicU64::new(replayed_bytes)),
+            watched: Mutex::new(None),
         })
+    }
+
+    /// Has the tenant read again in the background while it is open.
+    pub(crate) fn watch(&self, scrubber: &Arc<scrubber::Scrubber>) {
+        *self.watched.lock() = Some(scrubber.watch(&self.id, &self.shared, self.options.scrub_interval));
     }
 
     /// Its name.
     pub fn id(&self) -> &TenantId {
         &self.id
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Tells this tenant from every other, from an earlier one of the same name, and from the one whose backup it was
+    /// restored from: opstamps of two name different changes.
+    pub fn uuid(&self) -> storage::TenantUuid {
+        self.shared.store.uuid()
     }
 
     /// How it was brought back when it was opened.
@@ -578,7 +607,42 @@ impl Tenant {
             directory: snapshot.directory().heap_bytes(),
             cached_scopes: snapshot.cached_scopes(),
             text: TextStats::new(&snapshot, self.shared.text.news()),
+            scrub: self.shared.scrub.stats(),
         })
+    }
+
+    /// Adds the tenant to a backup, as it stands now. Neither readers nor the writer wait; linear in the tenant.
+    ///
+    /// # Errors
+    /// [`storage::BackupError`].
+    pub fn back_up<'w>(
+        &self,
+        backup: &'w mut storage::BackupWriter,
+    ) -> Result<&'w storage::BackedUp, storage::BackupError> {
+        backup.add(&self.id, &self.shared.store)
+    }
+
+    /// Reads the next piece of everything that is on disk, as is done in the background: see [`Options::scrub_interval`].
+    pub fn scrub_step(&self) -> ScrubStep {
+        self.shared.scrub.step(&self.shared, &|_| ())
+    }
+
+    /// Reads everything that is on disk, from where the background stands to the end of the pass and then once more from
+    /// the beginning, so that all of it was read after this began. Answers what that found; less than everything was read
+    /// if the tenant is closed.
+    pub fn scrub(&self) -> Scrubbed {
+        for _ in 0..2 {
+            loop {
+                let step = self.scrub_step();
+                if step.is_closed {
+                    return self.shared.scrub.stats().current;
+                }
+                if step.is_end {
+                    break;
+                }
+            }
+        }
+        self.shared.scrub.stats().last.unwrap_or_default()
     }
 
     /// Checks every row, the whole log and every mapped snapshot.
@@ -667,13 +731,16 @@ impl View {
         self.shared.read(|| parts(self.reader()?, ord))
     }
 
-    fn reader(&self) -> Result<&Reader, ReadError> {
+    pub(crate) fn reader(&self) -> Result<&Reader, ReadError> {
         self.reader.as_ref().ok_or(ReadError::Full)
     }
 }
 
 impl Drop for Tenant {
     fn drop(&mut self) {
+        if let Some(watched) = self.watched.lock().take() {
+            watched.take_back();
+        }
         self.shared.text.stop();
         if let Some(running) = self.checkpointer.lock().take() {
             self.shared.join(running);
@@ -682,6 +749,25 @@ impl Drop for Tenant {
 }
 
 impl Shared {
+    /// Checks the mapped snapshot in use. If it is damaged, so may be what is answered from it: the tenant is closed, and
+    /// no mapped snapshot is used by the next opening, for whatever was written since may hold what was damaged.
+    pub(crate) fn check_mapped(&self, mapped: &MappedSnapshot) -> Result<(), SnapshotDefect> {
+        let checked = mapped.check();
+        if checked.is_err() {
+            // If even that fails, the store is poisoned already.
+            drop(self.store.forget_snapshots());
+            self.store.condemn();
+            self.suffer(Trouble::Damaged("the mapped snapshot in use is damaged".to_owned()));
+        }
+        checked
+    }
+
+    /// Writes a mapped snapshot also if there is one of this moment, which is damaged.
+    pub(crate) fn rewrite_checkpoint(&self) -> Result<(), CheckpointError> {
+        *self.checkpoint.lock() = Checkpoints::default();
+        self.write_checkpoint()
+    }
+
     /// Publishes what `next` makes of the published snapshot.
     fn publish(&self, next: impl FnOnce(&Snapshot) -> Snapshot) {
         let publishing = self.publishing.lock();
@@ -754,6 +840,9 @@ impl Shared {
             return Ok(());
         }
         self.common.room.check(Use::Derived).map_err(CheckpointError::Full)?;
+        if let Some(mapped) = &self.mapped {
+            self.check_mapped(mapped)?;
+        }
         let mut file = self.store.begin_snapshot(opstamp)?;
         snapshot.index().write::<CheckpointError>(|id, bytes| Ok(file.section(id, bytes)?))?;
         file.finish()?;
@@ -933,6 +1022,8 @@ pub struct Stats {
     pub cached_scopes: ScopeBytes,
     /// The text index.
     pub text: TextStats,
+    /// How the reading of everything again goes.
+    pub scrub: ScrubStats,
 }
 
 impl Stats {

@@ -5,6 +5,7 @@
 //! made anew from the state.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -62,7 +63,7 @@ const ATTEMPTS: u32 = 3;
 
 /// Why text could not be indexed.
 #[derive(Debug, Error)]
-enum TextFault {
+pub(crate) enum TextFault {
     #[error(transparent)]
     Text(#[from] TextError),
     #[error(transparent)]
@@ -102,6 +103,7 @@ impl TextFault {
 
 /// What the thread is asked to do.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent orders, each of which may stand with any other")]
 struct Orders {
     /// Text changed.
     work: bool,
@@ -109,6 +111,8 @@ struct Orders {
     hurry: bool,
     /// The log is to be cut: say how far the index is, also if no text changed.
     advance: bool,
+    /// A file of the index is to be checked.
+    check: bool,
     /// Whether and how to end.
     end: End,
 }
@@ -167,6 +171,8 @@ pub(crate) struct News {
     pub(crate) failure: Option<String>,
     /// Whether that is a lack of room, which passes.
     waits_for_room: bool,
+    /// What became of the file that was to be checked.
+    checked: Option<Checked>,
 }
 
 impl News {
@@ -180,11 +186,25 @@ impl News {
     }
 }
 
+/// What became of the check of one file of the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Checked {
+    /// It is what was written, so many bytes.
+    Whole(u64),
+    /// The thread has not come to it.
+    Waiting,
+    /// It is not; the index is put aside and made anew.
+    Damaged(String),
+    /// Every file was checked, or there is no index.
+    End,
+}
+
 /// What there is to do next.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     Index,
     Advance,
+    Check,
     Rest,
     Finish,
     End,
@@ -229,6 +249,24 @@ impl TextWorker {
             self.told.wait_until(&mut news, until.min(Instant::now() + ADVANCE_LOOK));
         }
         news.position
+    }
+
+    /// Forgets what became of a file that was checked before.
+    pub(crate) fn begin_check(&self) {
+        self.news.lock().checked = None;
+    }
+
+    /// Has the next file checked, and waits a while for it.
+    pub(crate) fn check_file(&self, patience: Duration) -> Checked {
+        if !self.is_running() {
+            return Checked::End;
+        }
+        let mut news = self.news.lock();
+        if news.checked.is_none() {
+            self.order(|orders| orders.check = true);
+            self.told.wait_until(&mut news, Instant::now() + patience);
+        }
+        news.checked.take().unwrap_or(Checked::Waiting)
     }
 
     fn is_running(&self) -> bool {
@@ -312,6 +350,10 @@ impl TextWorker {
                 orders.advance = false;
                 return Next::Advance;
             }
+            if orders.check {
+                orders.check = false;
+                return Next::Check;
+            }
             if orders.work {
                 self.wake.wait_until(&mut orders, pace);
             } else if is_writing {
@@ -369,7 +411,7 @@ pub(crate) fn languages(snapshot: &Snapshot) -> Languages {
     snapshot.schema().languages().filter_map(Language::parse).collect()
 }
 
-fn identity(shared: &Shared, snapshot: &Snapshot) -> TextIdentity {
+pub(crate) fn identity(shared: &Shared, snapshot: &Snapshot) -> TextIdentity {
     TextIdentity { uuid: shared.store.uuid().0, languages: languages(snapshot) }
 }
 
@@ -378,8 +420,20 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
     let mut index = open(shared)?;
     let mut pace = Instant::now();
     let mut is_writing = true;
+    // Files that are yet to be checked, while a check goes on.
+    let mut unchecked: Option<Vec<PathBuf>> = None;
     loop {
         match shared.text.next(pace, is_writing) {
+            Next::Check => {
+                let checked = match &index {
+                    Some(index) => check_next(index, &mut unchecked),
+                    None => Ok(Checked::End),
+                };
+                let told = checked.as_ref().map_or_else(|defect| Checked::Damaged(chain(defect)), Checked::clone);
+                shared.text.news.lock().checked = Some(told);
+                shared.text.told.notify_all();
+                checked?;
+            }
             next @ (Next::Index | Next::Advance | Next::Finish) => {
                 let Some((snapshot, reader, tickets)) = shared.take_text()? else { return Ok(()) };
                 let identity = identity(shared, &snapshot);
@@ -421,6 +475,21 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
             Next::End => return Ok(()),
         }
     }
+}
+
+/// Checks the next file of an index, the first one if no check goes on.
+fn check_next(index: &TextIndex, unchecked: &mut Option<Vec<PathBuf>>) -> Result<Checked, TextDefect> {
+    if unchecked.is_none() {
+        *unchecked = Some(index.files()?);
+    }
+    // One that went meanwhile was merged into another.
+    while let Some(file) = unchecked.as_mut().and_then(Vec::pop) {
+        if let Some(bytes) = index.check_file(&file)? {
+            return Ok(Checked::Whole(bytes));
+        }
+    }
+    *unchecked = None;
+    Ok(Checked::End)
 }
 
 /// The index with everything acknowledged so far, published. Nothing while the tenant has no text and never had an index.
@@ -493,13 +562,13 @@ fn usable(
 }
 
 /// What a commit of everything that `reader` shows holds.
-fn mark(reader: &Reader) -> Result<TextMark, ReadError> {
+pub(crate) fn mark(reader: &Reader) -> Result<TextMark, ReadError> {
     let position = reader.applied();
     Ok(TextMark { position, history: reader.history(position)? })
 }
 
 /// The tickets that have text.
-fn all(reader: &Reader) -> Result<TicketSet, TextFault> {
+pub(crate) fn all(reader: &Reader) -> Result<TicketSet, TextFault> {
     let mut tickets = Vec::new();
     reader.scan::<TextFault>(Table::Texts, |key, _| {
         tickets.push(texts::row_ord(key)?);
@@ -509,9 +578,9 @@ fn all(reader: &Reader) -> Result<TicketSet, TextFault> {
 }
 
 /// The texts of tickets as a reader has them, until the thread is to stop.
-struct Stored<'a> {
-    worker: &'a TextWorker,
-    reader: &'a Reader,
+pub(crate) struct Stored<'a> {
+    pub(crate) worker: &'a TextWorker,
+    pub(crate) reader: &'a Reader,
 }
 
 impl Texts for Stored<'_> {

@@ -170,6 +170,7 @@ impl Trouble {
             CheckpointError::Snapshot(error) => Self::of_snapshot(error),
             CheckpointError::Commit(error) => Self::of_commit(error),
             CheckpointError::Full(_) => Self::Full,
+            CheckpointError::Mapped(_) => Self::Damaged(chain(error)),
             CheckpointError::TooLarge(_) => Self::Other,
         }
     }

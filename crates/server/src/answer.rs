@@ -334,6 +334,7 @@ pub(crate) struct Stats {
     /// Why the last mapped snapshot was not written, if so.
     pub(crate) checkpoint_failure: Option<String>,
     pub(crate) disk: Disk,
+    pub(crate) scrub: Scrub,
     pub(crate) heap: Heap,
     /// By part: everything that the tenant takes, each byte once.
     pub(crate) memory: Vec<PartMemory>,
@@ -365,7 +366,31 @@ pub(crate) struct Disk {
     pub(crate) database: u64,
     pub(crate) snapshots: u64,
     pub(crate) text: u64,
+    /// A text index that could not be used, until another one stands.
+    pub(crate) text_aside: u64,
+    pub(crate) temporary: u64,
     pub(crate) total: u64,
+}
+
+/// How the reading of everything on the disk again goes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Scrub {
+    /// Since the tenant was opened.
+    pub(crate) passes: u64,
+    pub(crate) ended_seconds_ago: Option<u64>,
+    pub(crate) last: Option<Scrubbed>,
+    pub(crate) current: Scrubbed,
+}
+
+/// What one pass read, and what of it was damaged.
+#[derive(Debug, Serialize)]
+pub(crate) struct Scrubbed {
+    pub(crate) rows: u64,
+    pub(crate) log_rows: u64,
+    pub(crate) snapshots: u64,
+    pub(crate) text_files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) found: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]

@@ -123,7 +123,7 @@ impl App {
             }
             let asked = self.questions.run(Some(&tenant), move || {
                 let reader = Reader::open(&engine, &id)?;
-                let lack = match reader.lacks(showing) {
+                let lack = match reader.lacks(showing)? {
                     Some(lack) => lack,
                     None => match question(&reader) {
                         Err(failure) if failure.code == Code::TextNotReady => Lack::ANY_WORDS,

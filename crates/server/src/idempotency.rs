@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn applied(opstamp: u64) -> Applied {
-        Applied { opstamp: Opstamp(opstamp), lines: 1, applied: 1, rejected: Vec::new() }
+        Applied { opstamp: Opstamp(opstamp), life: [0; 8], lines: 1, applied: 1, rejected: Vec::new() }
     }
 
     fn claim(idempotency: &Idempotency, key: &str, now: Instant) -> Claim {

@@ -7,7 +7,7 @@
 //! over wanted them to see; it shows no number, and two of one batch are not alike.
 
 use axum::http::HeaderMap;
-use ticketscope_engine::storage::TenantId;
+use ticketscope_engine::storage::{TenantId, TenantUuid};
 use ticketscope_model::Opstamp;
 
 use crate::{code::Code, failure::Failure, hex};
@@ -16,12 +16,30 @@ use crate::{code::Code, failure::Failure, hex};
 pub(crate) const HEADER: &str = "x-ticketscope-position";
 
 const NONCE: usize = 8;
-const STAMP: usize = 8;
+/// Of the opstamp and of the life.
+const STAMP: usize = 16;
 const TAG: usize = 16;
+
+/// What tells one life of a tenant from another: a tenant that was deleted and made again, or restored from a backup, goes
+/// through the same opstamps with other changes.
+pub(crate) type Life = [u8; 8];
+
+/// The life of the tenant with this uuid.
+pub(crate) fn life(TenantUuid(uuid): TenantUuid) -> Life {
+    std::array::from_fn(|at| uuid[at] ^ uuid[at + 8])
+}
+
+/// A batch as a client may ask for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) opstamp: Opstamp,
+    /// In which life of the tenant; nothing if an admin wrote the bare number.
+    pub(crate) life: Option<Life>,
+}
 
 /// Seals opstamps into positions and opens them again.
 ///
-/// A position is `nonce, opstamp xor keystream, tag` in hex. Key stream and tag are keyed hashes over the nonce and the
+/// A position is `nonce, opstamp and life xor keystream, tag` in hex. Key stream and tag are keyed hashes over the nonce and the
 /// tenant, so that a position shows no number, is not linked to another one, and is good for its tenant alone.
 #[derive(Clone)]
 pub(crate) struct Positions {
@@ -39,22 +57,25 @@ impl Positions {
         Self { secret }
     }
 
-    /// The position of a batch of `tenant`.
+    /// The position of a batch of `tenant` in one of its lives.
     ///
     /// # Errors
     /// Internal if the system gives no random numbers.
-    pub(crate) fn seal(&self, tenant: &TenantId, opstamp: Opstamp) -> Result<String, Failure> {
+    pub(crate) fn seal(&self, tenant: &TenantId, opstamp: Opstamp, life: Life) -> Result<String, Failure> {
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|error| Failure::of(Code::Internal).caused_by(error.to_string()))?;
         let mut body = nonce.to_vec();
-        body.extend(xor(opstamp.0.to_le_bytes(), self.stream(tenant, &nonce)));
+        let mut stamp = [0; STAMP];
+        stamp[..8].copy_from_slice(&opstamp.0.to_le_bytes());
+        stamp[8..].copy_from_slice(&life);
+        body.extend(xor(stamp, self.stream(tenant, &nonce)));
         let tag = self.hash(b"tag", tenant, &body);
         body.extend_from_slice(&tag.as_bytes()[..TAG]);
         Ok(hex::encode(&body))
     }
 
-    /// The opstamp of a position of `tenant`; nothing for anything else.
-    pub(crate) fn open(&self, tenant: &TenantId, text: &str) -> Option<Opstamp> {
+    /// A position of `tenant`; nothing for anything else.
+    pub(crate) fn open(&self, tenant: &TenantId, text: &str) -> Option<Position> {
         let bytes: [u8; NONCE + STAMP + TAG] = hex::decode(text)?.try_into().ok()?;
         let (body, tag) = bytes.split_at(NONCE + STAMP);
         let expected = self.hash(b"tag", tenant, body);
@@ -62,10 +83,12 @@ impl Positions {
             return None;
         }
         let (nonce, sealed) = body.split_at(NONCE);
-        Some(Opstamp(u64::from_le_bytes(xor(sealed.try_into().ok()?, self.stream(tenant, nonce)))))
+        let stamp = xor(sealed.try_into().ok()?, self.stream(tenant, nonce));
+        let opstamp = Opstamp(u64::from_le_bytes(*stamp.first_chunk()?));
+        Some(Position { opstamp, life: stamp.last_chunk().copied() })
     }
 
-    /// The opstamp that a read asks for, if it asks for one. Only an admin may write the bare number.
+    /// The position that a read asks for, if it asks for one. Only an admin may write the bare number.
     ///
     /// # Errors
     /// [`Code::BadPosition`].
@@ -74,13 +97,14 @@ impl Positions {
         headers: &HeaderMap,
         tenant: &TenantId,
         is_admin: bool,
-    ) -> Result<Option<Opstamp>, Failure> {
+    ) -> Result<Option<Position>, Failure> {
         let mut values = headers.get_all(HEADER).iter();
         let Some(value) = values.next() else { return Ok(None) };
         let text = value.to_str().ok().filter(|_| values.next().is_none());
         let bare = |text: &str| text.parse().ok().filter(|_| is_admin && text.len() <= 20).map(Opstamp);
-        let opstamp = text.and_then(|text| bare(text).or_else(|| self.open(tenant, text)));
-        opstamp.map(Some).ok_or_else(|| Failure::of(Code::BadPosition))
+        let bare = |text: &str| bare(text).map(|opstamp| Position { opstamp, life: None });
+        let position = text.and_then(|text| bare(text).or_else(|| self.open(tenant, text)));
+        position.map(Some).ok_or_else(|| Failure::of(Code::BadPosition))
     }
 
     fn stream(&self, tenant: &TenantId, nonce: &[u8]) -> [u8; STAMP] {
@@ -115,8 +139,10 @@ mod tests {
     fn a_position_opens_for_its_tenant_and_secret_alone() {
         let (positions, others) = (Positions::new([1; 32]), Positions::new([2; 32]));
         for opstamp in [0, 1, 77, u64::MAX] {
-            let sealed = positions.seal(&tenant("acme"), Opstamp(opstamp)).unwrap();
-            assert_eq!(positions.open(&tenant("acme"), &sealed), Some(Opstamp(opstamp)));
+            let life = opstamp.wrapping_mul(7).to_le_bytes();
+            let sealed = positions.seal(&tenant("acme"), Opstamp(opstamp), life).unwrap();
+            let expected = Position { opstamp: Opstamp(opstamp), life: Some(life) };
+            assert_eq!(positions.open(&tenant("acme"), &sealed), Some(expected));
             assert_eq!(positions.open(&tenant("acm"), &sealed), None);
             assert_eq!(others.open(&tenant("acme"), &sealed), None);
         }
@@ -125,7 +151,7 @@ mod tests {
     #[test]
     fn no_changed_character_of_a_position_is_accepted() {
         let positions = Positions::new([1; 32]);
-        let sealed = positions.seal(&tenant("acme"), Opstamp(5)).unwrap();
+        let sealed = positions.seal(&tenant("acme"), Opstamp(5), [3; 8]).unwrap();
         for at in 0..sealed.len() {
             let mut changed = sealed.clone().into_bytes();
             changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
@@ -140,7 +166,7 @@ mod tests {
     #[test]
     fn two_positions_of_one_batch_are_not_alike() {
         let positions = Positions::new([1; 32]);
-        let seal = || positions.seal(&tenant("acme"), Opstamp(5)).unwrap();
+        let seal = || positions.seal(&tenant("acme"), Opstamp(5), [3; 8]).unwrap();
         assert_ne!(seal()[..32], seal()[..32]);
     }
 
@@ -151,7 +177,7 @@ mod tests {
         let asked = |headers: &HeaderMap, is_admin| positions.asked(headers, &tenant("acme"), is_admin);
         assert_eq!(asked(&headers, false).unwrap(), None);
         headers.insert(HEADER, "5".parse().unwrap());
-        assert_eq!(asked(&headers, true).unwrap(), Some(Opstamp(5)));
+        assert_eq!(asked(&headers, true).unwrap(), Some(Position { opstamp: Opstamp(5), life: None }));
         assert_eq!(asked(&headers, false).unwrap_err().code, Code::BadPosition);
         headers.append(HEADER, "5".parse().unwrap());
         assert_eq!(asked(&headers, true).unwrap_err().code, Code::BadPosition);

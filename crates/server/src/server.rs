@@ -90,6 +90,10 @@ impl Server {
         let failed = |source| BindError::Io { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let faults = config.faults.clone();
+        engine.tell_damage(move |tenant, what| {
+            faults.tell(&Fault { code: "damage", request_id: None, cause: format!("tenant {tenant}: {what}") });
+        });
         let app = App::new(engine, config).or(Err(BindError::NoRandomness))?;
         Ok(Self { listener, address, app: Arc::new(app) })
     }

@@ -26,7 +26,7 @@ const LOCK_FILE: &str = "LOCK";
 const FORMAT_FILE: &str = "FORMAT";
 /// What `FORMAT` says before the version.
 const FORMAT_NAME: &str = "ticketscope data ";
-const TENANTS: &str = "tenants";
+pub(crate) const TENANTS: &str = "tenants";
 
 /// Names of tenants being created or deleted begin so; no tenant id has a dot.
 const CREATING: &str = ".create-";
@@ -96,8 +96,9 @@ impl DataDir {
         let tenants = root.join(TENANTS);
         steps::make_dir(&*disk, &tenants, root)?;
         for name in steps::names(&*disk, &tenants)? {
-            if name.starts_with(CREATING) || name.starts_with(TRASH) {
-                steps::remove_tree(&*disk, &tenants.join(name))?;
+            let path = tenants.join(name);
+            if is_left_over(&path) {
+                steps::remove_tree(&*disk, &path)?;
             }
         }
         // A process before may have ended between making a name and making it durable.
@@ -157,20 +158,42 @@ impl DataDir {
     /// [`CreateError`] as [`Self::create`].
     pub fn create_as(&self, id: &TenantId, uuid: TenantUuid) -> Result<Store, CreateError> {
         let exists = || CreateError::Exists(id.clone());
-        let registration = Registration::new(&self.shared, id).ok_or_else(exists)?;
+        let registration = self.register(id).ok_or_else(exists)?;
         if self.exists(id) {
             return Err(exists());
         }
+        let (disk, half_made) = (&*self.shared.disk, self.half_made(id)?);
+        Store::initialize(disk, &half_made, uuid)?;
+        steps::sync_dir(disk, &half_made)?;
+        disk.rename(&half_made, &self.path(id)).map_err(steps::failed("rename", &half_made))?;
+        Ok(self.open_store(id, registration)?)
+    }
+
+    /// Keeps a name in use; nothing if it is.
+    pub(crate) fn register(&self, id: &TenantId) -> Option<Registration> {
+        Registration::new(&self.shared, id)
+    }
+
+    /// An empty directory for a tenant that has no name yet, among the tenants.
+    pub(crate) fn half_made(&self, id: &TenantId) -> Result<PathBuf, FileError> {
         let (disk, parent) = (&*self.shared.disk, &self.shared.tenants);
         let half_made = parent.join(format!("{CREATING}{id}"));
         if steps::exists(disk, &half_made)? {
             steps::remove_tree(disk, &half_made)?;
         }
         steps::make_dir(disk, &half_made, parent)?;
-        Store::initialize(disk, &half_made, uuid)?;
-        steps::sync_dir(disk, &half_made)?;
-        disk.rename(&half_made, &self.path(id)).map_err(steps::failed("rename", &half_made))?;
-        Ok(self.open_store(id, registration)?)
+        Ok(half_made)
+    }
+
+    /// The directory of the tenants, and the disk that it is on.
+    pub(crate) fn place(&self) -> (&Arc<dyn Disk>, &Path) {
+        (&self.shared.disk, &self.shared.tenants)
+    }
+
+    /// Opens a tenant that has no name yet.
+    pub(crate) fn open_half_made(&self) -> impl Fn(PathBuf, Arc<Registration>) -> Result<Store, OpenError> + use<> {
+        let (disk, cache_bytes, check_bytes) = (Arc::clone(&self.shared.disk), self.cache_bytes, self.check_bytes);
+        move |path, registration| Store::open(Arc::clone(&disk), path, cache_bytes, check_bytes, registration)
     }
 
     /// Opens a tenant. Makes nothing if there is none.
@@ -178,7 +201,7 @@ impl DataDir {
     /// # Errors
     /// [`OpenError`] if there is none, it is open already, or cannot be trusted.
     pub fn open_tenant(&self, id: &TenantId) -> Result<Store, OpenError> {
-        let registration = Registration::new(&self.shared, id).ok_or_else(|| OpenError::AlreadyOpen(id.clone()))?;
+        let registration = self.register(id).ok_or_else(|| OpenError::AlreadyOpen(id.clone()))?;
         if !self.exists(id) {
             return Err(OpenError::NoSuchTenant(id.clone()));
         }
@@ -210,15 +233,21 @@ impl DataDir {
         let (disk, path) = (&*self.shared.disk, self.path(id));
         steps::sync_dir(disk, &self.shared.tenants)?;
         steps::sync_dir(disk, &path)?;
-        Store::open(Arc::clone(&self.shared.disk), path, self.cache_bytes, self.check_bytes, registration)
+        Store::open(Arc::clone(&self.shared.disk), path, self.cache_bytes, self.check_bytes, Arc::new(registration))
     }
 
-    fn path(&self, id: &TenantId) -> PathBuf {
+    pub(crate) fn path(&self, id: &TenantId) -> PathBuf {
         self.shared.tenants.join(id.as_str())
     }
 }
 
-fn tenants_in(disk: &dyn Disk, dir: &Path) -> Result<Vec<TenantId>, FileError> {
+/// Whether a crash left this of a tenant that was being created or deleted.
+pub(crate) fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with(CREATING) || name.starts_with(TRASH)
+}
+
+pub(crate) fn tenants_in(disk: &dyn Disk, dir: &Path) -> Result<Vec<TenantId>, FileError> {
     let ids = steps::names(disk, dir)?.into_iter().filter_map(|name| TenantId::parse(&name).ok());
     Ok(ids.filter(|id| disk.is_dir(&dir.join(id.as_str()))).collect())
 }
@@ -230,16 +259,26 @@ fn lock(disk: &dyn Disk, root: &Path) -> Result<Box<dyn DiskLock>, DataDirError>
     lock.ok_or_else(|| DataDirError::Locked(root.to_owned()))
 }
 
+/// Takes the lock, unless there is no file to lock: then nobody has the directory open.
+pub(crate) fn lock_if_there(disk: &dyn Disk, root: &Path) -> Result<Option<Box<dyn DiskLock>>, DataDirError> {
+    if steps::exists(disk, &root.join(LOCK_FILE))? { lock(disk, root).map(Some) } else { Ok(None) }
+}
+
 /// Checks the layout's version, or writes it into a new directory.
 fn check_format(disk: &dyn Disk, root: &Path) -> Result<(), DataDirError> {
+    if !steps::exists(disk, &root.join(FORMAT_FILE))? && !steps::exists(disk, &root.join(TENANTS))? {
+        return Ok(steps::write_whole(disk, root, FORMAT_FILE, format!("{FORMAT_NAME}{VERSION}\n").as_bytes())?);
+    }
+    check_format_there(disk, root)
+}
+
+/// Checks the layout's version.
+pub(crate) fn check_format_there(disk: &dyn Disk, root: &Path) -> Result<(), DataDirError> {
     let path = root.join(FORMAT_FILE);
     let bytes = match disk.read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if steps::exists(disk, &root.join(TENANTS))? {
-                return Err(DataDirError::NotADataDir(path));
-            }
-            return Ok(steps::write_whole(disk, root, FORMAT_FILE, format!("{FORMAT_NAME}{VERSION}\n").as_bytes())?);
+            return Err(DataDirError::NotADataDir(path));
         }
         Err(error) => return Err(steps::failed("read", &path)(error).into()),
     };

@@ -203,6 +203,78 @@ pub enum CreateError {
     Open(#[from] OpenError),
 }
 
+/// Why a backup was not written.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// There is something of that name, or a backup of that name was interrupted.
+    #[error("{} exists already; name another directory, or remove it if it is of no use", .0.display())]
+    Exists(PathBuf),
+    /// A path like `/` or `..`, which gives the backup no name.
+    #[error("{} is no name for a backup", .0.display())]
+    NoName(PathBuf),
+    /// One tenant was to be written twice.
+    #[error("tenant `{0}` is in the backup already")]
+    Twice(TenantId),
+    /// The tenant cannot be read, or is damaged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The system refused a file operation.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Why a backup was not read or a tenant of it not restored.
+#[derive(Debug, Error)]
+pub enum RestoreError {
+    /// There is a tenant of that name.
+    #[error("tenant `{0}` exists already; restore it under another name, or delete the tenant first")]
+    Exists(TenantId),
+    /// The backup holds no tenant of that name.
+    #[error("the backup holds no tenant `{0}`")]
+    NotInBackup(TenantId),
+    /// Made by a later program.
+    #[error(
+        "{} was written by a newer version (format {found}, this program knows {known}); update the program",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u32,
+        /// The newest version known.
+        known: u32,
+    },
+    /// What the backup says of itself cannot be trusted.
+    #[error("{} cannot be trusted: it is {what}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The rows of a tenant cannot be trusted.
+    #[error("{} cannot be trusted: its rows are {what}", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A row cannot be trusted.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// The system gave no random number for the tenant's uuid.
+    #[error("cannot draw a random number for the tenant's uuid")]
+    Random(#[source] getrandom::Error),
+    /// The new database was not written.
+    #[error("cannot write the restored tenant's database")]
+    Database(#[source] Box<redb::Error>),
+    /// The system refused a file operation.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
 /// Why a tenant did not open.
 #[derive(Debug, Error)]
 pub enum OpenError {

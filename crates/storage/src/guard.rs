@@ -14,6 +14,11 @@ pub(crate) fn guard<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(damage(&*panic).into()))
 }
 
+/// [`guard`] for work with errors of its own kind, which can tell of damage.
+pub(crate) fn guard_work<T, E: From<Failure>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Failure::from(damage(&*panic)).into()))
+}
+
 /// Tells the panics of a caller's visitor from redb's.
 #[derive(Debug, Default)]
 pub(crate) struct Visits(Cell<bool>);

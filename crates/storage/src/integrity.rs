@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Holds the value of the meta row `applied` while a check runs.
-const NOTE_FILE: &str = "CHECK";
+pub(crate) const NOTE_FILE: &str = "CHECK";
 
 /// Why a check did not come to an end.
 pub(crate) enum CheckError {
@@ -58,12 +58,7 @@ pub(crate) fn check_at_open(
     is_large: bool,
 ) -> Result<Meta, OpenError> {
     let meta = guard(|| read_meta(database))?;
-    let note = dir.join(NOTE_FILE);
-    let noted = match disk.read(&note) {
-        Ok(noted) => Some(noted),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(steps::failed("read", &note)(error).into()),
-    };
+    let noted = noted(disk, dir)?;
     if noted.as_ref().is_some_and(|noted| *noted != meta.applied.to_bytes()) {
         return Err(rolled_back().into());
     }
@@ -72,6 +67,16 @@ pub(crate) fn check_at_open(
         check(disk, database, dir)?;
     }
     Ok(meta)
+}
+
+/// The end of the log as a check that did not come to its end noted it.
+pub(crate) fn noted(disk: &dyn Disk, dir: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    let note = dir.join(NOTE_FILE);
+    match disk.read(&note) {
+        Ok(noted) => Ok(Some(noted)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(steps::failed("read", &note)(error)),
+    }
 }
 
 /// Checks every page. Linear in the database; no [`Reader`] may be alive.
@@ -101,7 +106,7 @@ pub(crate) fn rolled_back() -> Damaged {
 }
 
 /// The meta rows, of which the last log row must be the one they name.
-fn read_meta(database: &Database) -> Result<Meta, Failure> {
+pub(crate) fn read_meta(database: &Database) -> Result<Meta, Failure> {
     let reader = Reader::new(database.begin_read()?, Arc::default())?;
     let meta = reader.meta().clone();
     let (start, applied) = (meta.log_start, meta.applied);

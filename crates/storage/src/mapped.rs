@@ -46,6 +46,14 @@ impl MappedSnapshot {
         Ok(Self { layout, bytes })
     }
 
+    /// Checks every byte once more: a file whose bytes rotted since it was opened shows that in the map. Linear in it.
+    ///
+    /// # Errors
+    /// [`SnapshotDefect`] says what does not match any more.
+    pub fn check(&self) -> Result<(), SnapshotDefect> {
+        if Layout::check(&self.bytes)? == self.layout { Ok(()) } else { Err(SnapshotDefect::Replaced) }
+    }
+
     /// The last change that the image holds.
     pub fn opstamp(&self) -> Opstamp {
         self.layout.opstamp

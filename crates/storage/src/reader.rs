@@ -20,7 +20,7 @@ pub struct Reader {
     transaction: ReadTransaction,
     meta: Meta,
     /// The store's.
-    health: Arc<Health>,
+    pub(crate) health: Arc<Health>,
 }
 
 impl Reader {
@@ -37,6 +37,10 @@ impl Reader {
 
     pub(crate) fn meta(&self) -> &Meta {
         &self.meta
+    }
+
+    pub(crate) fn transaction(&self) -> &ReadTransaction {
+        &self.transaction
     }
 
     /// The last change in this view.

@@ -20,7 +20,7 @@ use crate::{
 const PREFIX: &str = "snapshot-";
 const SUFFIX: &str = ".tsnap";
 const TEMPORARY: &str = "snapshot.tmp";
-const TEMPORARY_SUFFIX: &str = ".tmp";
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// Sections are written through a buffer of this size.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -72,10 +72,14 @@ fn named(meta: &Meta) -> impl Iterator<Item = SnapshotEntry> + use<> {
     [meta.current, meta.previous].into_iter().flatten()
 }
 
+/// Whether a file has the name of a snapshot.
+pub(crate) fn is_snapshot(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
 /// Whether a file is a snapshot that no meta row names.
 fn is_unnamed(name: &str, meta: &Meta) -> bool {
-    let is_snapshot = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
-    is_snapshot && !named(meta).any(|entry| file_name(entry.serial) == name)
+    is_snapshot(name) && !named(meta).any(|entry| file_name(entry.serial) == name)
 }
 
 /// Removes some of a tenant's files.
@@ -124,12 +128,23 @@ impl Store {
         Ok(SnapshotChoice { snapshot: None, rejected })
     }
 
-    /// Checks every mapped snapshot that a row names; answers how many there are and those that are damaged.
-    pub(crate) fn check_snapshots(&self) -> (u64, Vec<RejectedSnapshot>) {
+    /// Checks every byte of every mapped snapshot that a row names; answers how many there are and those that are damaged,
+    /// which do not take the place of a good one any more. Linear in their length; one that is being finished waits.
+    pub fn check_snapshots(&self) -> (u64, Vec<RejectedSnapshot>) {
         let _files = self.snapshots.files.read();
         let meta = self.meta();
         let checked: Vec<_> = named(&meta).map(|entry| self.map_entry(&entry, &meta)).collect();
         (checked.len() as u64, checked.into_iter().filter_map(Result::err).collect())
+    }
+
+    /// Takes every mapped snapshot out of use, so that the next opening goes by the rows alone.
+    ///
+    /// # Errors
+    /// [`SnapshotError`]; a failed commit poisons the store.
+    pub fn forget_snapshots(&self) -> Result<(), SnapshotError> {
+        let _files = self.snapshots.files.write();
+        let meta = self.commit_snapshots(|meta| (meta.current, meta.previous) = (None, None))?;
+        Ok(remove(&*self.disk, &self.dir, |name| is_unnamed(name, &meta))?)
     }
 
     fn map_entry(&self, entry: &SnapshotEntry, meta: &Meta) -> Result<MappedSnapshot, RejectedSnapshot> {

@@ -12,10 +12,10 @@ use redb::{Database, ReadableDatabase, WriteTransaction};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    Batch, CommitError, Condition, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError, Place, ReadError,
-    Reader, ReopenError, Row, Table, TenantUuid,
+    Batch, CommitError, Condition, DEFAULT_CACHE_BYTES, Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, OpenError,
+    Place, ReadError, Reader, ReopenError, Row, Table, TenantUuid,
     backend::{create_database, open_database},
-    data_dir::{DEFAULT_CACHE_BYTES, Registration},
+    data_dir::Registration,
     database::OpenDatabase,
     disk::{Disk, steps},
     envelope::{Kind, Opener, Sealer},
@@ -25,7 +25,7 @@ use crate::{
     integrity,
     log::{self, LogEdge, MAX_BODY_BYTES},
     meta::{Meta, MetaRow},
-    snapshots::Snapshots,
+    snapshots::{self, Snapshots},
     table::{LOG, META},
 };
 
@@ -33,15 +33,15 @@ use crate::{
 pub(crate) const DATABASE_FILE: &str = "state.redb";
 
 /// Where the text index is.
-const TEXT_DIR: &str = "text";
+pub(crate) const TEXT_DIR: &str = "text";
 /// Where one is put that cannot be used.
-const TEXT_ASIDE_DIR: &str = "text-aside";
+pub(crate) const TEXT_ASIDE_DIR: &str = "text-aside";
 
 /// How many log rows [`Store::cut_log`] deletes in one transaction, so that commits never wait long behind it.
 pub const MAX_CUT_ROWS: u64 = 10_000;
 
 /// Bytes that a tenant takes on disk, by part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DiskUsage {
     /// Log and state.
     pub database_bytes: u64,
@@ -49,6 +49,18 @@ pub struct DiskUsage {
     pub snapshot_bytes: u64,
     /// The text index, which other crates write.
     pub text_bytes: u64,
+    /// A text index that could not be used, kept until another one stands.
+    pub text_aside_bytes: u64,
+    /// Files that are being written, or that a crash left.
+    pub temporary_bytes: u64,
+}
+
+impl DiskUsage {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        let Self { database_bytes, snapshot_bytes, text_bytes, text_aside_bytes, temporary_bytes } = self;
+        database_bytes + snapshot_bytes + text_bytes + text_aside_bytes + temporary_bytes
+    }
 }
 
 /// Log, state and mapped snapshots of one tenant.
@@ -67,7 +79,7 @@ pub struct Store {
     health: Arc<Health>,
     pub(crate) snapshots: Snapshots,
     /// Last, so that the name is free again only when the database is closed.
-    _registration: Registration,
+    _registration: Option<Arc<Registration>>,
 }
 
 /// What the thread that commits knows.
@@ -90,7 +102,7 @@ impl Store {
         dir: PathBuf,
         cache_bytes: usize,
         check_bytes: u64,
-        registration: Registration,
+        registration: Arc<Registration>,
     ) -> Result<Self, OpenError> {
         let path = dir.join(DATABASE_FILE);
         let len = match steps::len(&*disk, &path) {
@@ -103,6 +115,28 @@ impl Store {
         let (mut database, checked) = guard(|| open_database(&*disk, &path, cache_bytes))?;
         let meta = integrity::check_at_open(&*disk, &mut database, &dir, checked, len > check_bytes)?;
         let snapshots = Snapshots::open(&*disk, &dir, &meta)?;
+        Self::of(disk, dir, cache_bytes, database, meta, snapshots, Some(registration))
+    }
+
+    /// A database that is thrown away after it was looked at: nothing in `dir` is changed.
+    pub(crate) fn of_inspected(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        database: OpenDatabase,
+        meta: Meta,
+    ) -> Result<Self, OpenError> {
+        Self::of(disk, dir, DEFAULT_CACHE_BYTES, database, meta, Snapshots::default(), None)
+    }
+
+    fn of(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        cache_bytes: usize,
+        database: OpenDatabase,
+        meta: Meta,
+        snapshots: Snapshots,
+        registration: Option<Arc<Registration>>,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
             disk,
             dir,
@@ -318,18 +352,21 @@ impl Store {
     /// # Errors
     /// [`crate::FileError`] if a file cannot be measured.
     pub fn disk_usage(&self) -> Result<DiskUsage, crate::FileError> {
-        let (mut snapshot_bytes, mut text_bytes) = (0, 0);
+        let mut usage = DiskUsage::default();
         let disk = &*self.disk;
         for name in steps::names(disk, &self.dir)? {
             let path = self.dir.join(&name);
-            if disk.is_dir(&path) {
-                text_bytes += steps::len_of_all(disk, &path)?;
-            } else if name != DATABASE_FILE {
-                snapshot_bytes += steps::len_of_all(disk, &path)?;
+            // What goes meanwhile counts nothing.
+            let bytes = steps::len_of_all(disk, &path)?;
+            match name.as_str() {
+                DATABASE_FILE => usage.database_bytes += bytes,
+                TEXT_DIR => usage.text_bytes += bytes,
+                TEXT_ASIDE_DIR => usage.text_aside_bytes += bytes,
+                name if snapshots::is_snapshot(name) => usage.snapshot_bytes += bytes,
+                _ => usage.temporary_bytes += bytes,
             }
         }
-        let database_bytes = steps::len(disk, &self.dir.join(DATABASE_FILE))?;
-        Ok(DiskUsage { database_bytes, snapshot_bytes, text_bytes })
+        Ok(usage)
     }
 
     /// The directory of the text index, made if it is not there.
@@ -398,6 +435,12 @@ impl Store {
     /// Whether something failed after which nothing is read or written until the tenant is opened again.
     pub fn is_poisoned(&self) -> bool {
         self.condition() >= Condition::Damaged
+    }
+
+    /// Says that what is on disk was found not to be what was written: nothing is read or written until the store is opened
+    /// again, which finds the damage or does not open.
+    pub fn condemn(&self) {
+        self.worsen(Condition::Damaged);
     }
 
     pub(crate) fn worsen(&self, condition: Condition) {

@@ -39,18 +39,15 @@ impl Store {
     /// # Errors
     /// [`VerifyError`] if the check could not be made. Damage is no error but what the answer lists.
     pub fn verify(&self) -> Result<Verification, VerifyError> {
-        let mut verification = Verification {
-            applied: self.applied(),
-            rows: 0,
-            log_rows: 0,
-            snapshots: 0,
-            damaged: Vec::new(),
-            rejected: Vec::new(),
-        };
-        if let Some(damaged) = self.check_pages()? {
-            verification.damaged.push(damaged);
-            return Ok(verification);
+        match self.check_pages()? {
+            Some(damaged) => Ok(Verification::of_damaged_pages(self.applied(), damaged)),
+            None => self.verify_rows(),
         }
+    }
+
+    /// Everything but the pages.
+    pub(crate) fn verify_rows(&self) -> Result<Verification, VerifyError> {
+        let mut verification = Verification::nothing_yet(self.applied());
         let reader = match self.reader() {
             Ok(reader) => reader,
             Err(error) => {
@@ -98,6 +95,15 @@ impl Store {
 }
 
 impl Verification {
+    fn nothing_yet(applied: Opstamp) -> Self {
+        Self { applied, rows: 0, log_rows: 0, snapshots: 0, damaged: Vec::new(), rejected: Vec::new() }
+    }
+
+    /// Of a database whose rows are not worth reading.
+    pub(crate) fn of_damaged_pages(applied: Opstamp, damaged: Damaged) -> Self {
+        Self { damaged: vec![damaged], ..Self::nothing_yet(applied) }
+    }
+
     /// Lists the damage behind a read error; any other ends the verification.
     fn note(&mut self, outcome: Result<(), ReadError>) -> Result<(), VerifyError> {
         match outcome {

@@ -11,7 +11,7 @@ use model::{Opstamp, TextPart, TicketOrd};
 use rayon::prelude::*;
 use storage::disk::{Disk, SystemDisk};
 use tantivy::{
-    Index, IndexMeta, IndexReader, IndexWriter, ReloadPolicy, Searcher, Term,
+    HasLen, Index, IndexMeta, IndexReader, IndexWriter, ReloadPolicy, Searcher, Term,
     directory::Directory,
     index::{SegmentComponent, SegmentMeta},
     merge_policy::LogMergePolicy,
@@ -295,6 +295,46 @@ impl TextIndex {
         Ok(Arc::clone(&self.view))
     }
 
+    /// The files of the last commit. Its note is read and checked again.
+    ///
+    /// # Errors
+    /// [`TextDefect`] if the list of files or the note is not what was written.
+    pub fn files(&self) -> Result<Vec<PathBuf>, TextDefect> {
+        let meta = self.index.load_metas().map_err(|error| TextDefect::Open(Box::new(error)))?;
+        read_mark(&meta, self.identity)?;
+        Ok(files(&meta).into_iter().collect())
+    }
+
+    /// Checks one of [`Self::files`]; answers its length in bytes, nothing if it is not there any more or never was.
+    ///
+    /// # Errors
+    /// [`TextDefect::Damaged`] if it is not what was written.
+    pub fn check_file(&self, file: &Path) -> Result<Option<u64>, TextDefect> {
+        // The library panics at some files that are cut off.
+        let checked = catch_unwind(AssertUnwindSafe(|| check_file(&self.index, file)));
+        checked.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
+    }
+
+    /// Checks every file of the index in the directory `path` without making or changing anything, and answers up to which
+    /// batch it holds the text; nothing if there is none.
+    ///
+    /// # Errors
+    /// [`TextDefect`]: the next opening puts it aside and makes it anew.
+    pub fn inspect(path: &Path, identity: TextIdentity) -> Result<Option<Opstamp>, TextDefect> {
+        let inspected = catch_unwind(|| {
+            let failed = |error| TextDefect::Open(Box::new(error));
+            let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+            let directory = TextDirectory::open(disk, path).map_err(|error| failed(error.into()))?;
+            if !Index::exists(&directory).map_err(|error| failed(error.into()))? {
+                return Ok(None);
+            }
+            let index = Index::open(directory).map_err(failed)?;
+            let meta = index.load_metas().map_err(failed)?;
+            check(&index, &meta, identity).map(|mark| Some(mark.position))
+        });
+        inspected.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
+    }
+
     /// Waits for merges under way and lets the writer, its threads and its memory go. Answers the merged view.
     ///
     /// # Errors
@@ -359,14 +399,19 @@ fn remove_leftovers(
     Ok(())
 }
 
+/// What the last commit holds, by its note.
+fn read_mark(meta: &IndexMeta, identity: TextIdentity) -> Result<TextMark, TextDefect> {
+    match (&meta.payload, meta.segments.is_empty()) {
+        // An index without a commit holds nothing yet.
+        (None, true) => Ok(TextMark::default()),
+        (None, false) => Err(TextDefect::Foreign),
+        (Some(note), _) => read_note(note, identity).ok_or(TextDefect::Foreign),
+    }
+}
+
 /// Checks every file of an index and reads its note.
 fn check(index: &Index, meta: &IndexMeta, identity: TextIdentity) -> Result<TextMark, TextDefect> {
-    // An index without a commit holds nothing yet.
-    let mark = match (&meta.payload, meta.segments.is_empty()) {
-        (None, true) => TextMark::default(),
-        (None, false) => return Err(TextDefect::Foreign),
-        (Some(note), _) => read_note(note, identity).ok_or(TextDefect::Foreign)?,
-    };
+    let mark = read_mark(meta, identity)?;
     let directory = index.directory();
     // The list of segments has no checksum. So it must be what the library would write, letter by letter: a name that is not
     // one would be passed over, and what it stands for forgotten. The numbers are compared with those of the files.
@@ -417,6 +462,20 @@ fn check_numbers(meta: &IndexMeta, searcher: &Searcher) -> Result<(), TextDefect
         }
     }
     Ok(())
+}
+
+/// Checks a file of the last commit; nothing if it is there no more.
+fn check_file(index: &Index, file: &Path) -> Result<Option<u64>, TextDefect> {
+    let directory = index.directory();
+    let is_there = || directory.exists(file).unwrap_or(true);
+    if !is_there() {
+        return Ok(None);
+    }
+    if !directory.validate_checksum(file).unwrap_or(false) {
+        // A merge may have removed it meanwhile.
+        return if is_there() { Err(TextDefect::Damaged(vec![file.to_owned()])) } else { Ok(None) };
+    }
+    Ok(Some(directory.open_read(file).map_or(0, |slice| slice.len() as u64)))
 }
 
 #[cfg(test)]

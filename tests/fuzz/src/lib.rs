@@ -28,7 +28,7 @@ mod desk;
 pub mod loopback;
 mod targets;
 
-use targets::{engine, expression, http, import, index, names, query, role, storage, text, vectors};
+use targets::{backup, engine, expression, http, import, index, names, query, role, storage, text, vectors};
 
 /// Reads an input, and panics where a property does not hold.
 pub type Target = fn(&[u8]);
@@ -46,6 +46,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("index_records", index::records),
     ("database", storage::database),
     ("snapshot_file", storage::snapshot_file),
+    ("backup", backup::backup),
     ("text_index", text::index),
     ("words", text::words),
     ("names", names::names),

@@ -162,6 +162,7 @@ short_runs! {
     index_records: 20,
     database: 4,
     snapshot_file: 40,
+    backup: 6,
     text_index: 4,
     words: 100,
     names: 200,

@@ -61,7 +61,7 @@ fn files_are_their_owners_alone() {
     written(&path, 3, 1);
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
     let files = contents(&path);
-    assert_eq!(files.len(), 5, "a lock, a head and three files of records: {files:?}");
+    assert_eq!(files.len(), 6, "a version, a lock, a head and three files of records: {files:?}");
     for (path, _) in files {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
     }

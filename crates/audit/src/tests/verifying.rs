@@ -68,6 +68,32 @@ fn mutate(rng: &mut fastrand::Rng, all: &[(PathBuf, Vec<u8>)]) -> Option<String>
 }
 
 #[test]
+fn a_log_of_a_newer_version_is_neither_read_nor_verified_nor_appended_to() {
+    let (_dir, path) = place();
+    written(&path, 3, 1 << 20);
+    assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), "ticketscope audit 1\n");
+    fs::write(path.join("FORMAT"), "ticketscope audit 2\n").unwrap();
+    let told = |error: &dyn std::error::Error| error.source().map_or_else(String::new, ToString::to_string);
+    let errors = [
+        told(&verify(&path, None).unwrap_err()),
+        told(&records(&path).unwrap_err()),
+        told(&AuditLog::open(&path, NOW).unwrap_err()),
+    ];
+    for error in errors {
+        assert!(error.contains("newer version (format 2, this program knows 1); update the program"), "{error}");
+    }
+    // One that was written before logs said so is of the first version.
+    fs::remove_file(path.join("FORMAT")).unwrap();
+    assert_eq!(verify(&path, None).unwrap().records, 3);
+    drop(AuditLog::open(&path, NOW).unwrap());
+    assert!(path.join("FORMAT").exists());
+    for broken in ["", "2\n", "ticketscope audit 0\n", "ticketscope audit 1"] {
+        fs::write(path.join("FORMAT"), broken).unwrap();
+        assert!(verify(&path, None).is_err(), "{broken:?}");
+    }
+}
+
+#[test]
 fn every_one_of_a_thousand_random_alterations_is_found() {
     let mut found = 0;
     for seed in seeds(1) {

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use ticketscope_audit::{Action, Decision};
+use ticketscope_import::Format;
 
 use self::{
     input::Input,
@@ -22,7 +23,7 @@ use self::{
     writer::{Stop, Told, Writer},
 };
 use crate::{
-    args::{ImportArgs, RUN_AGAIN},
+    args::{BATCH, ImportArgs, LoadArgs, RUN_AGAIN},
     audit::Trail,
     data::Data,
     exit::Exit,
@@ -41,6 +42,37 @@ struct Tally {
 }
 
 pub(crate) fn run(data: &Data, args: &ImportArgs, out: &mut Output) -> Result<Exit, Failure> {
+    take_in(data, args, false, out)
+}
+
+/// A whole dump into a tenant that is new or empty.
+pub(crate) fn load(data: &Data, args: &LoadArgs, out: &mut Output) -> Result<Exit, Failure> {
+    let LoadArgs { tenant, file } = args;
+    let import = ImportArgs {
+        tenant: tenant.clone(),
+        format: Some(Format::ScopeJsonl),
+        keep_going: false,
+        reject: None,
+        batch: BATCH,
+        languages: Vec::new(),
+        files: vec![file.clone()],
+    };
+    take_in(data, &import, true, out)
+}
+
+/// What a dump ends with, so that nothing of it can be missing.
+fn require_whole(ends_with_tickets: bool, args: &ImportArgs) -> Result<(), Failure> {
+    if ends_with_tickets {
+        return Ok(());
+    }
+    let message = "the file does not end with the count of its tickets, so that more may be missing of it";
+    Err(Failure::new(Exit::Usage, "not_whole", message).hint(format!(
+        "it is no whole dump: `ticketscope tenant delete {} --yes` removes what was loaded; `import` takes in any lines",
+        args.tenant
+    )))
+}
+
+fn take_in(data: &Data, args: &ImportArgs, is_dump: bool, out: &mut Output) -> Result<Exit, Failure> {
     let inputs: Vec<Input> = args.files.iter().map(|path| Input::new(path)).collect();
     for input in &inputs {
         input.probe(args.format)?;
@@ -49,11 +81,12 @@ pub(crate) fn run(data: &Data, args: &ImportArgs, out: &mut Output) -> Result<Ex
     let rejects = Rejects::new(args.reject.as_deref(), &inputs)?;
     let asked = data.entry(Action::Import).of_tenant(args.tenant.as_str()).about("files", args.files.len());
     let trail = Trail::begin(data, asked)?;
-    let (target, created) = place.begin(&args.tenant, args.languages.clone())?;
+    let (target, created) = place.begin(&args.tenant, args.languages.clone(), is_dump)?;
     let began = Instant::now();
     let mut writer = Writer::new(target, args.batch as usize, args.keep_going, rejects);
     let outcome = inputs.iter().try_for_each(|input| input.import(args.format, &mut writer));
     let mut told = writer.finish();
+    let ends_with_tickets = told.ends_with_tickets;
     let decision = if matches!(outcome, Err(Stop::Failed(_))) { Decision::Failed } else { Decision::Done };
     let opstamp = told.target.opstamp();
     trail.settle(decision, |entry| {
@@ -83,6 +116,9 @@ pub(crate) fn run(data: &Data, args: &ImportArgs, out: &mut Output) -> Result<Ex
         );
         let hint = format!("mend the line, or skip such lines with --keep-going; {RUN_AGAIN}");
         return Err(Failure::new(Exit::Usage, "rejected", message).hint(hint));
+    }
+    if is_dump {
+        require_whole(ends_with_tickets, args)?;
     }
     printed?;
     Ok(Exit::Done)

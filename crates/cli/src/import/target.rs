@@ -11,7 +11,7 @@ use crate::{
     data::Data,
     failure::Failure,
     open::{self, Opened},
-    operator::{Answer, Ask, Refused, Remote, Totals, declare_languages, misunderstood},
+    operator::{Answer, Ask, Refused, Remote, Totals, declare_languages, misunderstood, require_empty},
 };
 
 /// Where tenants are.
@@ -31,16 +31,24 @@ impl Place {
     }
 
     /// Begins an import into a tenant, which is made if there is none; whether it was.
-    pub(super) fn begin(self, id: &TenantId, languages: Vec<String>) -> Result<(Target, bool), Failure> {
+    pub(super) fn begin(
+        self,
+        id: &TenantId,
+        languages: Vec<String>,
+        only_new: bool,
+    ) -> Result<(Target, bool), Failure> {
         match self {
             Self::Here(engine) => {
                 let created = !engine.has_tenant(id);
                 let tenant = engine.tenant_or_create(id)?;
+                if only_new {
+                    require_empty(&tenant)?;
+                }
                 declare_languages(&tenant, &languages)?;
                 Ok((Target::Here { engine, tenant, session: Arc::default() }, created))
             }
             Self::There(remote) => {
-                let ask = Ask::BeginImport { tenant: id.to_string(), languages };
+                let ask = Ask::BeginImport { tenant: id.to_string(), languages, only_new };
                 let Answer::ImportBegun { import, created } = remote.ask(&ask, &[])? else {
                     return Err(misunderstood());
                 };

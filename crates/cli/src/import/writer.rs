@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indicatif::ProgressBar;
 use ticketscope_import::{Chunk, Format, Line, LineError};
-use ticketscope_model::Change;
+use ticketscope_model::{Change, Complete, Fact, Listing};
 
 use super::{
     Tally,
@@ -41,6 +41,7 @@ pub(super) struct Writer {
     tally: Tally,
     kinds: BTreeMap<String, u64>,
     stopped: Option<(String, u64)>,
+    ends_with_tickets: bool,
     file: String,
     bar: ProgressBar,
     pending: Pending,
@@ -67,6 +68,8 @@ pub(super) struct Told {
     pub(super) kinds: BTreeMap<String, u64>,
     /// File and line of the rejected line at which the import stopped.
     pub(super) stopped: Option<(String, u64)>,
+    /// Whether the last line closes a listing of tickets.
+    pub(super) ends_with_tickets: bool,
     /// Whether the rejected lines could be kept.
     pub(super) rejects: Result<(), Failure>,
 }
@@ -81,6 +84,7 @@ impl Writer {
             tally: Tally::default(),
             kinds: BTreeMap::new(),
             stopped: None,
+            ends_with_tickets: false,
             file: String::new(),
             bar: ProgressBar::hidden(),
             pending: Pending::default(),
@@ -108,6 +112,8 @@ impl Writer {
                         Some(count) => *count += 1,
                         None => drop(self.kinds.insert(kind.to_owned(), 1)),
                     }
+                    self.ends_with_tickets =
+                        matches!(change.fact, Fact::Complete(Complete { what: Listing::Tickets, .. }));
                     self.pending.changes.push(change);
                     self.pending.origins.push((line.number, raw));
                 }
@@ -137,7 +143,14 @@ impl Writer {
     pub(super) fn finish(self) -> Told {
         self.bar.finish_and_clear();
         let rejects = self.rejects.finish().map_err(|error| unkept(&error));
-        Told { target: self.target, tally: self.tally, kinds: self.kinds, stopped: self.stopped, rejects }
+        Told {
+            target: self.target,
+            tally: self.tally,
+            kinds: self.kinds,
+            stopped: self.stopped,
+            ends_with_tickets: self.ends_with_tickets,
+            rejects,
+        }
     }
 
     /// Applies the batch; without `keep_going` only up to the first rejected line.

@@ -5,7 +5,7 @@ use ticketscope_server::{OperatorFile, OperatorFileError, OperatorKey};
 use crate::{ask::moment, data::Data, exit::Exit, failure::Failure, output::Output};
 
 /// Where the server of a data directory is written down.
-pub(super) fn file(data: &Data) -> PathBuf {
+pub(crate) fn file(data: &Data) -> PathBuf {
     data.join("server.json")
 }
 

@@ -7,7 +7,7 @@ use std::{
 use parking_lot::Mutex;
 use ticketscope_engine::{Engine, ImportSession, Tenant, storage::TenantId};
 use ticketscope_import::{Chunks, Format, Parser};
-use ticketscope_model::{Change, Fact, Schema, SchemaDecl};
+use ticketscope_model::{Change, Fact, Opstamp, Schema, SchemaDecl};
 
 use super::{Answer, OTHER_VERSION, Refused, Totals};
 use crate::{exit::Exit, failure::Failure, open};
@@ -44,11 +44,20 @@ struct Import {
 }
 
 impl Imports {
-    pub(super) fn begin(&self, engine: &Engine, tenant: &str, languages: &[String]) -> Result<Answer, Failure> {
+    pub(super) fn begin(
+        &self,
+        engine: &Engine,
+        tenant: &str,
+        languages: &[String],
+        only_new: bool,
+    ) -> Result<Answer, Failure> {
         let id = TenantId::parse(tenant).map_err(|error| Failure::of(Exit::Usage, "bad_tenant_id", &error))?;
         let number = self.make_room()?;
         let created = !engine.has_tenant(&id);
         let tenant = engine.tenant_or_create(&id)?;
+        if only_new {
+            require_empty(&tenant)?;
+        }
         declare_languages(&tenant, languages)?;
         let import = Import {
             tenant: id,
@@ -160,6 +169,17 @@ impl Totals {
             opstamp: snapshot.opstamp().0,
         }
     }
+}
+
+/// Refuses a tenant that holds anything.
+pub(crate) fn require_empty(tenant: &Tenant) -> Result<(), Failure> {
+    // The first batch is that by which the tenant began.
+    if tenant.snapshot().opstamp() <= Opstamp(1) {
+        return Ok(());
+    }
+    let message = format!("tenant `{}` is not empty", tenant.id());
+    Err(Failure::new(Exit::Usage, "tenant_not_empty", message)
+        .hint("a dump is loaded into a tenant that is new: name another; `import` adds to what there is"))
 }
 
 /// Says in which languages the people of `tenant` write, unless none are named.

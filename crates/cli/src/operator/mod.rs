@@ -8,6 +8,7 @@
 mod announced;
 mod host;
 mod imports;
+mod jobs;
 mod remote;
 
 use std::borrow::Cow;
@@ -16,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use ticketscope_engine::{Refusal, storage::TenantId};
 
 pub(crate) use self::{
-    announced::Announced,
+    announced::{Announced, file},
     host::Host,
-    imports::declare_languages,
+    imports::{declare_languages, require_empty},
     remote::{Remote, misunderstood},
 };
 use crate::{
@@ -42,11 +43,20 @@ pub(crate) enum Ask {
         /// As they stand after the name of the program.
         args: Vec<String>,
     },
+    /// To begin a command that may take long.
+    Begin {
+        /// As they stand after the name of the program.
+        args: Vec<String>,
+    },
+    /// To say how it ended, or that it goes on: then the question is asked again.
+    Wait { job: u64 },
     /// To begin an import into a tenant, which is made if there is none.
     BeginImport {
         tenant: String,
         /// Those of the tenant's people; none to leave them as they are.
         languages: Vec<String>,
+        /// Whether the tenant must be new or empty.
+        only_new: bool,
     },
     /// To take the lines that follow as those of a file of this format.
     BeginFile { import: u64, format: String },
@@ -66,6 +76,10 @@ pub(crate) enum Ask {
 pub(crate) enum Answer {
     /// The command was run.
     Ran { pieces: Vec<Piece>, outcome: Result<Exit, Report> },
+    /// A command has begun.
+    Begun { job: u64 },
+    /// It goes on.
+    Running,
     /// The import has begun.
     ImportBegun { import: u64, created: bool },
     /// The names of the fields that hold many values.
@@ -76,6 +90,16 @@ pub(crate) enum Answer {
     ImportEnded { is_searchable: bool, totals: Totals },
     /// It cannot be done.
     Failed { report: Report },
+}
+
+impl Answer {
+    /// That of a command that cannot be run.
+    fn of_failure(failure: Failure) -> Self {
+        match failure {
+            Failure::Told(report) => Self::Failed { report: *report },
+            Failure::NobodyReads => Self::Ran { pieces: Vec::new(), outcome: Ok(Exit::Done) },
+        }
+    }
 }
 
 /// A line that was refused.
@@ -131,6 +155,10 @@ impl Subject {
             Command::Who(args) => of(&args.tenant),
             Command::Stats(args) => of(&args.tenant),
             Command::Scope { command: ScopeCommand::Show { tenant, .. } } => of(tenant),
+            Command::Dump(args) => of(&args.tenant),
+            Command::Backup(args) => Self { tenant: args.tenants.tenant.clone(), principal: None },
+            Command::Restore(args) => Self { tenant: args.tenant.clone(), principal: None },
+            Command::Doctor(args) => Self { tenant: args.tenant.clone(), principal: None },
             Command::Tenant { command: TenantCommand::List } => Self::default(),
             Command::Tenant { command: TenantCommand::Create { tenant } | TenantCommand::Delete { tenant, .. } }
             | Command::Canary { command: CanaryCommand::Plant { tenant, .. } | CanaryCommand::Remove { tenant } } => {
@@ -146,14 +174,69 @@ pub(crate) fn run_there(command: &Command, data: &Data, locked: Failure, out: &m
     if Subject::of(command).is_none() {
         return Err(locked);
     }
+    if let Some(long) = long(command, out.wants_json()) {
+        let remote = Remote::find(data, locked)?;
+        let Answer::Begun { job } = remote.ask(&Ask::Begin { args: long? }, &[])? else {
+            return Err(misunderstood());
+        };
+        return loop {
+            match remote.ask(&Ask::Wait { job }, &[])? {
+                Answer::Running => {}
+                Answer::Ran { pieces, outcome } => break print(pieces, outcome, out),
+                _ => break Err(misunderstood()),
+            }
+        };
+    }
     // The server reads them once more: what is no text it could not.
     let args = std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect::<Result<Vec<_>, _>>();
     let Ok(args) = args else { return Err(locked) };
     let Answer::Ran { pieces, outcome } = Remote::find(data, locked)?.ask(&Ask::Run { args }, &[])? else {
         return Err(misunderstood());
     };
+    print(pieces, outcome, out)
+}
+
+fn print(pieces: Vec<Piece>, outcome: Result<Exit, Report>, out: &mut Output) -> Result<Exit, Failure> {
     for piece in pieces {
         out.piece(piece)?;
     }
     Ok(outcome?)
+}
+
+/// The arguments of a command that may take longer than a request may, as the server can read them: its current directory
+/// is another. Nothing of other commands.
+fn long(command: &Command, json: bool) -> Option<Result<Vec<String>, Failure>> {
+    let mut args: Vec<&str> = if json { vec!["--json"] } else { Vec::new() };
+    let (path, is_before) = match command {
+        Command::Backup(of) => {
+            args.push("backup");
+            match &of.tenants.tenant {
+                Some(tenant) => args.extend(["--tenant", tenant.as_str()]),
+                None => args.push("--all"),
+            }
+            (&of.to, "--")
+        }
+        Command::Restore(of) => {
+            args.push("restore");
+            args.extend(of.tenant.iter().flat_map(|tenant| ["--tenant", tenant.as_str()]));
+            args.extend(of.rename.iter().flat_map(|name| ["--rename", name.as_str()]));
+            (&of.from, "--")
+        }
+        Command::Dump(of) => {
+            args.extend(["dump", "--tenant", of.tenant.as_str()]);
+            args.extend(of.keep_going.then_some("--keep-going"));
+            (of.out.as_ref()?, "--out")
+        }
+        _ => return None,
+    };
+    let mut args: Vec<String> = args.into_iter().map(str::to_owned).collect();
+    args.push(is_before.to_owned());
+    let absolute = std::path::absolute(path).ok().and_then(|path| path.into_os_string().into_string().ok());
+    Some(if let Some(path) = absolute {
+        args.push(path);
+        Ok(args)
+    } else {
+        let message = format!("{} is no path that a server can be told", path.display());
+        Err(Failure::new(Exit::Usage, "path", message))
+    })
 }

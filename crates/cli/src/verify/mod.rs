@@ -8,7 +8,6 @@
 
 mod askers;
 mod draw;
-mod index;
 mod questions;
 mod rows;
 mod words;
@@ -24,9 +23,9 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde_json::json;
 use ticketscope_audit::Action;
-use ticketscope_bitmap::Index;
+use ticketscope_bitmap::{Index, differences};
 use ticketscope_engine::{
-    RecoverError,
+    RecoverError, Tenant, TextVerification,
     storage::{Damaged, RejectedSnapshot, Verification},
 };
 use ticketscope_query::Snapshot;
@@ -134,6 +133,7 @@ pub(crate) fn run(data: &data::Data, args: &VerifyArgs, out: &mut Output) -> Res
         return Err(damage);
     }
     ask::wait_for_text(data, &tenant)?;
+    let text = if args.full { Some(verify_text(&tenant)?) } else { None };
     let view = tenant.view().map_err(RecoverError::from)?;
     let snapshot = view.snapshot();
     let rebuilt = tenant.rebuilt_index()?;
@@ -161,6 +161,10 @@ pub(crate) fn run(data: &data::Data, args: &VerifyArgs, out: &mut Output) -> Res
             "with_hits": findings.with_hits,
             "tickets": rebuilt.universe().len(),
             "rows_checked": files.as_ref().map(|files| files.rows + files.log_rows),
+            "snapshots_checked": files.as_ref().map(|files| files.snapshots),
+            "text_checked": text.as_ref().map(|text| json!({
+                "files": text.files, "bytes": text.bytes, "tickets": text.tickets, "words": text.words,
+            })),
             "differences": told,
         }))?;
     } else {
@@ -171,10 +175,27 @@ pub(crate) fn run(data: &data::Data, args: &VerifyArgs, out: &mut Output) -> Res
             let (rows, log) = (counted(files.rows, "row"), counted(files.log_rows, "log row"));
             out.line(format!("files: {rows}, {log} and {} intact", counted(files.snapshots, "mapped snapshot")))?;
         }
+        if let Some(text) = &text {
+            let (files, tickets) = (counted(text.files, "file"), counted(text.tickets, "ticket"));
+            let words = counted(text.words, "word");
+            out.line(format!("text: {files} intact; {words} of {tickets} are indexed as their texts say"))?;
+        }
         out.line(format!("seed {}, {}", exam.seed, counted(rebuilt.universe().len().into(), "ticket")))?;
         out.line(format!("{} passed, {} failed", findings.passed, findings.failed))?;
     }
     Ok(if findings.failed == 0 { Exit::Done } else { Exit::No })
+}
+
+/// Whether the text index is whole and says what the texts say; it is a failure if not.
+fn verify_text(tenant: &Tenant) -> Result<TextVerification, Failure> {
+    let scratch = tempfile::tempdir()?;
+    let text = tenant.verify_text(scratch.path()).map_err(|error| Failure::of(Exit::Data, "text", &error))?;
+    if text.differences.is_empty() {
+        return Ok(text);
+    }
+    let message = format!("the tenant's text index is damaged: {}", text.differences.join("; "));
+    Err(Failure::new(Exit::Data, "damaged", message)
+        .hint("nothing is lost: it is made anew when the tenant is opened again"))
 }
 
 /// What is wrong with the files, if anything is.
@@ -196,7 +217,7 @@ fn compare(
     exam: &Exam,
     bar: &ProgressBar,
 ) -> Result<Findings, Failure> {
-    let findings = Findings::of(index::differences(snapshot.index(), rebuilt));
+    let findings = Findings::of(differences(snapshot.index(), rebuilt));
     if findings.failed > 0 {
         // With another index every answer differs, which would say nothing more.
         return Ok(findings);

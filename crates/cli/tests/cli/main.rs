@@ -13,6 +13,7 @@ mod help;
 mod hiding;
 mod importing;
 mod killed;
+mod operating;
 mod paging;
 mod readme;
 mod searching;

@@ -236,7 +236,7 @@ impl Draft {
 }
 
 /// The values of a field of a stored ticket, sorted.
-fn stored_values(index: &Index, def: &FieldDef, ord: u32) -> Vec<Value> {
+pub(crate) fn stored_values(index: &Index, def: &FieldDef, ord: u32) -> Vec<Value> {
     let Some(column) = index.field(def.id) else { return Vec::new() };
     if def.kind == model::FieldKind::Date {
         return column.number(ord).map(|at| Value::Date(Timestamp(at))).into_iter().collect();

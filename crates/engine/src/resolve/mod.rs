@@ -31,6 +31,8 @@ use crate::{
     writer::WriteError,
 };
 
+pub(crate) use draft::stored_values;
+
 use draft::holds_values;
 use drafts::Drafts;
 

@@ -13,6 +13,7 @@ use super::tenants;
 use crate::{
     code::Code,
     failure::{Failure, Rejected},
+    position::{self, Life},
 };
 
 /// Rejected lines that an answer names; the others are counted.
@@ -52,6 +53,7 @@ struct Rejections {
 #[expect(clippy::struct_field_names, reason = "it counts what was applied, as its answer calls it")]
 pub(crate) struct Applied {
     pub(crate) opstamp: Opstamp,
+    pub(crate) life: Life,
     pub(crate) lines: u64,
     pub(crate) applied: u64,
     pub(crate) rejected: Vec<Rejected>,
@@ -163,7 +165,8 @@ pub(crate) fn apply(engine: &Engine, tenant: &TenantId, batch: Batch, how: OnRef
     match submitted {
         Ok(Ack { opstamp, refused }) => {
             rejected.extend(&refused, &numbers);
-            Ok(Applied { opstamp, lines, applied: lines - rejected.count, rejected: rejected.named })
+            let life = position::life(tenant.uuid());
+            Ok(Applied { opstamp, life, lines, applied: lines - rejected.count, rejected: rejected.named })
         }
         Err(SubmitError::Refused(refused)) => {
             rejected.extend(&refused, &numbers);

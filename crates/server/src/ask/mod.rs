@@ -23,7 +23,11 @@ pub(crate) use self::{
     changes::{Applied, Batch, OnRefusal, apply, wait_for_text},
     tenants::{create, delete, list as tenants},
 };
-use crate::{code::Code, failure::Failure};
+use crate::{
+    code::Code,
+    failure::Failure,
+    position::{self, Position},
+};
 
 /// A tenant at one moment: everything that one request reads, the texts of its tickets included.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ pub(crate) struct Reader {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Showing {
     /// A batch.
-    pub(crate) position: Option<Opstamp>,
+    pub(crate) position: Option<Position>,
     /// Whether its words must be found, too.
     pub(crate) text: bool,
 }
@@ -71,15 +75,25 @@ impl Reader {
     }
 
     /// What of `showing` it does not show.
-    pub(crate) fn lacks(&self, showing: Showing) -> Option<Lack> {
-        let position = showing.position?;
+    ///
+    /// # Errors
+    /// [`Code::BadPosition`] for one of another life of the tenant, which this one will never show.
+    pub(crate) fn lacks(&self, showing: Showing) -> Result<Option<Lack>, Failure> {
+        let Some(Position { opstamp, life }) = showing.position else { return Ok(None) };
+        if life.is_some_and(|life| life != position::life(self.tenant.uuid())) {
+            return Err(Failure::of(Code::BadPosition));
+        }
+        Ok(self.lacks_batch(opstamp, showing.text))
+    }
+
+    fn lacks_batch(&self, position: Opstamp, with_text: bool) -> Option<Lack> {
         let snapshot = self.snapshot();
         if snapshot.opstamp() < position {
             return Some(Lack::Batch(position));
         }
         let text = snapshot.text();
         let is_found = text.is_current() || text.view().is_some_and(|view| view.position() >= position);
-        (showing.text && !is_found).then_some(Lack::Words(position))
+        (with_text && !is_found).then_some(Lack::Words(position))
     }
 
     /// The tenant alone, without the moment.

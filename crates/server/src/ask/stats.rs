@@ -3,7 +3,9 @@ use ticketscope_model::FieldId;
 
 use super::Reader;
 use crate::{
-    answer::{CachedScopes, Disk, FieldHeap, FieldStats, Heap, PartMemory, Recovery, Stats, TextStats},
+    answer::{
+        CachedScopes, Disk, FieldHeap, FieldStats, Heap, PartMemory, Recovery, Scrub, Scrubbed, Stats, TextStats,
+    },
     code::Code,
     failure::Failure,
 };
@@ -20,7 +22,7 @@ impl Reader {
         let counts = self.snapshot().directory().counts();
         let recovery = self.tenant.recovery();
         let heap = stats.index.total().heap as u64;
-        let disk = stats.disk.database_bytes + stats.disk.snapshot_bytes + stats.disk.text_bytes;
+        let disk = stats.disk.total();
         let per_ticket = |total: u64| total / u64::from(tickets.max(1));
         let heap_of = |field: FieldId| stats.index.fields.iter().find(|(id, _)| *id == field).map(|(_, parts)| *parts);
         let fields = index.fields().filter_map(|(id, column)| {
@@ -56,7 +58,15 @@ impl Reader {
                 database: stats.disk.database_bytes,
                 snapshots: stats.disk.snapshot_bytes,
                 text: stats.disk.text_bytes,
+                text_aside: stats.disk.text_aside_bytes,
+                temporary: stats.disk.temporary_bytes,
                 total: disk,
+            },
+            scrub: Scrub {
+                passes: stats.scrub.passes,
+                ended_seconds_ago: stats.scrub.ended_ago.map(|ago| ago.as_secs()),
+                last: stats.scrub.last.as_ref().map(scrubbed),
+                current: scrubbed(&stats.scrub.current),
             },
             heap: Heap { keys: stats.index.keys.heap, orders: stats.index.orders.heap, total: heap },
             memory: memory(&stats, tickets),
@@ -81,6 +91,11 @@ impl Reader {
             fields: fields.collect(),
         })
     }
+}
+
+fn scrubbed(pass: &engine::Scrubbed) -> Scrubbed {
+    let engine::Scrubbed { rows, log_rows, snapshots, text_files, bytes, found } = pass.clone();
+    Scrubbed { rows, log_rows, snapshots, text_files, bytes, found }
 }
 
 /// Bytes by part, in all and for each ticket.

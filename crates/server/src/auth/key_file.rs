@@ -7,10 +7,22 @@ use std::{
     time::SystemTime,
 };
 
+use serde::Deserialize;
 use thiserror::Error;
 
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
+
+/// What is wrong with a file of a later version, whatever else is in it.
+pub(super) fn newer(text: &str, known: u32) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let found = serde_json::from_str::<Versioned>(text).ok()?.version;
+    let problem = "it was written by a newer version";
+    (found > known).then(|| format!("{problem} (format {found}, this program knows {known}); update the program"))
+}
 
 /// Why a file with keys cannot be read or written.
 #[derive(Debug, Error)]

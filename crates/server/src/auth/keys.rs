@@ -422,8 +422,11 @@ impl Keys {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Stored, KeysError> {
-    let stored: Stored = serde_json::from_str(text).map_err(|error| malformed(path, &error))?;
     let wrong = |problem: String| KeysError::Malformed { path: path.to_owned(), problem };
+    if let Some(newer) = key_file::newer(text, VERSION) {
+        return Err(wrong(newer));
+    }
+    let stored: Stored = serde_json::from_str(text).map_err(|error| malformed(path, &error))?;
     if stored.version != VERSION {
         return Err(wrong(format!("version {} is not {VERSION}", stored.version)));
     }
@@ -639,6 +642,15 @@ mod tests {
         );
         key_file::replace(&path, &stored).unwrap();
         assert!(Keys::open(&path).unwrap().check(&text, NOW).is_some());
+    }
+
+    #[test]
+    fn a_file_of_a_newer_version_is_refused_by_name_whatever_else_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys.json");
+        key_file::replace(&path, &format!(r#"{{"version":{},"vault":{{}}}}"#, VERSION + 1)).unwrap();
+        let error = Keys::open(&path).unwrap_err().to_string();
+        assert!(error.contains("newer version (format 2, this program knows 1); update the program"), "{error}");
     }
 
     #[test]

@@ -158,6 +158,9 @@ impl OperatorFile {
     pub fn read(path: &Path) -> Result<Option<Self>, OperatorFileError> {
         let Some((text, _)) = key_file::read(path)? else { return Ok(None) };
         let malformed = |problem: String| OperatorFileError::Malformed { path: path.to_owned(), problem };
+        if let Some(newer) = key_file::newer(&text, VERSION) {
+            return Err(malformed(newer));
+        }
         // The text of an error of the parser could quote the key.
         let stored: Stored = serde_json::from_str(&text).or(Err(malformed("it is no JSON of that kind".to_owned())))?;
         if stored.version != VERSION {

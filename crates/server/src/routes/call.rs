@@ -12,7 +12,6 @@ use axum::{
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use ticketscope_engine::storage::TenantId;
-use ticketscope_model::Opstamp;
 
 use crate::{
     app::App,
@@ -23,7 +22,7 @@ use crate::{
     cost::Costed,
     failure::Failure,
     params::{self, Scoped, Wait},
-    position,
+    position::{self, Position},
     reply::Asking,
     trace::Trace,
 };
@@ -93,7 +92,7 @@ pub(super) struct Asked<P> {
     pub(super) tenant: TenantId,
     path: HashMap<String, String>,
     pub(super) parts: Parts,
-    pub(super) position: Option<Opstamp>,
+    pub(super) position: Option<Position>,
     pub(super) params: P,
     /// As they were written.
     written: Map<String, Value>,
@@ -135,7 +134,7 @@ impl<P: Scoped + Costed> Asked<P> {
 /// # Errors
 /// [`Code::BadParameter`] without a position: of everything that happened in the tenant the asker may not even know whether
 /// there is anything.
-pub(super) fn waits_for_words(wait: Option<Wait>, position: Option<Opstamp>) -> Result<bool, Failure> {
+pub(super) fn waits_for_words(wait: Option<Wait>, position: Option<Position>) -> Result<bool, Failure> {
     let text = wait == Some(Wait::Text);
     if text && position.is_none() {
         let message = format!("`wait=text` is for the words of a position: send one in {}", position::HEADER);

@@ -56,7 +56,7 @@ pub(super) async fn changes(
     let room = app.room.take(&body, limits.batch_bytes)?;
     let body = (body::read(body, limits.batch_bytes, limits).await?, room);
     app.costs.charge(&caller, cost::of_batch(body.0.len()))?;
-    let Applied { opstamp, lines, applied, rejected } = run(&app, &trace, &tenant, key, body, on_refusal).await?;
+    let Applied { opstamp, life, lines, applied, rejected } = run(&app, &trace, &tenant, key, body, on_refusal).await?;
     let searchable = match wait {
         Some(Wait::Text) => {
             let until = began + limits.batch.saturating_sub(FOR_THE_ANSWER);
@@ -64,7 +64,7 @@ pub(super) async fn changes(
         }
         None => None,
     };
-    let position = app.positions.seal(&tenant, opstamp)?;
+    let position = app.positions.seal(&tenant, opstamp, life)?;
     let header = HeaderValue::from_str(&position).map_err(|error| Failure::hidden(Code::Internal, &error))?;
     let opstamp = caller.is_admin().then_some(opstamp.0);
     let answer = Changed { opstamp, position, searchable, lines, applied, rejected };

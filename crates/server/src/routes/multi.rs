@@ -13,7 +13,6 @@ use axum::{
     response::IntoResponse,
 };
 use ticketscope_canary::{Guard, Sighting};
-use ticketscope_model::Opstamp;
 
 use super::{
     ENTRY,
@@ -28,6 +27,7 @@ use crate::{
     failure::Failure,
     multi::{ASK, Answered, Question},
     params::{MultiParams, Written},
+    position::Position,
     reply::Asking,
     trace::Trace,
 };
@@ -121,7 +121,7 @@ fn check_asker(received: &Asked<MultiParams>, asker: &Asker, question: &Question
 }
 
 /// Whether a question waits for words; then all do, since they are answered together.
-fn settle_waits(position: Option<Opstamp>, questions: &mut [Result<Question, Failure>]) -> bool {
+fn settle_waits(position: Option<Position>, questions: &mut [Result<Question, Failure>]) -> bool {
     let mut text = false;
     for question in questions {
         let Ok(read) = &*question else { continue };

@@ -198,9 +198,9 @@ async fn a_read_that_sends_a_position_shows_the_batch_behind_it_or_fails() {
     let late = count(&admin, &(now + 1).to_string(), "?as=ann").await;
     assert_eq!((late.status, late.code()), (StatusCode::SERVICE_UNAVAILABLE, "position_not_reached"));
     assert!(late.headers.contains_key("retry-after"));
-    let ahead = desk.app.positions.seal(&id("acme"), ticketscope_model::Opstamp(now + 1)).unwrap();
+    let ahead = desk.position("acme", ticketscope_model::Opstamp(now + 1));
     assert_eq!(count(&ann, &ahead, "").await.code(), "position_not_reached");
-    let foreign = desk.app.positions.seal(&id("other"), ticketscope_model::Opstamp(1)).unwrap();
+    let foreign = desk.position("other", ticketscope_model::Opstamp(1));
     assert_eq!(count(&ann, &foreign, "").await.code(), "bad_position");
     assert_eq!(count(&ann, "", "").await.code(), "bad_position");
 }
@@ -209,7 +209,7 @@ async fn a_read_that_sends_a_position_shows_the_batch_behind_it_or_fails() {
 async fn a_read_waits_for_a_batch_that_is_on_its_way() {
     let desk = Arc::new(Desk::with_limits(Limits { position_wait: Duration::from_mins(1), ..Limits::default() }));
     let (admin, ann) = (desk.key(KeyClass::Admin), desk.token("acme", "ann"));
-    let ahead = desk.app.positions.seal(&id("acme"), ticketscope_model::Opstamp(opstamp(&desk) + 1)).unwrap();
+    let ahead = desk.position("acme", ticketscope_model::Opstamp(opstamp(&desk) + 1));
     let headers = [("authorization", &*ann), ("x-ticketscope-position", &*ahead)];
     let read = desk.ask(Method::GET, "/v1/tenants/acme/count", &headers, Body::empty());
     let write = desk.change(&admin, "", NEW);
@@ -225,4 +225,32 @@ async fn positions_outlive_the_server_that_gave_them() {
     let position = written.headers["x-ticketscope-position"].to_str().unwrap();
     let app = App::new(Arc::clone(&desk.engine), desk.app.config.clone()).unwrap();
     assert!(app.positions.open(&id("acme"), position).is_some());
+}
+
+#[tokio::test]
+async fn a_position_of_an_earlier_life_of_a_tenant_is_refused_and_never_taken_for_one_of_this() {
+    let desk = Desk::new();
+    let (admin, ingest) = (desk.key(KeyClass::Admin), desk.key(KeyClass::Ingest));
+    let written = desk.change(&ingest, "", NEW).await;
+    let old = written.headers["x-ticketscope-position"].to_str().unwrap().to_owned();
+    let read = |position: String| {
+        let (desk, admin) = (&desk, &admin);
+        async move {
+            let headers = [("authorization", &**admin), ("x-ticketscope-position", &*position)];
+            desk.ask(Method::GET, "/v1/tenants/acme/count?as_admin=true", &headers, Body::empty()).await
+        }
+    };
+    let count = read(old.clone()).await.ok()["count"].clone();
+    // A restored tenant goes on through the numbers that come next with other changes.
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().join("backup");
+    desk.engine.back_up(&[id("acme")], &to, Timestamp(0)).unwrap();
+    desk.engine.delete_tenant(&id("acme")).unwrap();
+    let backup = ticketscope_engine::storage::Backup::open(&to).unwrap();
+    desk.engine.restore(&backup, backup.find(&id("acme")).unwrap(), &id("acme")).unwrap();
+    let refused = read(old).await;
+    assert_eq!((refused.status, refused.code()), (StatusCode::BAD_REQUEST, "bad_position"));
+    let written = desk.change(&ingest, "", NEW).await;
+    let new = written.headers["x-ticketscope-position"].to_str().unwrap().to_owned();
+    assert_eq!(read(new).await.ok()["count"], count);
 }

@@ -93,6 +93,12 @@ struct Reply {
 }
 
 impl Desk {
+    /// A position of a tenant as it is now; of one that is not there, of whatever life.
+    fn position(&self, tenant: &str, opstamp: ticketscope_model::Opstamp) -> String {
+        let life = self.engine.tenant(&id(tenant)).map_or([0; 8], |tenant| crate::position::life(tenant.uuid()));
+        self.app.positions.seal(&id(tenant), opstamp, life).unwrap()
+    }
+
     fn new() -> Self {
         Self::with_limits(Limits::default())
     }

@@ -317,7 +317,7 @@ async fn all_questions_are_answered_from_one_moment_and_from_the_position_that_i
     for at in 0..2 {
         assert_eq!(reply.ok()["answers"][at]["body"]["count"], 1, "one waits for the words, and all have them");
     }
-    let beyond = desk.app.positions.seal(&id("acme"), ticketscope_model::Opstamp(1 << 40)).unwrap();
+    let beyond = desk.position("acme", ticketscope_model::Opstamp(1 << 40));
     let headers =
         [("authorization", &*ann), ("content-type", "application/json"), ("x-ticketscope-position", &*beyond)];
     let body = json!({"questions": [{"ask": "count"}]}).to_string();

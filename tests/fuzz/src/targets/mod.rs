@@ -1,5 +1,6 @@
 //! The targets, by what they read.
 
+pub(crate) mod backup;
 pub(crate) mod engine;
 pub(crate) mod expression;
 pub(crate) mod http;

@@ -18,19 +18,19 @@ use crate::{
 /// The memory that redb may use for pages, in bytes.
 const CACHE_BYTES: usize = 1 << 20;
 
-fn id() -> TenantId {
+pub(super) fn id() -> TenantId {
     TenantId::parse("acme").expect("the name is right")
 }
 
 /// What a store holds: rows, log and the sections of its newest mapped snapshot.
 #[derive(Debug, Default, PartialEq)]
-struct Content {
+pub(super) struct Content {
     rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
     log: BTreeMap<u64, Vec<u8>>,
 }
 
 impl Content {
-    fn read(store: &Store) -> Result<Self, ReadError> {
+    pub(super) fn read(store: &Store) -> Result<Self, ReadError> {
         let mut content = Self::default();
         for table in Table::ALL {
             store.scan::<ReadError>(table, |key, value| {
@@ -68,7 +68,7 @@ impl Closed {
 
 const DATABASE: &str = "tenants/acme/state.redb";
 
-fn fill(dir: &Path) -> Store {
+pub(super) fn fill(dir: &Path) -> Store {
     let data = DataDir::open(dir).expect("the directory is ours").with_cache_bytes(CACHE_BYTES);
     let store = data.create_as(&id(), TenantUuid([5; 16])).expect("there is no tenant yet");
     for round in 0_u8..4 {

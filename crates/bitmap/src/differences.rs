@@ -1,10 +1,10 @@
-//! Two indexes of the same tickets, compared by what they say, not by how they hold it.
-
-use ticketscope_bitmap::{FieldIndex, Index, ORDERED, TicketSet};
 use ticketscope_model::{FieldId, TicketOrd};
 
-/// What the index in force says otherwise than the one rebuilt from the state; some examples at most.
-pub(super) fn differences(published: &Index, rebuilt: &Index) -> Vec<String> {
+use crate::{FieldIndex, Index, ORDERED, TicketSet};
+
+/// What the index in force says otherwise than the one rebuilt from the state, compared by what they say and not by how
+/// they hold it: nothing if they are alike, some examples for people if not. Linear in both.
+pub fn differences(published: &Index, rebuilt: &Index) -> Vec<String> {
     let mut found = Vec::new();
     if published.ordinals() != rebuilt.ordinals() || !same(published.universe(), rebuilt.universe()) {
         found.push("index: the tickets in force are not those of the state".to_owned());

@@ -1,0 +1,158 @@
+//! Tenants into a backup and out of it again.
+
+use std::{path::Path, time::Duration};
+
+use bitmap::differences;
+use model::{Opstamp, Timestamp};
+use storage::{
+    BackedUp, Backup, BackupError, BackupWriter, FileError, Manifest, OpenError, RestoreError, Restoring, TenantId,
+    VerifyError,
+};
+use thiserror::Error;
+use ticketscope_bitmap as bitmap;
+use ticketscope_model as model;
+use ticketscope_storage as storage;
+
+use crate::{
+    CheckpointError, Engine, RecoverError, TenantError,
+    tenant::{Tenant, TenantOpenError},
+};
+
+/// How long the text of a restored tenant may take to be indexed.
+const TEXT_PATIENCE: Duration = Duration::from_hours(12);
+
+/// Why tenants were not backed up.
+#[derive(Debug, Error)]
+pub enum TenantBackupError {
+    /// One cannot be had.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// One cannot be copied.
+    #[error("back up tenant `{id}`")]
+    Copy {
+        /// Its name.
+        id: TenantId,
+        /// Why not.
+        source: BackupError,
+    },
+    /// The backup cannot be written.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+}
+
+/// Why a tenant was not restored. Nothing is left of it.
+#[derive(Debug, Error)]
+pub enum TenantRestoreError {
+    /// The backup cannot be read, or not to a tenant of that name.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// What was restored does not open.
+    #[error("open what was restored")]
+    Open(#[from] OpenError),
+    /// What was restored leads to no state.
+    #[error("bring back what was restored")]
+    Recover(#[from] RecoverError),
+    /// What was restored cannot be read.
+    #[error("read what was restored")]
+    Verify(#[from] VerifyError),
+    /// What was restored cannot be written as mapped snapshot.
+    #[error("write what follows from what was restored")]
+    Checkpoint(#[from] CheckpointError),
+    /// What was restored is not what was backed up.
+    #[error("what was restored is not whole: {0}")]
+    NotWhole(String),
+    /// It cannot be given its name.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl From<TenantOpenError> for TenantRestoreError {
+    fn from(error: TenantOpenError) -> Self {
+        match error {
+            TenantOpenError::Open(error) => error.into(),
+            TenantOpenError::Recover(error) => error.into(),
+            TenantOpenError::Damaged(what) => Self::NotWhole(what.to_string()),
+        }
+    }
+}
+
+/// A tenant that was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredTenant {
+    /// Its name.
+    pub id: TenantId,
+    /// The last change that it holds.
+    pub opstamp: Opstamp,
+    /// Its tickets.
+    pub tickets: u64,
+}
+
+impl Engine {
+    /// Writes `tenants` into a backup in the directory `to`, which must not exist, with `made_at` as its moment. Each is
+    /// in it as it stands at one moment of its own. Nobody waits for it but the caller; linear in the tenants.
+    ///
+    /// # Errors
+    /// [`TenantBackupError`]; then there is no backup.
+    pub fn back_up(&self, tenants: &[TenantId], to: &Path, made_at: Timestamp) -> Result<Manifest, TenantBackupError> {
+        let mut writer = BackupWriter::begin(to)?;
+        for id in tenants {
+            let tenant = self.tenant(id)?;
+            let copied = tenant.back_up(&mut writer);
+            copied.map_err(|source| TenantBackupError::Copy { id: id.clone(), source })?;
+        }
+        Ok(writer.finish(made_at)?)
+    }
+
+    /// Makes a new tenant `id` of what `backup` holds as `backed_up`. Before it gets its name everything in it is
+    /// verified, its text indexed, its mapped snapshot written, and the index that is mapped compared with the one
+    /// that its rows lead to. Linear in the tenant.
+    ///
+    /// It has a uuid of its own, and goes on from the backup's opstamp with changes of its own.
+    ///
+    /// # Errors
+    /// [`TenantRestoreError`]; nothing is left of the tenant then.
+    pub fn restore(
+        &self,
+        backup: &Backup,
+        backed_up: &BackedUp,
+        id: &TenantId,
+    ) -> Result<RestoredTenant, TenantRestoreError> {
+        let _turn = self.turn(id);
+        let restoring = self.data().restore(backup, backed_up, id)?;
+        self.derive(&restoring)?;
+        let restored = self.prove(&restoring)?;
+        restoring.finish()?;
+        Ok(restored)
+    }
+
+    /// Writes what follows from the rows.
+    fn derive(&self, restoring: &Restoring) -> Result<(), TenantRestoreError> {
+        let store = restoring.open()?;
+        let verified = store.verify()?;
+        if let Some(damaged) = verified.damaged.first() {
+            return Err(TenantRestoreError::NotWhole(damaged.to_string()));
+        }
+        let tenant = Tenant::open(restoring.id().clone(), store, self.options(), self.common())?;
+        Ok(tenant.close()?)
+    }
+
+    /// Opens what was derived, as every later opening will, and compares.
+    fn prove(&self, restoring: &Restoring) -> Result<RestoredTenant, TenantRestoreError> {
+        let not_whole = |what: &str| Err(TenantRestoreError::NotWhole(what.to_owned()));
+        let tenant = Tenant::open(restoring.id().clone(), restoring.open()?, self.options(), self.common())?;
+        let snapshot = tenant.snapshot();
+        if tenant.recovery().snapshot != Some(snapshot.opstamp()) {
+            return not_whole("its mapped snapshot is not used");
+        }
+        if let Some(difference) = differences(snapshot.index(), &tenant.rebuilt_index()?).first() {
+            return not_whole(difference);
+        }
+        if !tenant.wait_for_text(snapshot.opstamp(), TEXT_PATIENCE) {
+            return not_whole("its text cannot be indexed");
+        }
+        let tickets = snapshot.index().universe().len().into();
+        let restored = RestoredTenant { id: restoring.id().clone(), opstamp: snapshot.opstamp(), tickets };
+        tenant.close()?;
+        Ok(restored)
+    }
+}
