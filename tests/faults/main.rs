@@ -7,10 +7,11 @@
 //! | variable | meaning | short |
 //! |---|---|---|
 //! | `TICKETSCOPE_KILL_POINTS` | kills at system calls, or `all` | 200 |
-//! | `TICKETSCOPE_KILL_RECOVERIES` | crash images whose recovery is killed at every call, or 4 of which at some | 4 |
+//! | `TICKETSCOPE_KILL_RECOVERIES` | crash images whose recovery is killed at every call, or, up to 4, at 10 of them | 4 |
 //! | `TICKETSCOPE_CALL_ERRORS` | system calls that fail, or `all` | 100 |
 //! | `TICKETSCOPE_POWER_CUTS` | power cuts | 10 |
 //! | `TICKETSCOPE_FLIPS` | flipped bits in each of log, snapshots and text | 1,000 |
+//! | `TICKETSCOPE_MAPPED_CUTS` | mapped snapshots cut short below a running process | 4 |
 //! | `TICKETSCOPE_SEED` | another sample | 0 |
 //!
 //! What needs a tool that is missing is skipped with a line on standard error that begins with `SKIPPED`.
