@@ -2,7 +2,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
-use ticketscope_engine::storage::{BackedUp, Manifest};
+use ticketscope_engine::{
+    TenantBackupError,
+    storage::{BackedUp, Manifest},
+};
 
 use crate::{
     args::BackupArgs,
@@ -21,9 +24,9 @@ const NOT_IN_IT: &str = "keys, the audit log and the list of canaries are not in
 
 pub(crate) fn run(data: &Data, args: &BackupArgs, out: &mut Output) -> Result<Exit, Failure> {
     let engine = open::existing_data_dir(data)?;
-    let tenants = match &args.tenants.tenant {
-        Some(tenant) => vec![open::tenant_of(&engine, tenant)?.id().clone()],
-        None => engine.tenants()?,
+    let tenant = match &args.tenants.tenant {
+        Some(tenant) => Some(open::tenant_of(&engine, tenant)?.id().clone()),
+        None => None,
     };
     let mut entry = data.entry(Action::Backup).about("to", args.to.display().to_string());
     if let Some(tenant) = &args.tenants.tenant {
@@ -31,21 +34,42 @@ pub(crate) fn run(data: &Data, args: &BackupArgs, out: &mut Output) -> Result<Ex
     }
     let trail = Trail::begin(data, entry)?;
     let began = Instant::now();
-    let written = engine.back_up(&tenants, &args.to, moment(None)).map_err(Failure::from);
-    let manifest = trail.end(written, |entry, manifest| entry.about("tenants", manifest.tenants.len()))?;
+    let written = match tenant {
+        Some(tenant) => engine.back_up(&[tenant], &args.to, moment(None)).map(|manifest| (manifest, Vec::new())),
+        None => engine.back_up_all(&args.to, moment(None)),
+    };
+    let (manifest, left_out) = trail.end(written.map_err(Failure::from), |entry, (manifest, left_out)| {
+        entry.about("tenants", manifest.tenants.len()).about("left_out", left_out.len())
+    })?;
+    let exit = if left_out.is_empty() { Exit::Done } else { Exit::Data };
+    let left_out: Vec<String> = left_out.iter().map(chain).collect();
     let seconds = began.elapsed().as_secs_f64();
     engine.close()?;
     if out.wants_json() {
-        out.json(&to_json(&manifest, args, seconds))?;
-        return Ok(Exit::Done);
+        out.json(&to_json(&manifest, &left_out, args, seconds))?;
+        return Ok(exit);
     }
     for tenant in &manifest.tenants {
         out.line(told(tenant))?;
     }
     let total = manifest.tenants.iter().map(|tenant| tenant.bytes).sum();
     out.line(format!("{}: {} in {seconds:.1} s", args.to.display(), bytes(total)))?;
+    for left_out in left_out {
+        out.note(format!("not in it: {left_out}"));
+    }
     out.note(NOT_IN_IT);
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// An error with its causes.
+fn chain(error: &TenantBackupError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// One tenant of a backup for people.
@@ -60,7 +84,7 @@ pub(crate) fn told(tenant: &BackedUp) -> String {
     )
 }
 
-fn to_json(manifest: &Manifest, args: &BackupArgs, seconds: f64) -> Value {
+fn to_json(manifest: &Manifest, left_out: &[String], args: &BackupArgs, seconds: f64) -> Value {
     let tenant = |of: &BackedUp| {
         json!({
             "tenant": of.tenant.as_str(),
@@ -74,6 +98,7 @@ fn to_json(manifest: &Manifest, args: &BackupArgs, seconds: f64) -> Value {
         "backup": args.to.display().to_string(),
         "made_at": manifest.made_at.to_string(),
         "tenants": manifest.tenants.iter().map(tenant).collect::<Vec<_>>(),
+        "left_out": left_out,
         "bytes": manifest.tenants.iter().map(|tenant| tenant.bytes).sum::<u64>(),
         "seconds": (seconds * 1000.0).round() / 1000.0,
     })

@@ -264,6 +264,7 @@ fn of_tenant(error: &TenantError) -> (Exit, &'static str) {
             TenantOpenError::Damaged(_) => (Exit::Data, "damaged"),
         },
         TenantError::Full(_) => (Exit::Data, DISK_FULL),
+        TenantError::Failed(_) => (Exit::Internal, "disk_failed"),
         TenantError::Create(source) => match source {
             CreateError::Exists(_) => (Exit::Usage, "tenant_exists"),
             CreateError::Random(_) => (Exit::Internal, "no_randomness"),
@@ -327,6 +328,10 @@ impl From<TenantRestoreError> for Failure {
             TenantRestoreError::Open(source) => of_open(source),
             TenantRestoreError::Recover(source) => of_recover(source),
             TenantRestoreError::NotWhole(_) => (Exit::Data, "damaged_backup"),
+            TenantRestoreError::Full(_) | TenantRestoreError::Checkpoint(CheckpointError::Full(_)) => {
+                (Exit::Data, DISK_FULL)
+            }
+            TenantRestoreError::Failed(_) => (Exit::Internal, "disk_failed"),
             TenantRestoreError::Verify(_) | TenantRestoreError::Checkpoint(_) | TenantRestoreError::File(_) => {
                 (Exit::Data, "file")
             }

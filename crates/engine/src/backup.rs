@@ -1,6 +1,6 @@
 //! Tenants into a backup and out of it again.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bitmap::differences;
 use model::{Opstamp, Timestamp};
@@ -14,7 +14,8 @@ use ticketscope_model as model;
 use ticketscope_storage as storage;
 
 use crate::{
-    CheckpointError, Engine, RecoverError, TenantError,
+    CheckpointError, Engine, FatalError, Full, RecoverError, TenantError,
+    room::Use,
     tenant::{Tenant, TenantOpenError},
 };
 
@@ -61,6 +62,12 @@ pub enum TenantRestoreError {
     /// What was restored is not what was backed up.
     #[error("what was restored is not whole: {0}")]
     NotWhole(String),
+    /// There is no room for it.
+    #[error("nothing is restored: {0}")]
+    Full(Full),
+    /// A disk failed: nothing is made any more until another process does.
+    #[error(transparent)]
+    Failed(Arc<FatalError>),
     /// It cannot be given its name.
     #[error(transparent)]
     File(#[from] FileError),
@@ -95,12 +102,42 @@ impl Engine {
     /// [`TenantBackupError`]; then there is no backup.
     pub fn back_up(&self, tenants: &[TenantId], to: &Path, made_at: Timestamp) -> Result<Manifest, TenantBackupError> {
         let mut writer = BackupWriter::begin(to)?;
-        for id in tenants {
-            let tenant = self.tenant(id)?;
-            let copied = tenant.back_up(&mut writer);
-            copied.map_err(|source| TenantBackupError::Copy { id: id.clone(), source })?;
-        }
+        tenants.iter().try_for_each(|id| self.copy_to(&mut writer, id))?;
         Ok(writer.finish(made_at)?)
+    }
+
+    /// [`Self::back_up`] of all tenants there are. One that cannot be copied is left out and named beside the backup of the
+    /// others; one that is deleted meanwhile is not missed.
+    ///
+    /// # Errors
+    /// [`TenantBackupError`] if the backup cannot be written, or nothing can be copied; then there is none.
+    pub fn back_up_all(
+        &self,
+        to: &Path,
+        made_at: Timestamp,
+    ) -> Result<(Manifest, Vec<TenantBackupError>), TenantBackupError> {
+        let mut writer = BackupWriter::begin(to)?;
+        let (mut copied, mut left_out) = (0, Vec::new());
+        for id in self.tenants().map_err(BackupError::from)? {
+            match self.copy_to(&mut writer, &id) {
+                Ok(()) => copied += 1,
+                Err(TenantBackupError::Tenant(TenantError::NoSuchTenant(_))) => {}
+                // The backup itself cannot be written.
+                Err(error @ TenantBackupError::Copy { source: BackupError::File(_), .. }) => return Err(error),
+                Err(error) => left_out.push(error),
+            }
+        }
+        if copied == 0
+            && let Some(first) = left_out.pop()
+        {
+            return Err(first);
+        }
+        Ok((writer.finish(made_at)?, left_out))
+    }
+
+    fn copy_to(&self, writer: &mut BackupWriter, id: &TenantId) -> Result<(), TenantBackupError> {
+        let copied = self.tenant(id)?.back_up(writer).map(drop);
+        copied.map_err(|source| TenantBackupError::Copy { id: id.clone(), source })
     }
 
     /// Makes a new tenant `id` of what `backup` holds as `backed_up`. Before it gets its name everything in it is
@@ -117,10 +154,15 @@ impl Engine {
         backed_up: &BackedUp,
         id: &TenantId,
     ) -> Result<RestoredTenant, TenantRestoreError> {
-        let _turn = self.turn(id);
+        if let Some(fatal) = self.fatal() {
+            return Err(TenantRestoreError::Failed(fatal));
+        }
+        self.common().room.check(Use::Batch).map_err(TenantRestoreError::Full)?;
+        // Until it has its name, whoever asks for the tenant is told at once that there is none.
         let restoring = self.data().restore(backup, backed_up, id)?;
         self.derive(&restoring)?;
         let restored = self.prove(&restoring)?;
+        let _turn = self.turn(id);
         restoring.finish()?;
         Ok(restored)
     }
@@ -133,6 +175,8 @@ impl Engine {
             return Err(TenantRestoreError::NotWhole(damaged.to_string()));
         }
         let tenant = Tenant::open(restoring.id().clone(), store, self.options(), self.common())?;
+        // Closing goes on without a snapshot where there is no room for one.
+        tenant.checkpoint()?;
         Ok(tenant.close()?)
     }
 

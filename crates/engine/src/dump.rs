@@ -121,21 +121,19 @@ impl<E: From<RecoverError>, F: FnMut(Change) -> Result<(), E>> Statements<'_, F>
         let mut tickets: Vec<(TicketKey, TicketOrd)> =
             index.universe().iter().map(|ord| (index.key(TicketOrd(ord)), TicketOrd(ord))).collect();
         tickets.sort_unstable();
-        let uses_revs =
-            self.view.reader().map_err(RecoverError::from)?.count(Table::Revs).map_err(RecoverError::from)? > 0;
-        let mut revs_rows =
-            self.view.reader().map_err(RecoverError::from)?.rows(Table::Revs).map_err(RecoverError::from)?;
-        let mut text_rows =
-            self.view.reader().map_err(RecoverError::from)?.rows(Table::Texts).map_err(RecoverError::from)?;
+        let uses_revs = self.view.read(|reader| Ok(reader.count(Table::Revs)?))? > 0;
+        let mut revs_rows = self.view.read(|reader| Ok(reader.rows(Table::Revs)?))?;
+        let mut text_rows = self.view.read(|reader| Ok(reader.rows(Table::Texts)?))?;
         for (key, ord) in tickets {
             let revs = if uses_revs {
-                let row = revs_rows.get(&TicketRevs::row_key(&key), TicketRevs::decode).map_err(RecoverError::from)?;
-                row.transpose().map_err(RecoverError::from)?.unwrap_or_default()
+                let row_key = TicketRevs::row_key(&key);
+                self.view.read(|_| Ok(revs_rows.get(&row_key, TicketRevs::decode)?.transpose()?))?.unwrap_or_default()
             } else {
                 TicketRevs::default()
             };
-            let row = text_rows.get(&texts::row_key(ord.0), texts::decode).map_err(RecoverError::from)?;
-            let parts = row.transpose().map_err(RecoverError::from)?.unwrap_or_default();
+            let row_key = texts::row_key(ord.0);
+            let parts =
+                self.view.read(|_| Ok(text_rows.get(&row_key, texts::decode)?.transpose()?))?.unwrap_or_default();
             self.of_ticket(&key, ord, &revs, &parts)?;
         }
         Ok(())
@@ -208,12 +206,14 @@ impl<E: From<RecoverError>, F: FnMut(Change) -> Result<(), E>> Statements<'_, F>
     fn erased(&mut self) -> Result<(), E> {
         let index = self.view.snapshot().index();
         let mut erased: BTreeMap<TicketKey, TicketRevs> = BTreeMap::new();
-        self.view.reader().map_err(RecoverError::from)?.scan::<RecoverError>(Table::Revs, |row_key, row| {
-            let key = read_key(&mut wire::Reader::new(row_key))?;
-            if index.find(&key).is_none() {
-                erased.insert(key, TicketRevs::decode(row)?);
-            }
-            Ok(())
+        self.view.read(|reader| {
+            reader.scan::<RecoverError>(Table::Revs, |row_key, row| {
+                let key = read_key(&mut wire::Reader::new(row_key))?;
+                if index.find(&key).is_none() {
+                    erased.insert(key, TicketRevs::decode(row)?);
+                }
+                Ok(())
+            })
         })?;
         for (key, revs) in erased {
             let parts: Vec<_> = revs
@@ -252,11 +252,13 @@ impl View {
     /// Every fact that was stated, and those that were removed.
     fn facts(&self) -> Result<Facts, RecoverError> {
         let mut facts = Facts::new();
-        self.reader()?.scan::<RecoverError>(Table::Facts, |key, row| {
-            if key != ORDINALS_KEY && key != SECRET_KEY {
-                facts.insert(FactKey::decode(key)?, FactCell::decode(row)?);
-            }
-            Ok(())
+        self.read(|reader| {
+            reader.scan::<RecoverError>(Table::Facts, |key, row| {
+                if key != ORDINALS_KEY && key != SECRET_KEY {
+                    facts.insert(FactKey::decode(key)?, FactCell::decode(row)?);
+                }
+                Ok(())
+            })
         })?;
         Ok(facts)
     }

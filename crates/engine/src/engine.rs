@@ -162,6 +162,9 @@ pub enum TenantError {
     /// There is no room for a new one.
     #[error("no tenant is made: {0}")]
     Full(Full),
+    /// A disk failed: nothing is opened or made any more until another process does.
+    #[error(transparent)]
+    Failed(Arc<FatalError>),
     /// It cannot be made.
     #[error(transparent)]
     Create(#[from] CreateError),
@@ -271,6 +274,11 @@ impl Engine {
         self.tenant_or(id, || Err(TenantError::NoSuchTenant(id.clone())))
     }
 
+    /// Why a tenant cannot be opened that was found damaged by this process.
+    pub fn known_damage(&self, id: &TenantId) -> Option<Arc<TenantOpenError>> {
+        self.open.lock().damaged.get(id).cloned()
+    }
+
     /// The tenant of that name if it is open.
     pub fn open_tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
         self.open.lock().get(id)
@@ -286,6 +294,9 @@ impl Engine {
     }
 
     fn create(&self, id: &TenantId) -> Result<Store, TenantError> {
+        if let Some(fatal) = self.common.fatal.get() {
+            return Err(TenantError::Failed(fatal));
+        }
         self.common.room.check(Use::Batch).map_err(TenantError::Full)?;
         Ok(self.data.create(id)?)
     }
@@ -321,6 +332,10 @@ impl Engine {
             }
             if let Some(source) = open.damaged.get(id) {
                 return Err(TenantError::Open { id: id.clone(), source: Arc::clone(source) });
+            }
+            // Also where a tenant was open before: what is in the page cache need not be on disk.
+            if let Some(fatal) = self.common.fatal.get() {
+                return Err(TenantError::Failed(fatal));
             }
             if open.busy.insert(id.clone()) {
                 break Turn { engine: self, id: id.clone() };

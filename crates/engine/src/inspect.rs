@@ -5,7 +5,7 @@ use std::path::Path;
 use bitmap::differences;
 use model::Opstamp;
 use query::text::{
-    TextDefect, TextIdentity, TextIndex,
+    TextDefect, TextIdentity, TextIndex, TextMark,
     analysis::{Language, Languages},
 };
 use storage::{InspectedTenant, VerifyError};
@@ -79,11 +79,15 @@ pub fn inspect(tenant: &InspectedTenant, text: Option<&Path>) -> Result<TenantIn
     let text = match text.map(|path| TextIndex::inspect(path, identity)) {
         None | Some(Ok(None)) if texts == 0 => TextInspection::NotNeeded,
         None | Some(Ok(None)) => TextInspection::Missing,
-        Some(Ok(Some(position))) if position > applied => TextInspection::Useless(TextDefect::Ahead),
-        Some(Ok(Some(position))) if position < store.log_start() && position > Opstamp(0) => {
+        Some(Ok(Some(TextMark { position, .. }))) if position > applied => TextInspection::Useless(TextDefect::Ahead),
+        Some(Ok(Some(TextMark { position, .. }))) if position < store.log_start() && position > Opstamp(0) => {
             TextInspection::Useless(TextDefect::Behind)
         }
-        Some(Ok(Some(position))) => TextInspection::Whole(position),
+        Some(Ok(Some(TextMark { position, history }))) if position > Opstamp(0) => {
+            let known = store.reader().and_then(|reader| reader.history(position)).map_err(RecoverError::from)?;
+            if known == history { TextInspection::Whole(position) } else { TextInspection::Useless(TextDefect::Forked) }
+        }
+        Some(Ok(Some(TextMark { position, .. }))) => TextInspection::Whole(position),
         Some(Err(defect)) => TextInspection::Useless(defect),
     };
     Ok(TenantInspection {

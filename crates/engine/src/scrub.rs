@@ -98,6 +98,7 @@ enum Stage {
     },
     Mapped,
     Snapshots,
+    TextBegin,
     Text,
 }
 
@@ -227,16 +228,23 @@ fn advance(stage: Stage, current: &mut Scrubbed, shared: &Shared) -> Result<Opti
             current.snapshots += snapshots;
             current.bytes += shared.store.disk_usage().map_or(0, |usage| usage.snapshot_bytes);
             let Some(first) = rejected.first() else {
-                shared.text.begin_check();
-                return Ok(Some(Stage::Text));
+                return Ok(Some(Stage::TextBegin));
             };
             let mut what = format!("{}: {}", first.path.display(), chain(&first.defect));
             if let Err(error) = shared.rewrite_checkpoint() {
                 what = format!("{what}; another one cannot be written: {}", chain(&error));
             }
-            shared.text.begin_check();
-            return Err(Finding::Mended { what, next: Stage::Text });
+            return Err(Finding::Mended { what, next: Stage::TextBegin });
         }
+        // Somebody else checks all files, and shares the list of them: then from the beginning.
+        Stage::TextBegin => match shared.text.checking.try_lock() {
+            None => Stage::TextBegin,
+            Some(_checking) => {
+                shared.text.begin_check();
+                Stage::Text
+            }
+        },
+        Stage::Text if shared.text.checking.is_locked() => Stage::TextBegin,
         Stage::Text => match shared.text.check_file(TEXT_PATIENCE) {
             Checked::Whole(bytes) => {
                 current.text_files += 1;
@@ -257,7 +265,11 @@ fn judged(error: &ReadError, shared: &Shared) -> Finding {
             shared.suffer(Trouble::Damaged(damaged.to_string()));
             Finding::Fatal(damaged.to_string())
         }
-        ReadError::Full | ReadError::Poisoned | ReadError::Database(_) | ReadError::NotInLog { .. } => Finding::Closed,
+        ReadError::Database(_) => {
+            shared.suffer(Trouble::of_read(error));
+            Finding::Fatal(chain(error))
+        }
+        ReadError::Full | ReadError::Poisoned | ReadError::NotInLog { .. } => Finding::Closed,
     }
 }
 

@@ -541,11 +541,12 @@ impl Tenant {
             if is_indexed {
                 return true;
             }
-            let has_given_up = self.closed().is_some() || self.shared.text.news().has_given_up();
-            if !has_given_up {
-                // The thread may have been lost. One that gave up is started by the next change of text.
-                self.shared.text.start(&self.shared);
+            if self.closed().is_some() || self.shared.text.news().has_given_up() {
+                // A thread that gave up is started by the next change of text.
+                return false;
             }
+            // The thread may have been lost.
+            self.shared.text.start(&self.shared);
             self.shared.text.hurry();
             if advanced.wait_until(&mut position, until).timed_out() {
                 return false;
@@ -619,7 +620,11 @@ impl Tenant {
         &self,
         backup: &'w mut storage::BackupWriter,
     ) -> Result<&'w storage::BackedUp, storage::BackupError> {
-        backup.add(&self.id, &self.shared.store)
+        backup.add(&self.id, &self.shared.store).inspect_err(|error| {
+            if let storage::BackupError::Read(error) = error {
+                self.shared.suffer(Trouble::of_read(error));
+            }
+        })
     }
 
     /// Reads the next piece of everything that is on disk, as is done in the background: see [`Options::scrub_interval`].
@@ -731,6 +736,14 @@ impl View {
         self.shared.read(|| parts(self.reader()?, ord))
     }
 
+    /// Reads from the state, and draws the consequences if that fails.
+    pub(crate) fn read<'a, T>(
+        &'a self,
+        read: impl FnOnce(&'a Reader) -> Result<T, RecoverError>,
+    ) -> Result<T, RecoverError> {
+        self.shared.read(|| read(self.reader()?))
+    }
+
     pub(crate) fn reader(&self) -> Result<&Reader, ReadError> {
         self.reader.as_ref().ok_or(ReadError::Full)
     }
@@ -840,11 +853,12 @@ impl Shared {
             return Ok(());
         }
         self.common.room.check(Use::Derived).map_err(CheckpointError::Full)?;
+        let mut file = self.store.begin_snapshot(opstamp)?;
+        snapshot.index().write::<CheckpointError>(|id, bytes| Ok(file.section(id, bytes)?))?;
+        // After everything was copied from it: what rotted before or meanwhile must not be made durable as whole.
         if let Some(mapped) = &self.mapped {
             self.check_mapped(mapped)?;
         }
-        let mut file = self.store.begin_snapshot(opstamp)?;
-        snapshot.index().write::<CheckpointError>(|id, bytes| Ok(file.section(id, bytes)?))?;
         file.finish()?;
         let mut checkpoint = self.checkpoint.lock();
         (checkpoint.previous, checkpoint.newest) = (newest, opstamp);

@@ -13,7 +13,7 @@ use std::{
 
 use bitmap::TicketSet;
 use model::Opstamp;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use query::{
     Snapshot, TextState,
     text::{
@@ -21,7 +21,7 @@ use query::{
         analysis::{Language, Languages},
     },
 };
-use storage::{FileError, ReadError, Reader, Table};
+use storage::{Condition, FileError, ReadError, Reader, Table};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -113,6 +113,8 @@ struct Orders {
     advance: bool,
     /// A file of the index is to be checked.
     check: bool,
+    /// It is to be the first one.
+    check_anew: bool,
     /// Whether and how to end.
     end: End,
 }
@@ -138,6 +140,8 @@ pub(crate) struct TextWorker {
     news: Mutex<News>,
     /// Notified when the position moves.
     told: Condvar,
+    /// Held by whoever checks all files: two would share one list of them.
+    pub(crate) checking: Mutex<()>,
 }
 
 /// The thread. There is never a second one beside it: an index has one writer.
@@ -223,10 +227,16 @@ impl TextWorker {
         }
         *self.orders.lock() = Orders { work: true, ..Orders::default() };
         let shared = Arc::clone(shared);
-        match std::thread::Builder::new().name("text".to_owned()).spawn(move || run(&shared)) {
-            Ok(running) => *thread = Thread::Running(running),
-            Err(error) => self.news.lock().fails(error.to_string()),
-        }
+        let failed = match std::thread::Builder::new().name("text".to_owned()).spawn(move || run(&shared)) {
+            Ok(running) => {
+                *thread = Thread::Running(running);
+                return;
+            }
+            Err(error) => error.to_string(),
+        };
+        // Whoever holds the news asks for the thread, never the other way round.
+        drop(thread);
+        self.news.lock().fails(failed);
     }
 
     /// Says that text changed.
@@ -244,15 +254,18 @@ impl TextWorker {
     pub(crate) fn advance(&self, wanted: Opstamp) -> Opstamp {
         self.order(|orders| orders.advance = true);
         let until = Instant::now() + ADVANCE_PATIENCE;
+        let mut is_running = self.is_running();
         let mut news = self.news.lock();
-        while news.position < wanted && news.failure.is_none() && Instant::now() < until && self.is_running() {
+        while is_running && news.position < wanted && news.failure.is_none() && Instant::now() < until {
             self.told.wait_until(&mut news, until.min(Instant::now() + ADVANCE_LOOK));
+            MutexGuard::unlocked(&mut news, || is_running = self.is_running());
         }
         news.position
     }
 
     /// Forgets what became of a file that was checked before.
     pub(crate) fn begin_check(&self) {
+        self.order(|orders| orders.check_anew = true);
         self.news.lock().checked = None;
     }
 
@@ -367,13 +380,23 @@ impl TextWorker {
     }
 }
 
+/// Whether a read was refused because a write beside it found no room. The store may be about to say so.
+fn waits_for_room(fault: &TextFault, shared: &Shared) -> bool {
+    matches!(fault, TextFault::Read(ReadError::Poisoned)) && shared.store.condition() <= Condition::Full
+}
+
 fn run(shared: &Arc<Shared>) {
     let mut attempts = 0;
     while attempts < ATTEMPTS {
-        match keep_up(shared) {
+        let kept_up = keep_up(shared);
+        if shared.text.news.lock().failure.is_none() {
+            // An index was published since the last one was put aside: its trouble is over.
+            attempts = 0;
+        }
+        match kept_up {
             Ok(()) | Err(TextFault::Closed | TextFault::Stopped) => return,
             // What is indexed stays, and what waits is masked as before.
-            Err(fault) if fault.trouble() == Trouble::Full => {
+            Err(fault) if fault.trouble() == Trouble::Full || waits_for_room(&fault, shared) => {
                 let mut news = shared.text.news.lock();
                 (news.failure, news.waits_for_room) = (Some(chain(&fault)), true);
                 drop(news);
@@ -425,6 +448,9 @@ fn keep_up(shared: &Arc<Shared>) -> Result<(), TextFault> {
     loop {
         match shared.text.next(pace, is_writing) {
             Next::Check => {
+                if std::mem::take(&mut shared.text.orders.lock().check_anew) {
+                    unchecked = None;
+                }
                 let checked = match &index {
                     Some(index) => check_next(index, &mut unchecked),
                     None => Ok(Checked::End),
@@ -484,8 +510,10 @@ fn check_next(index: &TextIndex, unchecked: &mut Option<Vec<PathBuf>>) -> Result
     }
     // One that went meanwhile was merged into another.
     while let Some(file) = unchecked.as_mut().and_then(Vec::pop) {
-        if let Some(bytes) = index.check_file(&file)? {
-            return Ok(Checked::Whole(bytes));
+        match index.check_file(&file)? {
+            Some(bytes) => return Ok(Checked::Whole(bytes)),
+            None if index.files()?.contains(&file) => return Err(TextDefect::Damaged(vec![file])),
+            None => {}
         }
     }
     *unchecked = None;

@@ -61,6 +61,8 @@ impl Tenant {
     /// [`VerifyTextError`] if it cannot be checked.
     pub fn verify_text(&self, scratch: &Path) -> Result<TextVerification, VerifyTextError> {
         let mut verification = TextVerification::default();
+        // The pass in the background waits meanwhile.
+        let checking = self.shared().text.checking.lock();
         self.shared().text.begin_check();
         loop {
             match self.shared().text.check_file(FILE_PATIENCE) {
@@ -76,6 +78,7 @@ impl Tenant {
                 Checked::End => break,
             }
         }
+        drop(checking);
         let view = self.view()?;
         let snapshot = view.snapshot();
         let unmakeable = |error: &dyn std::error::Error| VerifyTextError::Make(chain(error).into());

@@ -46,7 +46,7 @@ impl StorageBackend for Backend {
 /// Makes a database in a new file.
 pub(crate) fn create_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Database, Failure> {
     let file = disk.open(path, Opening::New).map_err(redb::Error::Io)?;
-    Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(Judged(Backend(file)))?)
+    Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(Judged::new(Backend(file), Arc::default()))?)
 }
 
 /// Opens a database file that is not empty; answers also whether redb has just checked every page of it, since it was not
@@ -56,7 +56,8 @@ pub(crate) fn open_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) ->
     let note = Arc::clone(&checked);
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes).set_repair_callback(move |_| note.store(true, Ordering::Relaxed));
+    let failures = Arc::default();
     let file = disk.open(path, Opening::Existing).map_err(redb::Error::Io)?;
-    let database = builder.create_with_backend(Judged(Backend(file)))?;
-    Ok((OpenDatabase::new(database), checked.load(Ordering::Relaxed)))
+    let database = builder.create_with_backend(Judged::new(Backend(file), Arc::clone(&failures)))?;
+    Ok((OpenDatabase::new(database, failures), checked.load(Ordering::Relaxed)))
 }

@@ -130,7 +130,7 @@ impl Inspection {
             return Err(Damaged { place: Place::Database, defect: Defect::Missing }.into());
         }
         let overlay = Overlay::new(&path)?;
-        let database = guard(|| Ok(OpenDatabase::new(Builder::new().create_with_backend(overlay)?)))?;
+        let database = guard(|| Ok(OpenDatabase::new(Builder::new().create_with_backend(overlay)?, Arc::default())))?;
         let meta = guard(|| integrity::read_meta(&database))?;
         let noted = integrity::noted(&SystemDisk, &dir)?;
         if noted.as_ref().is_some_and(|noted| *noted != meta.applied.to_bytes()) {

@@ -52,6 +52,12 @@ impl Reader {
                 }
                 let checked = opener.open(table.kind(), key.value(), value.value());
                 checked.map_err(|defect| Damaged { place: Place::Row { table, key: key.value().to_vec() }, defect })?;
+                // A damaged page above the rows leads astray whoever looks for one of them.
+                let is_in_order = slice.next.as_deref().or(after).is_none_or(|before| before < key.value());
+                if !is_in_order || rows.get(key.value())?.is_none() {
+                    let place = Place::Row { table, key: key.value().to_vec() };
+                    return Err(Damaged { place, defect: Defect::Missing }.into());
+                }
                 slice.rows += 1;
                 slice.bytes += (key.value().len() + value.value().len()) as u64;
                 slice.next = Some(key.value().to_vec());

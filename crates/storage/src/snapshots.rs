@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use ticketscope_model::Opstamp;
 
 use crate::{
-    FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store,
+    CommitError, FileError, MappedSnapshot, SnapshotDefect, SnapshotError, Store,
     disk::{Disk, FileWriter, Opening, steps},
     layout::Encoder,
     meta::{Meta, SnapshotEntry},
@@ -205,15 +205,21 @@ impl SnapshotWriter<'_> {
 
         let _files = store.snapshots.files.write();
         let serial = named(&store.meta()).map(|entry| entry.serial).max().unwrap_or(0) + 1;
-        steps::rename_in(&*store.disk, &store.dir, path, &store.dir.join(file_name(serial)))?;
+        let named_path = store.dir.join(file_name(serial));
+        steps::rename_in(&*store.disk, &store.dir, path, &named_path)?;
         let entry = SnapshotEntry { serial, opstamp, len: seal.len, digest: seal.digest };
-        let meta = store.commit_snapshots(|meta| {
+        let committed = store.commit_snapshots(|meta| {
             // A previous one is for when the current one is damaged: a damaged one must not push a good one out.
             let rejected = store.snapshots.rejected.lock();
             let good = |entry: &SnapshotEntry| !rejected.contains(&entry.serial);
             meta.previous = meta.current.filter(good).or(meta.previous.filter(good));
             meta.current = Some(entry);
-        })?;
+        });
+        if matches!(committed, Err(CommitError::Full(_))) {
+            // No row names it, and it takes the room that is wanted. What cannot be removed goes with the next opening.
+            drop(store.disk.remove(&named_path));
+        }
+        let meta = committed?;
         // Only snapshots: other files being written are not ours here.
         Ok(remove(&*store.disk, &store.dir, |name| is_unnamed(name, &meta))?)
     }

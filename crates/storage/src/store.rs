@@ -474,6 +474,14 @@ impl Store {
             change(&mut transaction, writer)?;
             Ok(transaction.commit()?)
         });
+        // What cannot be read is this tenant's trouble alone: nothing that was written is in doubt.
+        let done = done.map_err(|failure| match failure {
+            Failure::Database(_) if failure.leaves() == Condition::Failed && database.failures().are_of_reads() => {
+                let defect = Defect::Database("the system could not read it".to_owned());
+                Failure::Damaged(Damaged { place: Place::Database, defect })
+            }
+            other => other,
+        });
         match &done {
             Ok(()) => self.applied.store(writer.meta.applied.opstamp.0, Ordering::Release),
             Err(failure) => {

@@ -320,7 +320,7 @@ impl TextIndex {
     ///
     /// # Errors
     /// [`TextDefect`]: the next opening puts it aside and makes it anew.
-    pub fn inspect(path: &Path, identity: TextIdentity) -> Result<Option<Opstamp>, TextDefect> {
+    pub fn inspect(path: &Path, identity: TextIdentity) -> Result<Option<TextMark>, TextDefect> {
         let inspected = catch_unwind(|| {
             let failed = |error| TextDefect::Open(Box::new(error));
             let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
@@ -330,7 +330,7 @@ impl TextIndex {
             }
             let index = Index::open(directory).map_err(failed)?;
             let meta = index.load_metas().map_err(failed)?;
-            check(&index, &meta, identity).map(|mark| Some(mark.position))
+            check(&index, &meta, identity).map(Some)
         });
         inspected.unwrap_or_else(|panic| Err(TextDefect::Panic(panic_text(&*panic))))
     }

@@ -162,6 +162,11 @@ pub(super) fn look_in_server(inspection: &Inspection, engine: &Engine, id: &Tena
     // What is being written now is no leftover.
     let mut findings = of_files(id, &TenantFiles { temporary: Vec::new(), ..files });
     let place = format!("tenant {id}");
+    if let Some(damage) = engine.known_damage(id) {
+        let todo = format!("stop the server, then `ticketscope doctor --tenant {id}`");
+        findings.push(Finding::damage("opens", place, format!("the server found it damaged: {damage}")).todo(todo));
+        return Ok(findings);
+    }
     let Some(tenant) = engine.open_tenant(id) else {
         let what = "not open in the server, so that only its files were looked at";
         findings.push(Finding::fine("opens", place, what));

@@ -80,8 +80,11 @@ impl DumpFile {
         let mut dump = Self { path: path.to_owned(), temporary, sink: None };
         let file = BufWriter::with_capacity(BUFFER_BYTES, file);
         dump.sink = Some(if path.extension().is_some_and(|extension| extension == "zst") {
-            let encoder = zstd::stream::write::Encoder::new(file, ZSTD_LEVEL);
-            Sink::Zstd(Box::new(encoder.map_err(|error| failed(path, &error))?))
+            let mut encoder =
+                zstd::stream::write::Encoder::new(file, ZSTD_LEVEL).map_err(|error| failed(path, &error))?;
+            // A line that was altered may well be one that could have been written.
+            encoder.include_checksum(true).map_err(|error| failed(path, &error))?;
+            Sink::Zstd(Box::new(encoder))
         } else {
             Sink::Plain(file)
         });

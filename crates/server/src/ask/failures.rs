@@ -37,6 +37,7 @@ impl From<TenantError> for Failure {
             TenantError::NoSuchTenant(_) => Self::of(Code::NoSuchTenant),
             TenantError::InUse(_) => Self::of(Code::TenantInUse),
             TenantError::Full(_) => Self::hidden(Code::DiskFull, &error),
+            TenantError::Failed(_) => Self::hidden(Code::Storage, &error),
             TenantError::Open { source, .. } if source.is_damage() => Self::hidden(Code::Damaged, &error),
             TenantError::Open { source, .. } if source.is_full() => Self::hidden(Code::DiskFull, &error),
             TenantError::Open { .. } | TenantError::Create(_) | TenantError::Delete(_) => {

@@ -162,7 +162,7 @@ async fn what_goes_wrong_inside_shows_no_path_and_is_told_to_the_operator() {
     let desk = Desk { router: router(Arc::clone(&app)), app, ..desk };
     let admin = desk.key(KeyClass::Admin);
     let reply = desk.get(&admin, "/v1/tenants/broken/count?as_admin=true").await;
-    assert_eq!((reply.status, reply.code()), (StatusCode::INTERNAL_SERVER_ERROR, "storage"));
+    assert_eq!((reply.status, reply.code()), (StatusCode::INTERNAL_SERVER_ERROR, "damaged"));
     let text = reply.body.to_string();
     assert!(!text.contains("redb") && !text.contains(desk.dir.path().to_str().unwrap()), "{text}");
     let told = told.lock();

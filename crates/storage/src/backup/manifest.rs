@@ -86,7 +86,12 @@ struct Entry {
 impl BackedUp {
     /// The name of its file in the backup.
     pub(super) fn file(&self) -> String {
-        format!("{}.rows", self.tenant)
+        Self::file_of(&self.tenant)
+    }
+
+    /// The name of the file of a tenant.
+    pub(super) fn file_of(tenant: &TenantId) -> String {
+        format!("{tenant}.rows")
     }
 }
 

@@ -62,6 +62,17 @@ impl BackupWriter {
     /// # Errors
     /// [`BackupError`]; damage that is found on the way is not copied.
     pub fn add(&mut self, tenant: &TenantId, store: &Store) -> Result<&BackedUp, BackupError> {
+        let before = self.tenants.len();
+        let added = self.copy(tenant, store);
+        if added.is_err() && !self.tenants.iter().any(|known| known.tenant == *tenant) {
+            // Half of a tenant is none. If it cannot be removed, it is named by no manifest.
+            drop(std::fs::remove_file(self.temporary.join(BackedUp::file_of(tenant))));
+        }
+        added?;
+        self.tenants.get(before).ok_or_else(|| BackupError::Twice(tenant.clone()))
+    }
+
+    fn copy(&mut self, tenant: &TenantId, store: &Store) -> Result<(), BackupError> {
         if self.tenants.iter().any(|known| known.tenant == *tenant) {
             return Err(BackupError::Twice(tenant.clone()));
         }
@@ -88,8 +99,7 @@ impl BackupWriter {
         (backed_up.rows, backed_up.log_rows) = (counts.rows, counts.log_rows);
         (backed_up.bytes, backed_up.xxh3) = (out.bytes, hex(out.hash.digest128()));
         self.tenants.push(backed_up);
-        // It was pushed in the line above.
-        self.tenants.last().ok_or(BackupError::Twice(tenant.clone()))
+        Ok(())
     }
 
     /// Makes the backup durable under its own name, with `made_at` as its moment.
