@@ -282,7 +282,7 @@ impl TextWorker {
         news.checked.take().unwrap_or(Checked::Waiting)
     }
 
-    fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.thread.lock().is_alive()
     }
 
