@@ -11,3 +11,4 @@ mod faults;
 mod names;
 mod store;
 mod story;
+mod text;

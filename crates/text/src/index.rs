@@ -158,6 +158,9 @@ impl TextIndex {
 
     fn open_files(disk: &Arc<dyn Disk>, path: &Path, identity: TextIdentity) -> Result<Self, TextDefect> {
         let failed = |error| TextDefect::Open(Box::new(error));
+        // A process before may not have lived to make its list of segments durable. The files of the list before go below:
+        // if the power went then, that one could be back without them.
+        disk.sync_dir(path).map_err(|error| TextDefect::Text(error.into()))?;
         let directory = TextDirectory::open(Arc::clone(disk), path).map_err(|error| failed(error.into()))?;
         let fresh = !Index::exists(&directory).map_err(|error| failed(error.into()))?;
         if fresh {
