@@ -72,7 +72,8 @@ fn draw(rng: &mut Rng, part: Part) -> Bit<'static> {
 fn headers(part: Part) -> Vec<Bit<'static>> {
     let mut bits = Vec::new();
     let specimen = &specimens()[0];
-    let (path, len) = specimen.files_of(part).next().unwrap();
+    // Of snapshots the newest, which is the one that is read.
+    let (path, len) = specimen.files_of(part).last().unwrap();
     let places: Vec<u64> = match part {
         Part::Log => (0..HEADER_BYTES.min(len)).collect(),
         Part::Snapshots => {
