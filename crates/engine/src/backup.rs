@@ -1,6 +1,10 @@
 //! Tenants into a backup and out of it again.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bitmap::differences;
 use model::{Opstamp, Timestamp};
@@ -21,6 +25,9 @@ use crate::{
 
 /// How long the text of a restored tenant may take to be indexed.
 const TEXT_PATIENCE: Duration = Duration::from_hours(12);
+
+/// How often is looked whether it still is.
+const TEXT_LOOK: Duration = Duration::from_secs(1);
 
 /// Why tenants were not backed up.
 #[derive(Debug, Error)]
@@ -191,8 +198,11 @@ impl Engine {
         if let Some(difference) = differences(snapshot.index(), &tenant.rebuilt_index()?).first() {
             return not_whole(difference);
         }
-        if !tenant.wait_for_text(snapshot.opstamp(), TEXT_PATIENCE) {
-            return not_whole("its text cannot be indexed");
+        let until = Instant::now() + TEXT_PATIENCE;
+        while !tenant.wait_for_text(snapshot.opstamp(), TEXT_LOOK) {
+            if tenant.closed().is_some() || tenant.has_given_up_text() || Instant::now() >= until {
+                return not_whole("its text cannot be indexed");
+            }
         }
         let tickets = snapshot.index().universe().len().into();
         let restored = RestoredTenant { id: restoring.id().clone(), opstamp: snapshot.opstamp(), tickets };

@@ -56,9 +56,6 @@ const VERIFY_PAUSE: Duration = Duration::from_millis(2);
 /// How long after a mapped snapshot that found no room no other is begun.
 const CHECKPOINT_RETRY: Duration = Duration::from_secs(10);
 
-/// How often whoever waits for text looks whether it is still being indexed.
-const TEXT_LOOK: Duration = Duration::from_millis(50);
-
 /// The longest that [`Tenant::snapshot_at`] waits, however patient its caller.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(24);
 
@@ -544,20 +541,24 @@ impl Tenant {
             if is_indexed {
                 return true;
             }
-            // What it says is also of an attempt before the one under way.
-            let has_given_up = self.shared.text.news().has_given_up() && !self.shared.text.is_running();
-            let now = Instant::now();
-            if now >= until || has_given_up || self.closed().is_some() {
-                // A thread that gave up is started by the next change of text.
+            if self.closed().is_some() {
                 return false;
             }
             if !self.shared.text.news().has_given_up() {
-                // The thread may have been lost.
+                // The thread may have been lost. One that gave up is started by the next change of text.
                 self.shared.text.start(&self.shared);
             }
             self.shared.text.hurry();
-            advanced.wait_until(&mut position, until.min(now + TEXT_LOOK));
+            if advanced.wait_until(&mut position, until).timed_out() {
+                return false;
+            }
         }
+    }
+
+    /// Whether text is not indexed any more until it changes again.
+    pub(crate) fn has_given_up_text(&self) -> bool {
+        // What is told is also of an attempt before the one under way.
+        self.shared.text.news().has_given_up() && !self.shared.text.is_running()
     }
 
     /// Writes what a fast opening needs, as far as there is room, and notes that all is well. Batches submitted later take
