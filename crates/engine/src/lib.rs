@@ -25,7 +25,7 @@
 //! The snapshot stays exact meanwhile: it shows what was acknowledged, and a batch whose commit failed was not.
 //!
 //! [`Engine::back_up`] and [`Engine::restore`] move tenants as bytes, [`View::statements`] states one as the changes that make
-//! it, and [`inspect`] looks at one without changing anything. While a tenant is open, everything of it on the disk is read
+//! it, and [`inspect()`] looks at one without changing anything. While a tenant is open, everything of it on the disk is read
 //! again within [`Options::scrub_interval`].
 //!
 //! It decides nothing about visibility and answers no question: that is `ticketscope_query` on a snapshot.
