@@ -619,6 +619,9 @@ impl From<redb::Error> for Failure {
             redb::Error::Corrupted(message) => Defect::Database(message),
             redb::Error::TableDoesNotExist(_)
             | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TableIsNotMultimap(_)
             | redb::Error::UpgradeRequired(_) => Defect::Database(error.to_string()),
             // The system gave what it has: the file does not begin as one of redb, or ends too early.
             redb::Error::Io(error) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
