@@ -138,7 +138,8 @@ fn flip_all(part: Part) {
     println!("{} bits of {part:?}: {outcomes:?}", bits.len());
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), bits.len(), failures.join("\n"));
     let noticed: usize = outcomes.iter().filter(|(name, _)| !name.contains("nothing")).map(|(_, count)| count).sum();
-    assert!(noticed * 4 > bits.len(), "most flips are noticed: {outcomes:?}");
+    // Of those that are drawn: most of a header is room for what is not there.
+    assert!(noticed * 4 > count, "most flips are noticed: {outcomes:?}");
 }
 
 #[test]
