@@ -14,7 +14,7 @@ use ticketscope_engine::{
     Closed, Engine, RecoverError, Recovery, SubmitError, Tenant, TenantError, TenantOpenError, WriteError,
     storage::TenantId,
 };
-use ticketscope_model::{FieldKind, Opstamp, TextClass, TicketKey};
+use ticketscope_model::{FieldKind, Opstamp, TextClass, TicketKey, Timestamp};
 use ticketscope_storage::{DataDir, DataDirError, Place, ReadError};
 
 use crate::{changes, compare};
@@ -319,6 +319,18 @@ fn assert_only_one_is_closed(mut bench: Bench, other: Arc<Tenant>, (key, good): 
     mend_row(&bench, "texts", key, good);
     bench.open();
     bench.tenant().submit(vec![changes::text(2, "subject", TextClass::Subject, "more")]).unwrap();
+}
+
+#[test]
+fn a_backup_of_all_leaves_out_the_damaged_tenant_which_is_closed_and_has_the_others() {
+    let (bench, other, row) = with_a_damaged_text();
+    let to = bench.dir.path().join("backup");
+    let (engine, _) = bench.open.as_ref().unwrap();
+    let (manifest, left_out) = engine.back_up_all(&to, Timestamp(0)).unwrap();
+    assert_eq!(manifest.tenants.iter().map(|tenant| &tenant.tenant).collect::<Vec<_>>(), [other.id()]);
+    assert_eq!(left_out.len(), 1, "{left_out:?}");
+    assert!(!to.join(format!("{}.rows", id())).exists(), "half of a tenant is left");
+    assert_only_one_is_closed(bench, other, &row);
 }
 
 #[test]

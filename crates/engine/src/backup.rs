@@ -135,9 +135,9 @@ impl Engine {
             }
         }
         if copied == 0
-            && let Some(first) = left_out.pop()
+            && let Some(error) = left_out.pop()
         {
-            return Err(first);
+            return Err(error);
         }
         Ok((writer.finish(made_at)?, left_out))
     }

@@ -7,8 +7,8 @@
 //! the tenant: nothing is written on top of what cannot be trusted, and the next opening finds the damage or starts from
 //! the rows. A mapped snapshot that is not in use is given up and written anew; a text index is put aside and made anew.
 //!
-//! redb's own check of its pages needs the database to itself and is not made here: an opening after a crash makes it,
-//! and [`crate::Tenant::verify_files`].
+//! redb's own check of its pages needs the database to itself and is not made here, but by openings and by
+//! [`crate::Tenant::verify_files`]. Each row is looked up by its key, so that pages that lead astray are found from the rows.
 
 use std::time::{Duration, Instant};
 

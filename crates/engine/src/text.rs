@@ -61,6 +61,9 @@ const STOP_LOOK: usize = 512;
 /// Times that an index is made anew before the tenant goes on without words.
 const ATTEMPTS: u32 = 3;
 
+/// An index that was whole for so long has nothing to do with those that were put aside before it.
+const CALM: Duration = Duration::from_hours(1);
+
 /// Why text could not be indexed.
 #[derive(Debug, Error)]
 pub(crate) enum TextFault {
@@ -386,11 +389,10 @@ fn waits_for_room(fault: &TextFault, shared: &Shared) -> bool {
 }
 
 fn run(shared: &Arc<Shared>) {
-    let mut attempts = 0;
+    let (mut attempts, mut last) = (0, Instant::now());
     while attempts < ATTEMPTS {
         let kept_up = keep_up(shared);
-        if shared.text.news.lock().failure.is_none() {
-            // An index was published since the last one was put aside: its trouble is over.
+        if last.elapsed() >= CALM {
             attempts = 0;
         }
         match kept_up {
@@ -410,7 +412,7 @@ fn run(shared: &Arc<Shared>) {
                 return;
             }
             Err(fault) => {
-                attempts += 1;
+                (attempts, last) = (attempts + 1, Instant::now());
                 let why = chain(&fault);
                 // What cannot be indexed is not answered from an index that lacks it.
                 shared.set_text(TextState::reopened);

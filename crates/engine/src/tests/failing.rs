@@ -314,6 +314,10 @@ fn when_a_disk_fails_nothing_is_acknowledged_or_opened_again_and_listeners_are_t
     assert!(has(&tenant, 1), "what was acknowledged is answered");
     assert!(Arc::ptr_eq(&bench.tenant("acme"), &tenant), "not opened again");
     bench.engine.close().unwrap();
+    // Nor is one that was open before, or a new one.
+    for refused in [bench.engine.tenant(&id("acme")), bench.engine.create_tenant(&id("new"))] {
+        assert!(matches!(&refused, Err(TenantError::Failed(found)) if *found == error), "{refused:?}");
+    }
 }
 
 #[test]
