@@ -51,6 +51,8 @@ struct Patient<'p> {
     steps: Steps,
     disk: SimDisk,
     open: Option<(Engine, Arc<Tenant>)>,
+    /// Which calls of the disk fail, if any do.
+    failing: Option<Calls>,
     /// How many batches there may be.
     known: RangeInclusive<u64>,
     tally: Tally,
@@ -111,7 +113,8 @@ impl<'p> Patient<'p> {
         }
         let mut rng = Rng::with_seed(seed);
         let steps = Steps::draw(&mut rng);
-        Self { plot, rng, steps, disk, open: None, known: 0..=0, tally: Tally::default() }
+        let failing = fault.map(|fault| fault.calls);
+        Self { plot, rng, steps, disk, open: None, failing, known: 0..=0, tally: Tally::default() }
     }
 
     /// Batch after batch, until the disk does nothing any more; then on a disk that is well. Answers the calls until then,
@@ -123,7 +126,9 @@ impl<'p> Patient<'p> {
                 break;
             }
             self.step()?;
+            self.assert_a_read_is_never_fatal()?;
         }
+        self.assert_a_read_is_never_fatal()?;
         self.compare_published()?;
         self.open = None;
         let calls = (self.disk.call_count(Calls::Changes), self.disk.call_count(Calls::Reads));
@@ -190,6 +195,15 @@ impl<'p> Patient<'p> {
         self.tally.refused_batches += u64::from(!is_written);
         self.compare_published()?;
         Ok(is_written)
+    }
+
+    /// What cannot be read is one tenant's, or a derived file that can be made anew: no reason to end the process.
+    fn assert_a_read_is_never_fatal(&self) -> Result<(), String> {
+        let fatal = self.open.as_ref().and_then(|(engine, _)| engine.fatal());
+        match (self.failing, fatal) {
+            (Some(Calls::Reads), Some(fatal)) => Err(format!("a read that failed is fatal: {fatal}")),
+            _ => Ok(()),
+        }
     }
 
     /// What is published is what was acknowledged, also while the disk fails.

@@ -6,68 +6,22 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use query::DEFAULT_SCOPE_BYTES;
 use storage::{
     CreateError, DataDir, DataDirError, DeleteError, FileError, OpenError, Store, TenantId,
     disk::{Disk, SystemDisk},
 };
 use thiserror::Error;
-use ticketscope_query as query;
 use ticketscope_storage as storage;
 
 use crate::{
+    checkpoint::CheckpointError,
+    options::Options,
     room::{Full, Outside, Room, Use},
     scrubber::Scrubber,
-    tenant::{CheckpointError, Tenant, TenantOpenError},
+    shared::Common,
+    tenant::{Tenant, TenantOpenError},
     trouble::{Closed, Fatal, FatalError, Trouble},
 };
-
-/// The default of [`Options::reserve_bytes`].
-const RESERVE_BYTES: u64 = 512 << 20;
-
-/// What can be chosen when a data directory is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Log written since the last mapped snapshot, in bytes, after which the next one is written in the background:
-    /// about what an opening after a crash has to replay at most. Smaller means more writing and faster opening.
-    pub checkpoint_log_bytes: u64,
-    /// Tenants kept open at most, but for those that somebody holds. The one asked for longest ago is closed first; it
-    /// opens again when it is asked for.
-    pub max_open_tenants: usize,
-    /// Bytes that the kept scopes of each tenant take at most, with the orders and facets that were asked of them. The ones
-    /// asked for longest ago leave first and are evaluated anew when they are asked for; the one asked for last stays
-    /// whatever it takes. Smaller means less memory and more questions that wait for an evaluation. However many bytes there
-    /// are, no more than [`query::MAX_SCOPES`] are kept.
-    pub scope_bytes: usize,
-    /// Bytes that are kept free on the disk, but never more than a twentieth of it. With fewer left, batches and new tenants
-    /// are refused as [`Full`]; text indexes and mapped snapshots, which hold what was acknowledged, are written down to half
-    /// of it, and batches that only remove or erase down to a quarter. With 0 only the disk itself refuses.
-    pub reserve_bytes: u64,
-    /// The longest time that anything on the disk of an open tenant stays unread: everything is read again, slowly, by one
-    /// thread for all tenants, so that what rots is found before it is asked for. Zero for never.
-    pub scrub_interval: Duration,
-}
-
-/// What all tenants of an engine share.
-#[derive(Debug)]
-pub(crate) struct Common {
-    pub(crate) room: Room,
-    pub(crate) fatal: Fatal,
-}
-
-impl Default for Options {
-    /// A mapped snapshot for every 64 MiB of log, 256 open tenants, [`DEFAULT_SCOPE_BYTES`] of kept scopes in each, 512 MiB
-    /// kept free on the disk, and everything read again within a day.
-    fn default() -> Self {
-        Self {
-            checkpoint_log_bytes: 64 << 20,
-            max_open_tenants: 256,
-            scope_bytes: DEFAULT_SCOPE_BYTES,
-            reserve_bytes: RESERVE_BYTES,
-            scrub_interval: Duration::from_hours(24),
-        }
-    }
-}
 
 /// A data directory, open: tenants by name, each opened at first use.
 ///
@@ -428,7 +382,7 @@ impl Engine {
     /// Why a tenant was not opened; one that is damaged is remembered.
     fn failed(&self, id: &TenantId, source: TenantOpenError) -> TenantError {
         let source = Arc::new(source);
-        match Trouble::of_opening(&source) {
+        match source.trouble() {
             Trouble::Damaged(_) => drop(self.open.lock().damaged.insert(id.clone(), Arc::clone(&source))),
             Trouble::Fatal(cause) => drop(self.common.fatal.set(FatalError { tenant: id.clone(), cause })),
             Trouble::Full | Trouble::Other => {}
@@ -458,112 +412,4 @@ impl Drop for Engine {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        sync::mpsc::{self, RecvTimeoutError},
-        thread,
-        time::Duration,
-    };
-
-    use super::*;
-
-    /// How long to wait for what must not come: one that is wrongly let through takes a fraction of it.
-    const NEVER: Duration = Duration::from_millis(300);
-
-    fn id(name: &str) -> TenantId {
-        TenantId::parse(name).unwrap()
-    }
-
-    #[test]
-    fn while_one_tenant_is_opened_nobody_waits_for_another() {
-        let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::open(dir.path()).unwrap();
-        for name in ["slow", "cold", "hot"] {
-            engine.create_tenant(&id(name)).unwrap();
-        }
-        engine.close().unwrap();
-        let hot = engine.tenant(&id("hot")).unwrap();
-        let turn = engine.turn(&id("slow"));
-        assert!(Arc::ptr_eq(&engine.tenant(&id("hot")).unwrap(), &hot));
-        assert!(engine.tenant(&id("cold")).is_ok());
-        assert!(engine.create_tenant(&id("new")).is_ok());
-        engine.delete_tenant(&id("new")).unwrap();
-        let (told, asked) = mpsc::channel();
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                let (engine, told) = (&engine, told.clone());
-                scope.spawn(move || told.send(engine.tenant(&id("slow")).unwrap()).unwrap());
-            }
-            assert_eq!(asked.recv_timeout(NEVER).unwrap_err(), RecvTimeoutError::Timeout);
-            // Nothing was opened in the meantime.
-            assert!(!engine.open.lock().by_id.contains_key(&id("slow")));
-            drop(turn);
-            let both = [asked.recv().unwrap(), asked.recv().unwrap()];
-            assert!(Arc::ptr_eq(&both[0], &both[1]), "two who ask at once get the same tenant");
-        });
-        assert!(engine.open.lock().busy.is_empty());
-    }
-
-    #[test]
-    fn closing_waits_for_a_tenant_that_is_being_opened_and_closes_it_too() {
-        let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::open(dir.path()).unwrap();
-        for name in ["slow", "hot"] {
-            engine.create_tenant(&id(name)).unwrap();
-        }
-        engine.close().unwrap();
-        engine.tenant(&id("hot")).unwrap();
-        let (told, closed) = mpsc::channel();
-        thread::scope(|scope| {
-            let turn = engine.turn(&id("slow"));
-            let engine = &engine;
-            scope.spawn(move || told.send(engine.close()).unwrap());
-            assert_eq!(closed.recv_timeout(NEVER).unwrap_err(), RecvTimeoutError::Timeout);
-            let store = engine.data.open_tenant(&id("slow")).unwrap();
-            drop(engine.opened(&id("slow"), store).unwrap());
-            drop(turn);
-            closed.recv().unwrap().unwrap();
-        });
-        let open = engine.open.lock();
-        assert!(open.by_id.is_empty(), "{:?} left open", open.by_id.keys());
-    }
-
-    #[test]
-    fn memory_is_told_also_while_caches_grow_between_two_looks_at_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let engine = Engine::open(dir.path()).unwrap();
-        let mut stats = engine.create_tenant(&id("acme")).unwrap().stats().unwrap();
-        (stats.text.heap_bytes, stats.text.cache_bytes) = (10, 11);
-        let of = |name| stats.memory().into_iter().find(|(part, _)| *part == name).unwrap().1.heap;
-        assert_eq!((of("text: rows"), of("text: caches")), (0, 11));
-    }
-
-    #[test]
-    fn tenants_that_are_closed_for_others_are_opened_again_whoever_asks_meanwhile() {
-        let dir = tempfile::tempdir().unwrap();
-        let options = Options { max_open_tenants: 2, ..Options::default() };
-        let engine = Engine::open_with(dir.path(), options).unwrap();
-        let names: Vec<TenantId> = (0..6).map(|number| id(&format!("tenant-{number}"))).collect();
-        for name in &names {
-            engine.create_tenant(name).unwrap();
-        }
-        thread::scope(|scope| {
-            for seed in 0..4 {
-                let (engine, names) = (&engine, &names);
-                scope.spawn(move || {
-                    let mut rng = fastrand::Rng::with_seed(seed);
-                    for _ in 0..40 {
-                        let name = &names[rng.usize(..names.len())];
-                        let tenant = engine.tenant(name).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
-                        assert_eq!((tenant.id(), tenant.closed()), (name, None));
-                    }
-                });
-            }
-        });
-        // What everybody has let go is closed as soon as another one is opened.
-        drop(engine.create_tenant(&id("last")).unwrap());
-        let open = engine.open.lock();
-        assert!(open.busy.is_empty());
-        assert_eq!(open.by_id.len(), 2, "{:?}", open.by_id.keys());
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@
 //! | what | the tenant | until |
 //! |---|---|---|
 //! | no room on the disk, or hardly any | refuses batches as [`Full`] and answers questions | there is room |
-//! | a write given up halfway, by a panic | is [`Closed::Interrupted`] | the next question opens it again |
+//! | a write given up halfway, by a panic; a mapped snapshot in use that rots | is [`Closed::Interrupted`] | the next question opens it again |
 //! | damage on disk, or what cannot be read | is [`Closed::Damaged`] and not answered | the process starts anew |
 //! | a failed write or sync | is [`Closed::Failed`], as all others are | the process starts anew |
 //!
@@ -55,11 +55,17 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod checkpoint;
+mod commit;
+mod consequences;
 mod delta;
 mod dump;
 mod engine;
 mod facts;
 mod inspect;
+mod options;
+mod publication;
+mod queue;
 mod refusal;
 mod resolve;
 mod revs;
@@ -67,27 +73,37 @@ mod room;
 mod scrub;
 mod scrubber;
 mod session;
+mod shared;
 mod state;
+mod stats;
 mod tenant;
 #[cfg(test)]
 mod tests;
 mod text;
 mod text_check;
 mod text_rows;
+mod text_source;
+mod text_worker;
 mod texts;
 mod trouble;
+mod view;
 mod wire;
 mod writer;
 
 pub use backup::{RestoredTenant, TenantBackupError, TenantRestoreError};
-pub use engine::{Ailing, Engine, Options, TenantError};
+pub use checkpoint::CheckpointError;
+pub use commit::SubmitError;
+pub use engine::{Ailing, Engine, TenantError};
 pub use inspect::{InspectError, TenantInspection, TextInspection, inspect};
+pub use options::Options;
+pub use queue::{Ack, MAX_WAITING};
 pub use refusal::Refusal;
 pub use room::Full;
 pub use scrub::{ScrubStats, ScrubStep, Scrubbed};
 pub use session::ImportSession;
 pub use state::{RecoverError, Recovery};
-pub use tenant::{Ack, CheckpointError, MAX_WAITING, Stats, SubmitError, Tenant, TenantOpenError, TextStats, View};
+pub use stats::{Stats, TextStats};
+pub use tenant::{Tenant, TenantOpenError};
 pub use text_check::{TextVerification, VerifyTextError};
 pub use text_rows::TextRows;
 #[doc(no_inline)]
@@ -95,5 +111,6 @@ pub use ticketscope_query as query;
 #[doc(no_inline)]
 pub use ticketscope_storage as storage;
 pub use trouble::{Closed, FatalError};
+pub use view::View;
 pub use wire::Malformed;
 pub use writer::{OnRefusal, WriteError};

@@ -102,8 +102,9 @@ impl Room {
     }
 
     fn look(&self) -> Option<Space> {
-        let now = self.now();
         let mut seen = self.seen.lock();
+        // Behind the lock: never earlier than what was seen by somebody else.
+        let now = self.now();
         match *seen {
             Some((at, space)) if now.saturating_duration_since(at) < LOOK => space,
             _ => {

@@ -10,7 +10,10 @@
 //! redb's own check of its pages needs the database to itself and is not made here, but by openings and by
 //! [`crate::Tenant::verify_files`]. Each row is looked up by its key, so that pages that lead astray are found from the rows.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use model::Opstamp;
 use parking_lot::Mutex;
@@ -19,8 +22,8 @@ use ticketscope_model as model;
 use ticketscope_storage as storage;
 
 use crate::{
-    tenant::Shared,
-    text::Checked,
+    shared::Shared,
+    text_worker::{Checked, FileCheck},
     trouble::{Trouble, chain},
 };
 
@@ -99,7 +102,7 @@ enum Stage {
     Mapped,
     Snapshots,
     TextBegin,
-    Text,
+    Text(FileCheck),
 }
 
 /// What passes read and found.
@@ -111,8 +114,9 @@ struct Tally {
 }
 
 /// The pass of one tenant.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scrub {
+    shared: Arc<Shared>,
     /// Held for a step.
     stage: Mutex<Stage>,
     /// Held for a moment: whoever asks how it goes does not wait for a step.
@@ -120,6 +124,15 @@ pub(crate) struct Scrub {
 }
 
 impl Scrub {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, stage: Mutex::default(), tally: Mutex::default() }
+    }
+
+    /// Bytes on the disk that a pass reads.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.shared.store.disk_usage().map_or(u64::MAX, |usage| usage.total())
+    }
+
     pub(crate) fn stats(&self) -> ScrubStats {
         let tally = self.tally.lock();
         ScrubStats {
@@ -131,7 +144,8 @@ impl Scrub {
     }
 
     /// Reads the next piece. `tell` is told of damage.
-    pub(crate) fn step(&self, shared: &Shared, tell: &dyn Fn(&str)) -> ScrubStep {
+    pub(crate) fn step(&self, tell: &dyn Fn(&str)) -> ScrubStep {
+        let shared = &*self.shared;
         let mut stage = self.stage.lock();
         // A store that met a full disk cannot be read until there is room.
         if shared.closed().is_some() || shared.store.condition() == Condition::Full {
@@ -152,7 +166,7 @@ impl Scrub {
                 current.note(what);
                 *stage = next;
             }
-            Err(Finding::Fatal(what)) => {
+            Err(Finding::Closing(what)) => {
                 tell(&what);
                 current.note(what);
                 is_closed = true;
@@ -184,8 +198,8 @@ enum Finding {
     Closed,
     /// Something was damaged and is made anew.
     Mended { what: String, next: Stage },
-    /// Something is damaged that nothing can be made of; the tenant was closed.
-    Fatal(String),
+    /// Something is damaged for which the tenant was closed.
+    Closing(String),
 }
 
 /// The next piece; answers where the pass stands then, nothing at its end.
@@ -218,7 +232,9 @@ fn advance(stage: Stage, current: &mut Scrubbed, shared: &Shared) -> Result<Opti
             if let Some(mapped) = &shared.mapped {
                 current.bytes += mapped.len_bytes();
                 if let Err(defect) = shared.check_mapped(mapped) {
-                    return Err(Finding::Fatal(chain(&defect)));
+                    let what =
+                        format!("the mapped snapshot in use: {}; the tenant opens again from its rows", chain(&defect));
+                    return Err(Finding::Closing(what));
                 }
             }
             Stage::Snapshots
@@ -236,25 +252,24 @@ fn advance(stage: Stage, current: &mut Scrubbed, shared: &Shared) -> Result<Opti
             }
             return Err(Finding::Mended { what, next: Stage::TextBegin });
         }
-        // Somebody else checks all files, and shares the list of them: then from the beginning.
         Stage::TextBegin => match shared.text.checking.try_lock() {
             None => Stage::TextBegin,
-            Some(_checking) => {
-                shared.text.begin_check();
-                Stage::Text
-            }
+            Some(_checking) => Stage::Text(shared.text.begin_check()),
         },
-        Stage::Text if shared.text.checking.is_locked() => Stage::TextBegin,
-        Stage::Text => match shared.text.check_file(TEXT_PATIENCE) {
-            Checked::Whole(bytes) => {
-                current.text_files += 1;
-                current.bytes += bytes;
-                Stage::Text
+        Stage::Text(check) => {
+            // Somebody else checks all files: from the beginning when that is done.
+            let Some(_checking) = shared.text.checking.try_lock() else { return Ok(Some(Stage::TextBegin)) };
+            match shared.text.check_file(check, TEXT_PATIENCE) {
+                Checked::Whole(bytes) => {
+                    current.text_files += 1;
+                    current.bytes += bytes;
+                    Stage::Text(check)
+                }
+                Checked::Waiting => Stage::Text(check),
+                Checked::Damaged(what) => return Err(Finding::Mended { what, next: Stage::Text(check) }),
+                Checked::End => return Ok(None),
             }
-            Checked::Waiting => Stage::Text,
-            Checked::Damaged(what) => return Err(Finding::Mended { what, next: Stage::Text }),
-            Checked::End => return Ok(None),
-        },
+        }
     }))
 }
 
@@ -263,11 +278,11 @@ fn judged(error: &ReadError, shared: &Shared) -> Finding {
     match error {
         ReadError::Damaged(damaged) => {
             shared.suffer(Trouble::Damaged(damaged.to_string()));
-            Finding::Fatal(damaged.to_string())
+            Finding::Closing(damaged.to_string())
         }
         ReadError::Database(_) => {
             shared.suffer(Trouble::of_read(error));
-            Finding::Fatal(chain(error))
+            Finding::Closing(chain(error))
         }
         ReadError::Full | ReadError::Poisoned | ReadError::NotInLog { .. } => Finding::Closed,
     }

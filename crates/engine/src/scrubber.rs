@@ -10,10 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use storage::TenantId;
 use ticketscope_storage as storage;
 
-use crate::{
-    scrub::{self, ScrubStep},
-    tenant::Shared,
-};
+use crate::scrub::{self, Scrub, ScrubStep};
 
 /// Time after its opening before a tenant is read again: whoever opened it has other things to read first.
 const AFTER_OPENING: Duration = Duration::from_mins(1);
@@ -54,7 +51,7 @@ struct Turn {
 
 /// What the thread needs of an open tenant. The tenant takes it back when it is closed, and waits for a step under way.
 #[derive(Debug)]
-pub(crate) struct Open(Mutex<Option<Arc<Shared>>>);
+pub(crate) struct Open(Mutex<Option<Arc<Scrub>>>);
 
 impl Open {
     /// Lets the tenant go.
@@ -70,8 +67,8 @@ impl Scrubber {
     }
 
     /// Has a tenant read again within every `interval` while it is open. Without a thread to be had nobody does.
-    pub(crate) fn watch(self: &Arc<Self>, id: &TenantId, shared: &Arc<Shared>, interval: Duration) -> Arc<Open> {
-        let open = Arc::new(Open(Mutex::new(Some(Arc::clone(shared)))));
+    pub(crate) fn watch(self: &Arc<Self>, id: &TenantId, scrub: &Arc<Scrub>, interval: Duration) -> Arc<Open> {
+        let open = Arc::new(Open(Mutex::new(Some(Arc::clone(scrub)))));
         let due = Instant::now() + AFTER_OPENING.min(interval / 2);
         let mut turns = self.turns.lock();
         turns.tenants.push(Turn { id: id.clone(), open: Arc::downgrade(&open), due, began: due });
@@ -101,16 +98,15 @@ impl Scrubber {
     fn run(&self, interval: Duration) {
         while let Some((id, open)) = self.next() {
             let step = {
-                let shared = open.0.lock();
-                let Some(shared) = shared.as_ref() else { continue };
+                let scrub = open.0.lock();
+                let Some(scrub) = scrub.as_ref() else { continue };
                 let tell = self.tell.lock().clone();
-                let step = shared.scrub.step(shared, &|what| {
+                let step = scrub.step(&|what| {
                     if let Some(tell) = &tell {
                         tell(&id, what);
                     }
                 });
-                let total = shared.store.disk_usage().map_or(u64::MAX, |usage| usage.total());
-                (step, total)
+                (step, scrub.total_bytes())
             };
             self.plan(&open, step, interval);
         }

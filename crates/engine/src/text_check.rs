@@ -10,7 +10,8 @@ use ticketscope_storage as storage;
 
 use crate::{
     RecoverError, Tenant,
-    text::{Checked, Stored, TextFault, all, identity, mark},
+    text_source::{Stored, TextFault, all, identity, mark},
+    text_worker::Checked,
     trouble::chain,
 };
 
@@ -63,9 +64,9 @@ impl Tenant {
         let mut verification = TextVerification::default();
         // The pass in the background waits meanwhile.
         let checking = self.shared().text.checking.lock();
-        self.shared().text.begin_check();
+        let check = self.shared().text.begin_check();
         loop {
-            match self.shared().text.check_file(FILE_PATIENCE) {
+            match self.shared().text.check_file(check, FILE_PATIENCE) {
                 Checked::Whole(bytes) => {
                     verification.files += 1;
                     verification.bytes += bytes;

@@ -3,7 +3,7 @@ use storage::Rows;
 use ticketscope_model as model;
 use ticketscope_storage as storage;
 
-use crate::{RecoverError, tenant::Shared, texts};
+use crate::{RecoverError, shared::Shared, texts};
 
 /// The texts of a view's tickets, for reading those of a whole page. Whoever shows one has asked what may be read of it.
 #[derive(Debug)]

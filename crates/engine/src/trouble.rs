@@ -9,7 +9,7 @@ use thiserror::Error;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
 
-use crate::{state::RecoverError, tenant::CheckpointError, tenant::TenantOpenError, writer::WriteError};
+use crate::{state::RecoverError, writer::WriteError};
 
 /// A disk failed, so that nobody knows what of the last writes is on it. Nothing is acknowledged any more, nothing is
 /// tried again, and only a process that starts anew finds out what is durable.
@@ -27,9 +27,9 @@ pub struct FatalError {
 /// Why a tenant takes nothing more, or is not answered at all.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Closed {
-    /// A thread that was writing panicked, or gave up halfway: what is durable shows when the tenant is opened again, which
-    /// the next question does.
-    #[error("a write was given up halfway; the tenant opens again with the next question")]
+    /// A thread that was writing panicked, or gave up halfway, or the mapped snapshot in use rotted: what is durable shows
+    /// when the tenant is opened again, which the next question does.
+    #[error("what is in memory was given up; the tenant opens again with the next question")]
     Interrupted,
     /// What is on disk cannot be read, or not be trusted: it is not answered until a process opens it that finds nothing
     /// wrong.
@@ -65,11 +65,12 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 }
 
 impl Trouble {
-    /// Of the files that are derived and can be made anew: only a disk that fails says more than that one was not written.
+    /// Of the files that are derived and can be made anew: only a disk that fails to write says more than that one is of no
+    /// use.
     fn of_derived_io(error: &io::Error, whole: &dyn Error) -> Self {
         if storage::is_full(error) {
             Self::Full
-        } else if storage::is_disk_failure(error) {
+        } else if storage::is_disk_failure(error) && !storage::disk::is_unread(error) {
             Self::Fatal(chain(whole))
         } else {
             Self::Other
@@ -108,6 +109,8 @@ impl Trouble {
             WriteError::Commit(error) => Self::of_commit(error),
             WriteError::Read(error) => Self::of_read(error),
             WriteError::Malformed(_) => Self::Damaged(chain(error)),
+            // The rows are whole: the next opening makes another index of them.
+            WriteError::IndexDiffers => Self::Other,
         }
     }
 
@@ -117,12 +120,13 @@ impl Trouble {
             ReopenError::Poisoned => Self::Other,
             ReopenError::Open(OpenError::Damaged(_)) => Self::Damaged(chain(error)),
             ReopenError::Open(source) if source.io().is_some_and(storage::is_full) => Self::Full,
+            ReopenError::Open(source) if source.is_failed_read() => Self::Damaged(chain(error)),
             // Its files were just open: whatever it is, they are not what they were.
             ReopenError::Open(_) => Self::Fatal(chain(error)),
         }
     }
 
-    fn of_open(error: &OpenError) -> Self {
+    pub(crate) fn of_open(error: &OpenError) -> Self {
         match error {
             OpenError::Damaged(_) => Self::Damaged(chain(error)),
             other if other.is_failed_write() => Self::Fatal(chain(error)),
@@ -134,7 +138,7 @@ impl Trouble {
         }
     }
 
-    fn of_snapshot(error: &SnapshotError) -> Self {
+    pub(crate) fn of_snapshot(error: &SnapshotError) -> Self {
         match error {
             SnapshotError::File(error) => Self::of_file(error),
             SnapshotError::Read(error) => Self::of_read(error),
@@ -153,25 +157,6 @@ impl Trouble {
             | RecoverError::Role { .. }
             | RecoverError::Missing(_) => Self::Damaged(chain(error)),
             RecoverError::NoRandomness => Self::Other,
-        }
-    }
-
-    /// Of a tenant that was not opened.
-    pub(crate) fn of_opening(error: &TenantOpenError) -> Self {
-        match error {
-            TenantOpenError::Open(error) => Self::of_open(error),
-            TenantOpenError::Recover(error) => Self::of_recover(error),
-            TenantOpenError::Damaged(what) => Self::Damaged(what.to_string()),
-        }
-    }
-
-    pub(crate) fn of_checkpoint(error: &CheckpointError) -> Self {
-        match error {
-            CheckpointError::Snapshot(error) => Self::of_snapshot(error),
-            CheckpointError::Commit(error) => Self::of_commit(error),
-            CheckpointError::Full(_) => Self::Full,
-            CheckpointError::Mapped(_) => Self::Damaged(chain(error)),
-            CheckpointError::TooLarge(_) => Self::Other,
         }
     }
 

@@ -1,92 +1,50 @@
 //! A tenant whose files find no room, in a process that may not make files longer than it says.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{
-    env, fs,
+    fs,
     path::PathBuf,
-    process::Command,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use ticketscope_engine::{
     Engine, Full, Options, RecoverError, SubmitError, Tenant,
     storage::{ReadError, TenantId},
 };
-use ticketscope_model::{
-    Change, Fact, FieldPatch, PrincipalFact, RawValue, RelFact, TextClass, TextPart, TicketKey, TicketPatch,
-};
+use ticketscope_model::{Change, Fact, TextClass, TicketKey};
 use ticketscope_query::{
     self as query, Access,
     parse::{Context, parse},
 };
-
-/// Says that this process is the one that the limit is set in.
-const LIMITED: &str = "TICKETSCOPE_TEST_LIMITED";
+use ticketscope_testkit::{
+    limited::{alone, limit_files},
+    plain,
+};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-/// Runs the test of this name alone, in a process that is not killed for a file that would become too long.
-fn in_a_process_of_its_own(test: &str) {
-    let status = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; exec \"$0\" --exact \"$1\" --nocapture"])
-        .arg(env::current_exe().unwrap())
-        .arg(test)
-        .env(LIMITED, "1")
-        .status();
-    assert!(status.unwrap().success(), "{test} failed in its process");
-}
-
-fn limit_files(bytes: Option<u64>) {
-    let maximum = getrlimit(Resource::Fsize).maximum;
-    setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();
-}
 
 fn id() -> TenantId {
     TenantId::parse("acme").unwrap()
 }
 
 fn ticket(number: i64, status: &str, rev: i64) -> Change {
-    let fields = vec![("status".into(), FieldPatch::Set(RawValue::Text(status.into())))];
-    let patch = TicketPatch { key: TicketKey::Int(number), fields, replace: false, text: Vec::new() };
-    Change { rev: Some(rev), ..Change::state(Fact::Ticket(patch)) }
+    Change { rev: Some(rev), ..plain::ticket(number, status) }
 }
 
 /// A text of that many bytes, in words that are rarely the same.
 fn text(number: i64, len: usize, seed: u64) -> Change {
     let mut rng = fastrand::Rng::with_seed(seed);
     let body: String = (0..len).map(|at| if at % 9 == 0 { ' ' } else { rng.lowercase() }).collect();
-    let part = TextPart {
-        part: format!("p{seed}").into(),
-        class: TextClass::Public,
-        lang: None,
-        body: format!("otter {body}").into(),
-        author: None,
-        at: None,
-    };
-    Change::state(Fact::Text { ticket: TicketKey::Int(number), part })
+    plain::text(number, &format!("p{seed}"), TextClass::Public, &format!("otter {body}"))
 }
 
 fn principal(id: &str) -> Change {
-    Change::state(Fact::Principal(PrincipalFact {
-        id: id.into(),
-        role: None,
-        active: true,
-        name: None,
-        email: None,
-        locale: None,
-        time_zone: None,
-    }))
+    Change::state(Fact::Principal(plain::principal(id, None)))
 }
 
 fn rel(principal: &str, value: &str) -> Change {
-    Change::state(Fact::Rel(RelFact {
-        principal: principal.into(),
-        rel: "groups".into(),
-        value: value.into(),
-        level: None,
-    }))
+    Change::state(Fact::Rel(plain::rel(principal, "groups", value)))
 }
 
 fn count(tenant: &Tenant, text: &str) -> u32 {
@@ -115,11 +73,11 @@ fn parts(tenant: &Tenant, number: i64) -> usize {
 
 #[test]
 fn a_tenant_without_room_answers_refuses_batches_and_takes_them_again_in_the_same_process() {
-    if env::var_os(LIMITED).is_none() {
-        return in_a_process_of_its_own(
-            "a_tenant_without_room_answers_refuses_batches_and_takes_them_again_in_the_same_process",
-        );
-    }
+    let name = "a_tenant_without_room_answers_refuses_batches_and_takes_them_again_in_the_same_process";
+    alone(name, tenant_without_room).unwrap();
+}
+
+fn tenant_without_room() {
     let dir = tempfile::tempdir().unwrap();
     let file: PathBuf = dir.path().join("tenants/acme/state.redb");
     // Only the limit refuses, wherever this runs.
@@ -132,7 +90,7 @@ fn a_tenant_without_room_answers_refuses_batches_and_takes_them_again_in_the_sam
     assert!(tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE));
     let (mut tickets, mut texts, mut number) = (1, 39, 1000_i64);
     for round in 0..3 {
-        limit_files(Some(fs::metadata(&file).unwrap().len()));
+        limit_files(Some(fs::metadata(&file).unwrap().len())).unwrap();
         let before = loop {
             let before = tenant.snapshot().opstamp();
             number += 1;
@@ -152,7 +110,7 @@ fn a_tenant_without_room_answers_refuses_batches_and_takes_them_again_in_the_sam
         assert_eq!(parts(&tenant, 1), texts, "round {round}");
         let ghost = format!("agent {number}");
         assert!(snapshot.access(&ghost).is_err() && snapshot.access("ann").is_ok());
-        limit_files(None);
+        limit_files(None).unwrap();
         // Of an older revision than the one that was refused, and for somebody who came with it.
         let until = Instant::now() + PATIENCE;
         let ack = loop {

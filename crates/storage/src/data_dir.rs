@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::{
     CreateError, DataDirError, DeleteError, FileError, OpenError, Store, TenantId, TenantUuid,
-    disk::{Disk, DiskLock, SystemDisk, steps},
+    disk::{Disk, DiskLock, SystemDisk, TellsReads, steps},
 };
 
 /// Memory that redb uses for the pages of one open tenant, in bytes, unless [`DataDir::with_cache_bytes`] says otherwise.
@@ -87,7 +87,7 @@ impl DataDir {
     /// # Errors
     /// [`DataDirError`] as [`Self::open`].
     pub fn open_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>) -> Result<Self, DataDirError> {
-        let root = path.as_ref();
+        let (disk, root) = (TellsReads::of(disk), path.as_ref());
         if !steps::exists(&*disk, &root.join(FORMAT_FILE))? {
             steps::make_dirs(&*disk, root)?;
         }

@@ -10,12 +10,15 @@
 mod map;
 pub(crate) mod steps;
 mod system;
+mod unread;
 mod writer;
 
 use std::{fmt, io, path::Path};
 
 pub use map::{Map, WeakMap};
 pub use system::SystemDisk;
+pub use unread::is_unread;
+pub(crate) use unread::{TellsReads, cause};
 pub use writer::FileWriter;
 
 /// How a file is opened.

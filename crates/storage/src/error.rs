@@ -12,7 +12,7 @@ use std::{
 use thiserror::Error;
 use ticketscope_model::Opstamp;
 
-use crate::{Condition, Table, TenantId, TenantUuid, is_full, judged::is_unwritten};
+use crate::{Condition, Table, TenantId, TenantUuid, disk::is_unread, is_disk_failure, is_full, judged::is_unwritten};
 
 /// A file operation that the system refused.
 #[derive(Debug, Error)]
@@ -301,6 +301,15 @@ impl OpenError {
         matches!(self, Self::Database(error) if matches!(&**error, redb::Error::Io(error) if is_unwritten(error)))
     }
 
+    /// Whether the disk failed when the database was to be read: nothing that was written is in doubt.
+    pub fn is_failed_read(&self) -> bool {
+        match self {
+            Self::File(error) => is_unread(&error.source),
+            // A write that failed is told apart, see above.
+            other => other.io().is_some_and(is_disk_failure),
+        }
+    }
+
     /// What the system said, if it was the system.
     pub fn io(&self) -> Option<&io::Error> {
         match self {
@@ -430,6 +439,7 @@ impl ReopenError {
         match self {
             Self::Busy | Self::Poisoned => None,
             Self::Open(OpenError::Damaged(_)) => Some(Condition::Damaged),
+            Self::Open(error) if error.is_failed_read() => Some(Condition::Damaged),
             Self::Open(error) => (!error.io().is_some_and(is_full)).then_some(Condition::Failed),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{io, path::Path};
 
-use crate::{FileError, disk::steps};
+use crate::{
+    FileError,
+    disk::{self, steps},
+};
 
 /// The room of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +34,13 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
-/// Whether `error` says that the disk itself failed.
+/// Whether `error` says that the disk itself failed, when it was to write or, by [`disk::is_unread`], to read.
 pub fn is_disk_failure(error: &io::Error) -> bool {
+    fails(disk::cause(error).unwrap_or(error))
+}
+
+/// Whether the system says so.
+pub(crate) fn fails(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 

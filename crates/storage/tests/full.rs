@@ -2,37 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 use ticketscope_model::Opstamp;
 use ticketscope_storage::{
     Batch, CommitError, Condition, DataDir, ReadError, ReopenError, Row, Store, Table, TenantId, is_full,
 };
-
-/// Says that this process is the one that the limit is set in.
-const LIMITED: &str = "TICKETSCOPE_TEST_LIMITED";
-
-/// Runs the test of this name alone, in a process that is not killed for a file that would become too long.
-fn in_a_process_of_its_own(test: &str) {
-    let program = env::current_exe().unwrap();
-    let status = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; exec \"$0\" --exact \"$1\" --nocapture"])
-        .arg(program)
-        .arg(test)
-        .env(LIMITED, "1")
-        .status();
-    assert!(status.unwrap().success(), "{test} failed in its process");
-}
-
-fn limit_files(bytes: Option<u64>) {
-    let maximum = getrlimit(Resource::Fsize).maximum;
-    setrlimit(Resource::Fsize, Rlimit { current: bytes, maximum }).unwrap();
-}
+use ticketscope_testkit::limited::{alone, limit_files};
 
 struct Bench {
     dir: TempDir,
@@ -94,17 +73,17 @@ fn len(path: &Path) -> u64 {
 
 #[test]
 fn a_write_without_room_changes_nothing_and_the_store_goes_on_when_it_is_reopened() {
-    if env::var_os(LIMITED).is_none() {
-        return in_a_process_of_its_own(
-            "a_write_without_room_changes_nothing_and_the_store_goes_on_when_it_is_reopened",
-        );
-    }
+    alone("a_write_without_room_changes_nothing_and_the_store_goes_on_when_it_is_reopened", write_without_room)
+        .unwrap();
+}
+
+fn write_without_room() {
     let mut bench = Bench::new();
     for _ in 0..10 {
         bench.commit(60_000).unwrap();
     }
     let reader = bench.store.reader().unwrap();
-    limit_files(Some(len(&bench.file())));
+    limit_files(Some(len(&bench.file()))).unwrap();
     let error = bench.fill();
     assert!(matches!(&error, CommitError::Full(error) if is_full(error)), "{error:?}");
     assert_eq!(bench.store.condition(), Condition::Full);
@@ -121,13 +100,13 @@ fn a_write_without_room_changes_nothing_and_the_store_goes_on_when_it_is_reopene
         bench.store.reopen().unwrap();
         assert_eq!(bench.store.condition(), Condition::Sound);
         bench.assert_holds_what_was_committed();
-        limit_files(None);
+        limit_files(None).unwrap();
         bench.commit(60_000).unwrap();
         bench.assert_holds_what_was_committed();
-        limit_files(Some(len(&bench.file())));
+        limit_files(Some(len(&bench.file()))).unwrap();
         assert!(matches!(bench.fill(), CommitError::Full(_)), "round {round}");
     }
-    limit_files(None);
+    limit_files(None).unwrap();
     let Bench { dir, store, committed } = bench;
     drop(store);
     let store = DataDir::open(dir.path()).unwrap().open_tenant(&id()).unwrap();

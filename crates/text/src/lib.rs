@@ -14,6 +14,7 @@ pub mod analysis;
 
 mod beginning;
 mod cache;
+mod check;
 mod descent;
 mod directory;
 mod document;
@@ -24,6 +25,7 @@ mod index;
 mod inverter;
 mod layers;
 mod leaf;
+mod note;
 mod rank;
 mod segment;
 mod sought;
@@ -36,8 +38,9 @@ pub use descent::PAIRED;
 pub use document::{Part, custom_word};
 pub use error::{TextDefect, TextError};
 pub use fields::{Form, TextField};
-pub use index::{TakeText, TextIdentity, TextIndex, TextMark, Texts};
+pub use index::{TakeText, TextIndex, Texts};
 pub use leaf::{Leaf, Pattern, Section};
+pub use note::{TextIdentity, TextMark};
 pub use rank::{
     Alternative, Best, RankPlan, Ranked, Ranking, ScoredClause, Statistics, WeighedLeaf, key_score, rank_plans,
 };

@@ -6,11 +6,14 @@ use tempfile::{NamedTempFile, TempDir};
 use ticketscope_bitmap::{Index, TicketBatch};
 use ticketscope_engine::{Engine, View, storage::TenantId};
 use ticketscope_model::{
-    Change, ExprSource, Fact, FieldPatch, Opstamp, PrincipalFact, RawValue, RelFact, RoleFact, Schema, TextClass,
-    TextPart, TicketKey, TicketOrd, TicketPatch, Timestamp, Value, fields,
+    Change, ExprSource, Fact, FieldPatch, Opstamp, RawValue, RoleFact, Schema, TextClass, TextPart, TicketKey,
+    TicketOrd, TicketPatch, Timestamp, Value, fields,
 };
 use ticketscope_query::{index_of, scope::Directory};
-use ticketscope_testkit::oracle::{Query, Term, WordPattern, WordScope};
+use ticketscope_testkit::{
+    oracle::{Query, Term, WordPattern, WordScope},
+    plain,
+};
 
 use super::*;
 
@@ -31,27 +34,11 @@ fn tickets(first: &str) -> Index {
     index_of(&Schema::builtin(), &TicketBatch { created, erased: Vec::new(), sets })
 }
 
-fn principal(id: &str, role: &str) -> PrincipalFact {
-    PrincipalFact {
-        id: id.into(),
-        role: Some(role.into()),
-        active: true,
-        name: None,
-        email: None,
-        locale: None,
-        time_zone: None,
-    }
-}
-
-fn group_a(id: &str) -> RelFact {
-    RelFact { principal: id.into(), rel: "groups".into(), value: "a".into(), level: None }
-}
-
 fn snapshot(index: Index) -> Snapshot {
     let schema = Arc::new(Schema::builtin());
     let mut directory = Directory::new(Arc::clone(&schema));
-    directory.set_principal(&principal("ana", "generic.group"));
-    directory.set_rel(&group_a("ana"));
+    directory.set_principal(&plain::principal("ana", Some("generic.group")));
+    directory.set_rel(&plain::rel("ana", "groups", "a"));
     Snapshot::new(Opstamp(1), schema, index, directory, [0; 32])
 }
 
@@ -148,10 +135,10 @@ impl Desk {
         let mut facts = vec![
             role("agent", vec![verb("view", "group in my.groups")]),
             role("lead", vec![verb("view", "all"), verb("view_private", "all"), verb("view_side", "all")]),
-            Fact::Principal(principal("ana", "agent")),
-            Fact::Principal(principal("lena", "lead")),
-            Fact::Principal(principal("pia", "agent")),
-            Fact::Rel(group_a("ana")),
+            Fact::Principal(plain::principal("ana", Some("agent"))),
+            Fact::Principal(plain::principal("lena", Some("lead"))),
+            Fact::Principal(plain::principal("pia", Some("agent"))),
+            Fact::Rel(plain::rel("ana", "groups", "a")),
         ];
         for key in 1..=30_u8 {
             let group = if key % 2 == 0 { "a" } else { "b" };

@@ -207,6 +207,32 @@ fn a_dump_is_loaded_as_an_equal_tenant_whose_dump_is_the_same() {
 }
 
 #[test]
+fn a_compressed_dump_of_which_a_bit_flipped_is_refused_or_still_says_the_same() {
+    const FLIPS: usize = 40;
+    let desk = Desk::with_fixture();
+    let (plain, packed) = (desk.run(&["dump", "--tenant", "desk"]).expect(0).out, desk.file("desk.jsonl.zst"));
+    desk.run(&["dump", "--tenant", "desk", "--out", &packed]).expect(0);
+    let whole = fs::read(&packed).expect("a file");
+    // Everywhere, and in each of the last bytes, which are the checksum.
+    let everywhere = (0..FLIPS).map(|number| number * whole.len() / FLIPS);
+    let mut refused = 0;
+    for (number, at) in everywhere.chain(whole.len() - 4..whole.len()).enumerate() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (number % 8);
+        let (name, file) = (format!("flipped-{number}"), desk.write("flipped.jsonl.zst", bytes));
+        let loaded = desk.run(&["load", "--tenant", &name, &file]);
+        if loaded.code == 0 {
+            // The format has bits that mean nothing.
+            assert_eq!(desk.run(&["dump", "--tenant", &name]).expect(0).out, plain, "byte {at} of {}", whole.len());
+        } else {
+            loaded.expect(2);
+            refused += 1;
+        }
+    }
+    assert!(refused >= FLIPS, "{refused}");
+}
+
+#[test]
 fn a_part_of_a_dump_is_not_taken_for_a_whole_one() {
     let desk = Desk::with_fixture();
     let lines = desk.run(&["dump", "--tenant", "desk"]).expect(0).out;

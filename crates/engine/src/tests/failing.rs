@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -12,17 +13,22 @@ use std::{
 
 use parking_lot::Mutex;
 use tempfile::TempDir;
-use ticketscope_model::{
-    Change, Fact, FieldPatch, PrincipalFact, RawValue, TextClass, TextPart, TicketKey, TicketPatch, Timestamp,
-};
+use ticketscope_model::{Change, Fact, Opstamp, TextClass, TicketKey, Timestamp};
 use ticketscope_query::{
     self as query, Access,
     parse::{Context, parse},
 };
-use ticketscope_storage::{Space, TenantId, disk::SystemDisk};
+use ticketscope_storage::{
+    Condition, Space, TenantId,
+    disk::{Disk, SystemDisk},
+};
+use ticketscope_testkit::{
+    plain,
+    simdisk::{Calls, Fault, Reason, SimDisk},
+};
 
 use crate::{
-    CheckpointError, Closed, Engine, Full, Options, Stats, SubmitError, Tenant, TenantError, room::Outside,
+    CheckpointError, Closed, Engine, Full, Options, Stats, SubmitError, Tenant, TenantError, TextStats, room::Outside,
     trouble::Trouble,
 };
 
@@ -32,6 +38,9 @@ const DISK: u64 = 100 * RESERVE;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long the text is waited for between two looks at how it fares.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A disk and a clock as a test wants them.
 #[derive(Debug)]
@@ -45,7 +54,7 @@ struct World {
 }
 
 struct Bench {
-    _dir: TempDir,
+    _dir: Option<TempDir>,
     world: Arc<World>,
     engine: Engine,
 }
@@ -56,6 +65,14 @@ impl Bench {
     }
 
     fn with(options: Options) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_owned();
+        Self { _dir: Some(dir), ..Self::on(Arc::new(SystemDisk), &path, options) }
+    }
+
+    /// On a disk that nobody else has.
+    fn on(disk: Arc<dyn Disk>, path: &Path, options: Options) -> Self {
+        let below = disk;
         let world = Arc::new(World {
             available: AtomicU64::new(DISK),
             available_behind: AtomicU64::new(DISK),
@@ -73,10 +90,9 @@ impl Bench {
                 Ok(Space { total: DISK, available: available.load(Relaxed) })
             }),
         };
-        let dir = tempfile::tempdir().unwrap();
         let options = Options { reserve_bytes: RESERVE, ..options };
-        let engine = Engine::open_in(Arc::new(SystemDisk), dir.path(), options, outside).unwrap();
-        Self { _dir: dir, world, engine }
+        let engine = Engine::open_in(below, path, options, outside).unwrap();
+        Self { _dir: None, world, engine }
     }
 
     fn tenant(&self, name: &str) -> Arc<Tenant> {
@@ -94,26 +110,15 @@ fn id(name: &str) -> TenantId {
 }
 
 fn ticket(number: i64) -> Change {
-    let fields = vec![("status".into(), FieldPatch::Set(RawValue::Text("open".into())))];
-    Change::state(Fact::Ticket(TicketPatch { key: TicketKey::Int(number), fields, replace: false, text: Vec::new() }))
+    plain::ticket(number, "open")
 }
 
 fn text(number: i64, body: &str) -> Change {
-    let part =
-        TextPart { part: "s".into(), class: TextClass::Subject, lang: None, body: body.into(), author: None, at: None };
-    Change::state(Fact::Text { ticket: TicketKey::Int(number), part })
+    plain::text(number, "s", TextClass::Subject, body)
 }
 
 fn principal(id: &str) -> Change {
-    Change::state(Fact::Principal(PrincipalFact {
-        id: id.into(),
-        role: None,
-        active: true,
-        name: None,
-        email: None,
-        locale: None,
-        time_zone: None,
-    }))
+    Change::state(Fact::Principal(plain::principal(id, None)))
 }
 
 fn has(tenant: &Tenant, number: i64) -> bool {
@@ -229,6 +234,81 @@ fn a_tenant_whose_text_waits_for_room_can_be_closed() {
     bench.has_room(DISK);
     assert!(tenant.wait_for_text(tenant.snapshot().opstamp(), PATIENCE));
     assert_eq!(found(&tenant, "otter"), 1);
+}
+
+/// The text of a tenant, as soon as it is as `is_so` wants it while somebody waits for it.
+fn text_when(tenant: &Tenant, is_so: impl Fn(&TextStats) -> bool) -> TextStats {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let stats = tenant.stats().unwrap().text;
+        if is_so(&stats) {
+            return stats;
+        }
+        assert!(Instant::now() < until, "{stats:?}");
+        tenant.wait_for_text(tenant.snapshot().opstamp(), LOOK);
+    }
+}
+
+#[test]
+fn text_that_met_a_full_disk_catches_up_in_the_process_once_there_is_room() {
+    let disk = SimDisk::default();
+    let bench = Bench::on(Arc::new(disk.clone()), Path::new("/data"), Options::default());
+    let tenant = bench.tenant("acme");
+    let ack = tenant.submit(vec![ticket(1), text(1, "otter")]).unwrap();
+    assert!(tenant.wait_for_text(ack.opstamp, PATIENCE));
+    // The thread waits behind the reserve until there is something to write on a full disk.
+    bench.world.available_behind.store(0, Relaxed);
+    let ack = tenant.submit(vec![ticket(2), text(2, "otter")]).unwrap();
+    let full =
+        Fault { calls: Calls::Changes, at: disk.call_count(Calls::Changes), reason: Reason::Full, lasting: true };
+    disk.fail(full);
+    bench.world.available_behind.store(DISK, Relaxed);
+    let says = |what: &'static str| {
+        move |stats: &TextStats| stats.failure.as_deref().is_some_and(|failure| failure.contains(what))
+    };
+    let stats = text_when(&tenant, says("No space left"));
+    assert_eq!((stats.pending, stats.put_aside), (1, None));
+    assert_eq!((found(&tenant, "otter"), tenant.closed(), bench.engine.fatal()), (1, None, None));
+    assert!(!disk.heal(), "the disk was full");
+    bench.world.now.fetch_add(10_000, Relaxed);
+    assert!(tenant.wait_for_text(ack.opstamp, PATIENCE), "nothing but room was missing");
+    assert_eq!(found(&tenant, "otter"), 2);
+    let stats = text_when(&tenant, |stats| stats.failure.is_none());
+    assert_eq!((stats.pending, stats.put_aside), (0, None));
+    assert_eq!(tenant.shared().store.condition(), Condition::Sound);
+    tenant.submit(vec![ticket(3)]).unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_read_when_it_is_opened_again_is_one_tenants_trouble() {
+    let mut reopened = 0;
+    // Of a commit some writes find no room: after that of the header nobody knows what is in force, after others nothing is.
+    for write in 0..6 {
+        let disk = SimDisk::default();
+        let bench = Bench::on(Arc::new(disk.clone()), Path::new("/data"), Options::default());
+        let (tenant, other) = (bench.tenant("acme"), bench.tenant("other"));
+        let ack = tenant.submit(vec![ticket(1)]).unwrap();
+        assert!(tenant.wait_for_text(ack.opstamp, PATIENCE) && other.wait_for_text(Opstamp(0), PATIENCE));
+        // Somebody reads, so that the database is not opened again at once.
+        let view = tenant.view().unwrap();
+        let at = disk.call_count(Calls::Changes) + write;
+        disk.fail(Fault { calls: Calls::Changes, at, reason: Reason::Full, lasting: false });
+        if !matches!(tenant.submit(vec![ticket(2)]), Err(SubmitError::Full(Full::Disk))) {
+            continue;
+        }
+        assert_eq!(tenant.shared().store.condition(), Condition::Full);
+        drop(view);
+        let at = disk.call_count(Calls::Reads);
+        disk.fail(Fault { calls: Calls::Reads, at, reason: Reason::Io, lasting: true });
+        bench.world.now.fetch_add(10_000, Relaxed);
+        assert!(tenant.submit(vec![ticket(2)]).is_err());
+        assert!(matches!(tenant.closed(), Some(Closed::Damaged(_))), "{:?}", tenant.closed());
+        assert_eq!(bench.engine.fatal(), None);
+        disk.heal();
+        other.submit(vec![ticket(1)]).unwrap();
+        reopened += 1;
+    }
+    assert!(reopened > 0, "no write was refused for want of room alone");
 }
 
 #[test]

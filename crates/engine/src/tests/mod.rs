@@ -1,6 +1,7 @@
 //! The forms of log and state rows: what is written is read back, and nothing that a disk may hold makes reading panic. And
 //! what becomes of a tenant when something fails.
 
+mod checking;
 mod failing;
 mod random;
 mod records;

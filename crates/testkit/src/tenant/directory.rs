@@ -3,10 +3,13 @@
 use std::{ops::Range, sync::Arc};
 
 use fastrand::Rng;
-use ticketscope_model::{Change, ExprSource, Fact, GroupFlags, Member, PrincipalFact, RelFact, RoleFact, ValueFact};
+use ticketscope_model::{Change, ExprSource, Fact, GroupFlags, Member, RelFact, RoleFact, ValueFact};
 
 use super::{ASSIGNEES, DEPARTMENTS, GROUPS, Tenant, tickets::requester_name};
-use crate::oracle::{Expr, Set};
+use crate::{
+    oracle::{Expr, Set},
+    plain,
+};
 
 impl Tenant {
     /// The roles of the directory, and what they see.
@@ -164,15 +167,7 @@ impl Directory<'_> {
     }
 
     fn principal(&mut self, id: &str, role: &str) {
-        self.state(Fact::Principal(PrincipalFact {
-            id: id.into(),
-            role: Some(role.into()),
-            active: true,
-            name: None,
-            email: None,
-            locale: None,
-            time_zone: None,
-        }));
+        self.state(Fact::Principal(plain::principal(id, Some(role))));
     }
 
     fn rel(&mut self, principal: &str, rel: &str, value: &Arc<str>) {

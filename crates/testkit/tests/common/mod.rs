@@ -3,10 +3,13 @@
 #![allow(dead_code, reason = "every test binary uses what it needs")]
 
 use ticketscope_model::{
-    Change, ExprSource, Fact, FieldPatch, GroupFlags, Member, PrincipalFact, RawValue, RelFact, RoleFact,
-    TenantRelFact, TextClass, TextPart, TicketKey, TicketPatch, ValueFact,
+    Change, ExprSource, Fact, FieldPatch, GroupFlags, Member, RawValue, RelFact, RoleFact, TenantRelFact, TextClass,
+    TextPart, TicketKey, TicketPatch, ValueFact,
 };
-use ticketscope_testkit::oracle::{Expr, Refusal, World};
+use ticketscope_testkit::{
+    oracle::{Expr, Refusal, World},
+    plain,
+};
 
 pub fn raw(value: &str) -> RawValue {
     RawValue::Text(value.into())
@@ -33,15 +36,7 @@ pub fn text(key: i64, part: &str, class: TextClass, author: &str, body: &str) ->
 }
 
 pub fn principal(id: &str, role: &str) -> Change {
-    Change::state(Fact::Principal(PrincipalFact {
-        id: id.into(),
-        role: Some(role.into()),
-        active: true,
-        name: None,
-        email: None,
-        locale: None,
-        time_zone: None,
-    }))
+    Change::state(Fact::Principal(plain::principal(id, Some(role))))
 }
 
 pub fn rel(principal: &str, rel: &str, value: &str) -> Change {

@@ -1,4 +1,5 @@
 mod by_library;
+mod damage;
 mod lengths;
 mod lexicon;
 mod replay;
