@@ -20,7 +20,7 @@ use crate::{
     changes::{del, text, ticket},
     compare::{assert_is_rebuilt, assert_is_world, rows, tickets},
     dump::dump,
-    world::{Twin, directory, seeds},
+    world::{Twin, copy_tree, directory, seeds},
 };
 
 fn id(name: &str) -> TenantId {
@@ -207,7 +207,7 @@ fn a_tenant_is_never_restored_over_another_and_never_mixed_with_one_of_its_name(
     engine.close().unwrap();
     drop(engine);
     fs::remove_dir_all(old.join("text")).ok();
-    copy(&aside.join("text"), &old.join("text"));
+    copy_tree(&aside.join("text"), &old.join("text"));
     let snapshot = |dir: &Path| {
         let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
         names.filter(|path| path.extension().is_some_and(|it| it == "tsnap")).max().unwrap()
@@ -220,14 +220,6 @@ fn a_tenant_is_never_restored_over_another_and_never_mixed_with_one_of_its_name(
     let stats = tenant.stats().unwrap();
     assert!(stats.text.put_aside.is_some() && stats.text.tickets == 0, "{:?}", stats.text);
     assert_eq!(tickets(&tenant.snapshot())[&TicketKey::Int(1)]["status"], [Value::Keyword("early".into())]);
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-    }
 }
 
 #[test]

@@ -9,23 +9,10 @@ use ticketscope_import::{Chunks, Format, Parser};
 use ticketscope_storage::Backup;
 use ticketscope_tests::golden;
 
-use crate::compare;
+use crate::{compare, world::copy_tree};
 
 fn golden_text(name: &str) -> String {
     fs::read_to_string(Path::new(golden::DIR).join(name)).unwrap()
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_tree(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 fn golden_copy() -> TempDir {

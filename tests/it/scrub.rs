@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    os::unix::fs::FileExt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,13 +11,13 @@ use std::{
 
 use redb::{ReadableTable, TableDefinition};
 use tempfile::TempDir;
-use ticketscope_engine::{CheckpointError, Engine, Options, Scrubbed, SubmitError, Tenant, storage::TenantId};
+use ticketscope_engine::{CheckpointError, Closed, Engine, Options, Scrubbed, SubmitError, Tenant, storage::TenantId};
 use ticketscope_model::{TextClass, TicketKey};
 
 use crate::{
     changes::{text, ticket},
     compare::{assert_is_rebuilt, tickets},
-    world::directory,
+    world::{copy_tree, directory, seeds},
 };
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -76,14 +78,14 @@ fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Turns a bit in the middle of a file, in place, as a disk would.
 fn rot(path: &Path) {
-    use std::io::{Read, Seek, SeekFrom, Write};
-    let mut file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
-    let at = file.metadata().unwrap().len() / 2;
+    rot_at(path, fs::metadata(path).unwrap().len() / 2, 4);
+}
+
+fn rot_at(path: &Path, at: u64, bits: u8) {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
-    file.seek(SeekFrom::Start(at)).unwrap();
-    file.read_exact(&mut byte).unwrap();
-    file.seek(SeekFrom::Start(at)).unwrap();
-    file.write_all(&[byte[0] ^ 4]).unwrap();
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ bits], at).unwrap();
 }
 
 #[test]
@@ -230,11 +232,13 @@ fn a_damaged_snapshot_in_use_closes_the_tenant_and_the_next_opening_starts_from_
             let found = bench.tenant.scrub();
             assert!(found.found[0].contains("checksum"), "{found:?}");
         }
-        assert!(bench.tenant.closed().is_some());
+        assert_eq!(bench.tenant.closed(), Some(Closed::Interrupted));
         assert_eq!(bench.snapshots(), Vec::<PathBuf>::new(), "none is used by the next opening");
         let Bench { dir, engine, tenant } = bench;
-        drop((tenant, engine));
-        let bench = Bench::open(dir);
+        drop(tenant);
+        let tenant = engine.tenant(&id()).expect("it opens again in the same process");
+        let bench = Bench { dir, engine, tenant };
+        bench.wait_for_words();
         assert_eq!(bench.tenant.recovery().snapshot, None);
         assert_is_rebuilt(&bench.tenant, "after damage");
         let mut now = tickets(&bench.tenant.snapshot());
@@ -242,6 +246,77 @@ fn a_damaged_snapshot_in_use_closes_the_tenant_and_the_next_opening_starts_from_
         assert_eq!(now, held);
         assert_eq!(bench.tenant.scrub().found, Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_snapshot_in_use_that_was_cut_short_is_found_by_reading_and_not_by_a_signal() {
+    let bench = Bench::new();
+    let held = tickets(&bench.tenant.snapshot());
+    let file = fs::OpenOptions::new().write(true).open(&bench.snapshots()[0]).unwrap();
+    file.set_len(0).unwrap();
+    let found = bench.tenant.scrub();
+    assert!(found.found[0].contains("the mapped snapshot in use"), "{found:?}");
+    assert_eq!(bench.tenant.closed(), Some(Closed::Interrupted));
+    let Bench { dir: _dir, engine, tenant } = bench;
+    drop(tenant);
+    assert_eq!(tickets(&engine.tenant(&id()).unwrap().snapshot()), held);
+}
+
+#[test]
+fn what_rots_in_a_snapshot_in_use_never_reaches_the_rows() {
+    let statuses = ["new", "open", "pending", "solved"];
+    let dir = directory();
+    let engine = Engine::open(dir.path()).unwrap();
+    let tenant = engine.create_tenant(&id()).unwrap();
+    let fields = |key: i64| [("status", statuses[key as usize % 4]), ("group", ["g1", "g2", "g3"][key as usize % 3])];
+    tenant.submit((1..40).map(|key| ticket(key, &fields(key))).collect()).unwrap();
+    let held = tickets(&tenant.snapshot());
+    drop(tenant);
+    engine.close().unwrap();
+    drop(engine);
+    let (mut refused, mut taken) = (0, 0);
+    for seed in seeds(1) {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        for round in 0..24 {
+            let copy = directory();
+            copy_tree(dir.path(), copy.path());
+            let engine = Engine::open(copy.path()).unwrap();
+            let tenant = engine.tenant(&id()).unwrap();
+            assert!(tenant.recovery().snapshot.is_some());
+            let snapshot = files(&copy.path().join("tenants/acme"), "tsnap").pop().unwrap();
+            let at = rng.u64(..fs::metadata(&snapshot).unwrap().len());
+            rot_at(&snapshot, at, rng.u8(1..));
+            let key = rng.i64(1..40);
+            let change = vec![ticket(key, &[("status", *rng.choice(&statuses).unwrap()), ("group", "g1")])];
+            // What leads astray altogether may end in a panic, which closes the tenant too.
+            let submitted = catch_unwind(AssertUnwindSafe(|| tenant.submit(change.clone())))
+                .unwrap_or(Err(SubmitError::Closed(Closed::Interrupted)));
+            assert_eq!(submitted.is_ok(), tenant.closed().is_none());
+            drop((tenant, engine));
+            for path in files(&copy.path().join("tenants/acme"), "tsnap") {
+                fs::remove_file(path).unwrap();
+            }
+            let engine = Engine::open(copy.path()).unwrap();
+            let tenant = engine.tenant(&id()).unwrap();
+            let context = format!("seed {seed}, round {round}: byte {at}, {change:?}: {submitted:?}");
+            assert_is_rebuilt(&tenant, &context);
+            if submitted.is_ok() {
+                taken += 1;
+            } else {
+                assert!(matches!(submitted, Err(SubmitError::Closed(Closed::Interrupted))), "{context}");
+                refused += 1;
+                assert_eq!(tickets(&tenant.snapshot()), held, "{context}");
+                tenant.submit(change.clone()).unwrap();
+            }
+            let whole = directory();
+            let engine = Engine::open(whole.path()).unwrap();
+            let expected = engine.create_tenant(&id()).unwrap();
+            expected.submit((1..40).map(|key| ticket(key, &fields(key))).collect()).unwrap();
+            expected.submit(change).unwrap();
+            assert_eq!(tickets(&tenant.snapshot()), tickets(&expected.snapshot()), "{context}");
+        }
+    }
+    assert!(refused > 0 && taken > 0, "{refused} batches refused, {taken} taken");
 }
 
 #[test]

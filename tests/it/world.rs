@@ -1,6 +1,6 @@
 //! One tenant twice, changed in step: as the engine keeps it and as the oracle states it.
 
-use std::{env, path::Path, sync::Arc};
+use std::{env, fs, path::Path, sync::Arc};
 
 use fastrand::Rng;
 use parking_lot::Mutex;
@@ -32,6 +32,20 @@ pub(crate) struct Twin {
 pub(crate) fn directory() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+/// Copies a directory and all in it.
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
 
 fn id() -> TenantId {

@@ -407,6 +407,7 @@ impl From<SubmitError> for Failure {
                 WriteError::Commit(source) => of_commit(source),
                 WriteError::Read(source) => of_read(source),
                 WriteError::Malformed(_) => (Exit::Data, "damaged"),
+                WriteError::IndexDiffers => (Exit::Internal, "writer"),
             },
         };
         Self::of(exit, kind, &error)

@@ -1,38 +1,24 @@
 //! Which process has a data directory locked, where the system tells.
 
+use std::fs;
 use std::path::Path;
 
-/// The id of the process that holds the lock file `path`: the one that both has a lock on such an inode and has the
-/// file open. Nothing where the system does not say, or is not Linux.
+/// The id of the process that holds the lock file `path`: the one that has the file open with a lock on it. Nothing where
+/// the system does not say, or is not Linux.
 pub(crate) fn holder(path: &Path) -> Option<u32> {
+    // Not the table /proc/locks: it is read record by record, and misses one when a lock before it goes meanwhile.
     let path = path.canonicalize().ok()?;
-    let inode = inode(&path)?.to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    locks
-        .lines()
-        .filter_map(|line| {
-            // 1: FLOCK  ADVISORY  WRITE 4711 fe:01:131090 0 EOF
-            let mut words = line.split_whitespace().skip_while(|word| *word != "WRITE").skip(1);
-            let (pid, file) = (words.next()?, words.next()?);
-            file.rsplit(':').next().filter(|found| *found == inode)?;
-            pid.parse().ok()
-        })
-        .find(|pid| has_open(*pid, &path))
+    fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        holds(&process.path(), &path).then_some(pid)
+    })
 }
 
-#[cfg(unix)]
-fn inode(path: &Path) -> Option<u64> {
-    use std::os::unix::fs::MetadataExt;
-
-    Some(path.metadata().ok()?.ino())
-}
-
-#[cfg(not(unix))]
-fn inode(_: &Path) -> Option<u64> {
-    None
-}
-
-fn has_open(pid: u32, path: &Path) -> bool {
-    let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-    files.flatten().any(|file| std::fs::read_link(file.path()).is_ok_and(|target| target == path))
+/// Whether a process, by its directory in `/proc`, has `path` open and locked. No for those that may not be looked into.
+fn holds(process: &Path, path: &Path) -> bool {
+    let Ok(files) = fs::read_dir(process.join("fd")) else { return false };
+    files.flatten().filter(|file| fs::read_link(file.path()).is_ok_and(|target| target == path)).any(|file| {
+        let about = fs::read_to_string(process.join("fdinfo").join(file.file_name())).unwrap_or_default();
+        about.lines().any(|line| line.starts_with("lock:"))
+    })
 }

@@ -16,7 +16,7 @@
 //! | what | the tenant | until |
 //! |---|---|---|
 //! | no room on the disk, or hardly any | refuses batches as [`Full`] and answers questions | there is room |
-//! | a write given up halfway, by a panic | is [`Closed::Interrupted`] | the next question opens it again |
+//! | a write given up halfway, by a panic; a mapped snapshot in use that rots | is [`Closed::Interrupted`] | the next question opens it again |
 //! | damage on disk, or what cannot be read | is [`Closed::Damaged`] and not answered | the process starts anew |
 //! | a failed write or sync | is [`Closed::Failed`], as all others are | the process starts anew |
 //!

@@ -152,7 +152,7 @@ impl Scrub {
                 current.note(what);
                 *stage = next;
             }
-            Err(Finding::Fatal(what)) => {
+            Err(Finding::Closing(what)) => {
                 tell(&what);
                 current.note(what);
                 is_closed = true;
@@ -184,8 +184,8 @@ enum Finding {
     Closed,
     /// Something was damaged and is made anew.
     Mended { what: String, next: Stage },
-    /// Something is damaged that nothing can be made of; the tenant was closed.
-    Fatal(String),
+    /// Something is damaged for which the tenant was closed.
+    Closing(String),
 }
 
 /// The next piece; answers where the pass stands then, nothing at its end.
@@ -218,7 +218,9 @@ fn advance(stage: Stage, current: &mut Scrubbed, shared: &Shared) -> Result<Opti
             if let Some(mapped) = &shared.mapped {
                 current.bytes += mapped.len_bytes();
                 if let Err(defect) = shared.check_mapped(mapped) {
-                    return Err(Finding::Fatal(chain(&defect)));
+                    let what =
+                        format!("the mapped snapshot in use: {}; the tenant opens again from its rows", chain(&defect));
+                    return Err(Finding::Closing(what));
                 }
             }
             Stage::Snapshots
@@ -263,11 +265,11 @@ fn judged(error: &ReadError, shared: &Shared) -> Finding {
     match error {
         ReadError::Damaged(damaged) => {
             shared.suffer(Trouble::Damaged(damaged.to_string()));
-            Finding::Fatal(damaged.to_string())
+            Finding::Closing(damaged.to_string())
         }
         ReadError::Database(_) => {
             shared.suffer(Trouble::of_read(error));
-            Finding::Fatal(chain(error))
+            Finding::Closing(chain(error))
         }
         ReadError::Full | ReadError::Poisoned | ReadError::NotInLog { .. } => Finding::Closed,
     }

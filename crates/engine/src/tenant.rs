@@ -425,7 +425,9 @@ impl Tenant {
         }
         if failure.is_none() && !group.is_empty() {
             let log_bytes = group.log_bytes;
-            match writer.commit(&self.shared.store, group) {
+            // What was published last is what is stored.
+            let before = self.shared.mapped.as_ref().map(|_| Arc::clone(&self.shared.published.read()));
+            match writer.commit(&self.shared.store, group, before.as_ref().map(|before| before.index())) {
                 Ok(committed) => {
                     let mut changes_text = committed.changes_text();
                     self.shared.publish(|before| {
@@ -769,17 +771,17 @@ impl Drop for Tenant {
 }
 
 impl Shared {
-    /// Checks the mapped snapshot in use. If it is damaged, so may be what is answered from it: the tenant is closed, and
-    /// no mapped snapshot is used by the next opening, for whatever was written since may hold what was damaged.
+    /// Checks the mapped snapshot in use. If it is damaged, so may be what is answered from it.
     pub(crate) fn check_mapped(&self, mapped: &MappedSnapshot) -> Result<(), SnapshotDefect> {
-        let checked = mapped.check();
-        if checked.is_err() {
-            // If even that fails, the store is poisoned already.
-            drop(self.store.forget_snapshots());
-            self.store.condemn();
-            self.suffer(Trouble::Damaged("the mapped snapshot in use is damaged".to_owned()));
-        }
-        checked
+        mapped.check().inspect_err(|_| self.mistrust_mapped())
+    }
+
+    /// Closes the tenant, whose next opening makes an index of the rows: they hold nothing of the mapped snapshot that was
+    /// not compared with them.
+    fn mistrust_mapped(&self) {
+        // Without it the next opening checks every byte, as each does.
+        drop(self.store.forget_snapshots());
+        self.close(Closed::Interrupted);
     }
 
     /// Writes a mapped snapshot also if there is one of this moment, which is damaged.
@@ -982,7 +984,10 @@ impl Shared {
     /// What those are told whose batches could not be written, once the tenant is in the state that this leaves it in.
     fn give_up(&self, writer: &mut Writer, error: WriteError) -> impl Fn() -> SubmitError + use<> {
         let trouble = Trouble::of_write(&error);
-        let is_full = trouble == Trouble::Full;
+        let (is_full, differs) = (trouble == Trouble::Full, matches!(error, WriteError::IndexDiffers));
+        if differs {
+            self.mistrust_mapped();
+        }
         match trouble {
             Trouble::Full => {
                 self.pauses.lock().writing = Some(self.common.room.now() + RETRY);
@@ -995,7 +1000,11 @@ impl Shared {
             other => self.suffer(other),
         }
         let error = Arc::new(error);
-        move || if is_full { SubmitError::Full(Full::Disk) } else { SubmitError::Write(Arc::clone(&error)) }
+        move || match () {
+            () if is_full => SubmitError::Full(Full::Disk),
+            () if differs => SubmitError::Closed(Closed::Interrupted),
+            () => SubmitError::Write(Arc::clone(&error)),
+        }
     }
 }
 

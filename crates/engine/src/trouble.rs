@@ -27,9 +27,9 @@ pub struct FatalError {
 /// Why a tenant takes nothing more, or is not answered at all.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Closed {
-    /// A thread that was writing panicked, or gave up halfway: what is durable shows when the tenant is opened again, which
-    /// the next question does.
-    #[error("a write was given up halfway; the tenant opens again with the next question")]
+    /// A thread that was writing panicked, or gave up halfway, or the mapped snapshot in use rotted: what is durable shows
+    /// when the tenant is opened again, which the next question does.
+    #[error("what is in memory was given up; the tenant opens again with the next question")]
     Interrupted,
     /// What is on disk cannot be read, or not be trusted: it is not answered until a process opens it that finds nothing
     /// wrong.
@@ -108,6 +108,8 @@ impl Trouble {
             WriteError::Commit(error) => Self::of_commit(error),
             WriteError::Read(error) => Self::of_read(error),
             WriteError::Malformed(_) => Self::Damaged(chain(error)),
+            // The rows are whole: the next opening makes another index of them.
+            WriteError::IndexDiffers => Self::Other,
         }
     }
 
@@ -170,8 +172,8 @@ impl Trouble {
             CheckpointError::Snapshot(error) => Self::of_snapshot(error),
             CheckpointError::Commit(error) => Self::of_commit(error),
             CheckpointError::Full(_) => Self::Full,
-            CheckpointError::Mapped(_) => Self::Damaged(chain(error)),
-            CheckpointError::TooLarge(_) => Self::Other,
+            // Whoever found it out closed the tenant.
+            CheckpointError::Mapped(_) | CheckpointError::TooLarge(_) => Self::Other,
         }
     }
 

@@ -40,6 +40,9 @@ pub enum WriteError {
     /// A state row that the batch builds on is not of the form it should have.
     #[error("decode the state that the batch builds on")]
     Malformed(#[from] Malformed),
+    /// The mapped snapshot that the index began with is no longer what it was: none of it may reach the rows.
+    #[error("the index in memory differs from the state on disk")]
+    IndexDiffers,
 }
 
 /// What to do with the changes of a batch when one of them is refused.
@@ -165,17 +168,19 @@ impl Writer {
     }
 
     /// Makes the staged batches durable, all or none, and answers how the snapshot that shows them follows from the one
-    /// before.
-    pub(crate) fn commit(&mut self, store: &Store, group: Group) -> Result<Committed, WriteError> {
+    /// before. If parts of the index are a mapped file, `before` is the index before these batches.
+    pub(crate) fn commit(
+        &mut self,
+        store: &Store,
+        group: Group,
+        before: Option<&Index>,
+    ) -> Result<Committed, WriteError> {
         let Group { log, mut rows, touched, texts, directory_changed, .. } = group;
+        if let Some(before) = before {
+            compare(before, &touched, store)?;
+        }
         let index = &self.working.index;
-        let encoded = |record: &Record| (record_key(*record), index.ticket_record(*record));
-        let records: Vec<_> = if touched.records.len() < PARALLEL_RECORDS {
-            touched.records.iter().map(encoded).collect()
-        } else {
-            touched.records.par_iter().map(encoded).collect()
-        };
-        rows.extend(records.into_iter().map(|(key, record)| ((Table::Tickets, key), record)));
+        rows.extend(records(index, &touched.records).into_iter().map(|(key, record)| ((Table::Tickets, key), record)));
         for (field, first) in &touched.values {
             let codes = index.field(*field).map_or(0, bitmap::FieldIndex::codes);
             for number in first / VALUES_PER_RECORD..codes.div_ceil(VALUES_PER_RECORD) {
@@ -189,6 +194,37 @@ impl Writer {
         let schema = Arc::clone(&self.working.schema);
         Ok(Committed { opstamp: self.opstamp, schema, index: index.clone(), directory, touched, texts })
     }
+}
+
+/// Records of the state with their keys.
+fn records(index: &Index, records: &[Record]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let encoded = |record: &Record| (record_key(*record), index.ticket_record(*record));
+    if records.len() < PARALLEL_RECORDS {
+        records.iter().map(encoded).collect()
+    } else {
+        records.par_iter().map(encoded).collect()
+    }
+}
+
+/// Compares what is about to be replaced with what `index` says that it is. A record tells of 1,024 tickets and is written
+/// anew for the sake of one of them: from a mapped file that rots, the others would be written as they never were.
+fn compare(index: &Index, touched: &Touched, store: &Store) -> Result<(), WriteError> {
+    let reader = store.reader()?;
+    let tickets = records(index, &touched.records);
+    let mut expected = tickets.iter().map(|(_, record)| record.as_deref());
+    let mut same = true;
+    reader.get_each::<_, ReadError>(Table::Tickets, tickets.iter().map(|(key, _)| key), |_, row| {
+        same &= expected.next() == Some(row);
+        Ok(())
+    })?;
+    for (field, first) in &touched.values {
+        let number = first / VALUES_PER_RECORD;
+        if first % VALUES_PER_RECORD > 0 {
+            let row = reader.get(Table::Values, &values_key(*field, number))?;
+            same &= row == Some(index.value_record(*field, number));
+        }
+    }
+    if same { Ok(()) } else { Err(WriteError::IndexDiffers) }
 }
 
 /// Applies a batch to the index; answers what that touched, and the batch as the log keeps it.

@@ -1,11 +1,14 @@
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use ticketscope_model::Opstamp;
 
 use crate::{
     SnapshotDefect, TenantUuid,
-    disk::{Disk, steps},
+    disk::{Disk, Map, steps},
     layout::Layout,
     meta::SnapshotEntry,
 };
@@ -15,7 +18,9 @@ use crate::{
 /// Sections are slices of the map; each keeps the map alive, also after the file has been deleted.
 #[derive(Clone)]
 pub struct MappedSnapshot {
+    path: PathBuf,
     layout: Layout,
+    map: Map,
     bytes: Bytes,
 }
 
@@ -32,7 +37,8 @@ impl MappedSnapshot {
         if found != entry.len {
             return Err(SnapshotDefect::Length { expected: entry.len, found });
         }
-        let bytes = Bytes::from_owner(disk.map(path).map_err(steps::failed("map", path))?);
+        let map = disk.map(path).map_err(steps::failed("map", path))?;
+        let bytes = Bytes::from_owner(map.clone());
         let layout = Layout::check(&bytes)?;
         if layout.uuid != uuid {
             return Err(SnapshotDefect::Uuid { expected: uuid, found: layout.uuid });
@@ -43,7 +49,7 @@ impl MappedSnapshot {
         if layout.opstamp != entry.opstamp || layout.seal.digest != entry.digest {
             return Err(SnapshotDefect::Replaced);
         }
-        Ok(Self { layout, bytes })
+        Ok(Self { path: path.to_owned(), layout, map, bytes })
     }
 
     /// Checks every byte once more: a file whose bytes rotted since it was opened shows that in the map. Linear in it.
@@ -51,6 +57,7 @@ impl MappedSnapshot {
     /// # Errors
     /// [`SnapshotDefect`] says what does not match any more.
     pub fn check(&self) -> Result<(), SnapshotDefect> {
+        self.map.read_ahead().map_err(steps::failed("read", &self.path))?;
         if Layout::check(&self.bytes)? == self.layout { Ok(()) } else { Err(SnapshotDefect::Replaced) }
     }
 

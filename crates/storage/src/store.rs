@@ -437,12 +437,6 @@ impl Store {
         self.condition() >= Condition::Damaged
     }
 
-    /// Says that what is on disk was found not to be what was written: nothing is read or written until the store is opened
-    /// again, which finds the damage or does not open.
-    pub fn condemn(&self) {
-        self.worsen(Condition::Damaged);
-    }
-
     pub(crate) fn worsen(&self, condition: Condition) {
         self.health.worsen(condition);
     }
