@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     acts::{Act, acts},
-    amount::{Amount, amount, number, seed, skipped},
+    amount::{Amount, Share, amount, number, seed, skipped},
     image,
     reference::reference,
     survey::survey,
@@ -71,7 +71,11 @@ fn nothing_acknowledged_is_lost_by_a_kill_at_any_system_call() {
     let mut rng = Rng::with_seed(seed);
     let mut tally = Tally::default();
     let amount = amount("TICKETSCOPE_KILL_POINTS", 200);
+    let share = Share::of("TICKETSCOPE_KILL_SHARE");
     for (act, aim) in drawn(&mut rng, |aim| aim.changes) {
+        if !share.has(&(act.from, aim)) {
+            continue;
+        }
         if amount == Amount::Some(tally.kills) {
             break;
         }

@@ -7,6 +7,7 @@
 //! | variable | meaning | short |
 //! |---|---|---|
 //! | `TICKETSCOPE_KILL_POINTS` | kills at system calls, or `all` | 200 |
+//! | `TICKETSCOPE_KILL_SHARE` | which part of these calls, as `1/10` | the whole |
 //! | `TICKETSCOPE_KILL_RECOVERIES` | crash images whose recovery is killed at every call, or, up to 4, at 10 of them | 4 |
 //! | `TICKETSCOPE_CALL_ERRORS` | system calls that fail, or `all` | 100 |
 //! | `TICKETSCOPE_POWER_CUTS` | power cuts | 10 |

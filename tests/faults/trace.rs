@@ -25,7 +25,7 @@ pub(crate) fn missing() -> Option<String> {
 }
 
 /// One of the threads of a process.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Thread {
     /// The one that submits batches and writes mapped snapshots.
     Main,
@@ -36,7 +36,7 @@ pub(crate) enum Thread {
 }
 
 /// A call of a thread, counted from 1 among its calls of that name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Aim {
     pub(crate) thread: Thread,
     pub(crate) call: String,

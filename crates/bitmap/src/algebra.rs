@@ -201,7 +201,7 @@ impl TicketSet {
     }
 
     fn filter(&self, list: &U32s, keep: bool) -> Self {
-        let mut kept = Vec::new();
+        let mut kept = Vec::with_capacity(if keep { list.len() } else { 0 });
         self.probe(list, |ord, found| {
             if found == keep {
                 kept.push(ord);
@@ -216,18 +216,13 @@ impl TicketSet {
         count
     }
 
-    /// Looks up every number of a sorted list, finding each block once.
+    /// Looks up every number of a sorted list, finding each block once; in a list each search begins where the last ended.
     fn probe(&self, list: &U32s, mut visit: impl FnMut(u32, bool)) {
         match &self.0 {
             Repr::List(own) => {
                 let mut at = 0;
-                if own.len() > list.len() * 8 {
-                    return list.iter().for_each(|ord| visit(ord, self.contains(TicketOrd(ord))));
-                }
                 for ord in list.iter() {
-                    while at < own.len() && own.at(at) < ord {
-                        at += 1;
-                    }
+                    at = own.gallop(at, ord);
                     visit(ord, at < own.len() && own.at(at) == ord);
                 }
             }

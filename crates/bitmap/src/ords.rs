@@ -45,7 +45,21 @@ impl U32s {
 
     /// How many of a sorted list's numbers are below `bound`.
     pub(crate) fn lower_bound(&self, bound: u32) -> usize {
-        let (mut low, mut high) = (0, self.len());
+        self.lower_bound_in(0, self.len(), bound)
+    }
+
+    /// [`Self::lower_bound`] where the numbers before `from` are known to be below: logarithmic in how far it is from there
+    /// (Bentley and Yao, "An almost optimal algorithm for unbounded searching", 1976).
+    pub(crate) fn gallop(&self, from: usize, bound: u32) -> usize {
+        let (mut low, mut step) = (from, 1);
+        while low + step <= self.len() && self.at(low + step - 1) < bound {
+            low += step;
+            step *= 2;
+        }
+        self.lower_bound_in(low, (low + step - 1).min(self.len()), bound)
+    }
+
+    fn lower_bound_in(&self, mut low: usize, mut high: usize, bound: u32) -> usize {
         while low < high {
             let middle = usize::midpoint(low, high);
             if self.at(middle) < bound { low = middle + 1 } else { high = middle }
@@ -80,4 +94,22 @@ pub(crate) fn read_u32(bytes: &[u8], at: usize) -> u32 {
     let mut word = [0; 4];
     word.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn galloping_ends_where_searching_does() {
+        for len in [0, 1, 2, 3, 7, 8, 100] {
+            let list = U32s::from((0..len).map(|at| at * 3 + 1).collect::<Vec<u32>>());
+            for bound in 0..len * 3 + 3 {
+                let expected = list.lower_bound(bound);
+                for from in 0..=expected {
+                    assert_eq!(list.gallop(from, bound), expected, "{bound} from {from} of {len}");
+                }
+            }
+        }
+    }
 }

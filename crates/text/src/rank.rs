@@ -199,7 +199,8 @@ pub(crate) struct Top<'a> {
 
 impl<'a> Top<'a> {
     pub(crate) fn new(ranked: &'a Ranked<'a>) -> Self {
-        Self { ranked, best: Vec::new(), scored: 0 }
+        let room = ranked.keep.min(ranked.hits.len() as usize).min(SORTED);
+        Self { ranked, best: Vec::with_capacity(room), scored: 0 }
     }
 
     fn compare(&self, a: (f32, u32), b: (f32, u32)) -> Ordering {
@@ -363,7 +364,8 @@ fn drivers(clauses: &[ScoredClause]) -> impl Iterator<Item = &ScoredClause> {
 
 /// Every plan that can rank these clauses.
 pub fn rank_plans(clauses: &[ScoredClause]) -> Vec<RankPlan> {
-    let mut plans = vec![RankPlan::Seek];
+    let mut plans = Vec::with_capacity(3);
+    plans.push(RankPlan::Seek);
     if drivers(clauses).next().is_some() {
         plans.push(RankPlan::Prune);
     }
@@ -389,10 +391,13 @@ impl TextView {
 
     fn seek(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
         let mut top = Top::new(ranked);
+        let mut without_text = ranked.hits.len();
         for segment in self.segments() {
-            offer_all(segment, ranked.hits, &mut top)?;
+            without_text -= offer_all(segment, ranked.hits, &mut top)?;
         }
-        ranked.hits.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
+        if without_text > 0 {
+            ranked.hits.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
+        }
         Ok(top.finish(ranked.hits.len().into()))
     }
 
