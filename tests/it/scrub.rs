@@ -263,6 +263,18 @@ fn a_snapshot_in_use_that_was_cut_short_is_found_by_reading_and_not_by_a_signal(
 }
 
 #[test]
+fn a_text_file_in_use_that_was_cut_short_is_found_by_reading_and_not_by_a_signal() {
+    let bench = Bench::new();
+    let path = files(&bench.path().join("text"), "term").pop().unwrap();
+    fs::OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+    while !bench.tenant.scrub_step().is_end {}
+    bench.wait_for_words();
+    let stats = bench.tenant.stats().unwrap();
+    assert_eq!(stats.scrub.last.unwrap().found.len(), 1);
+    assert!(stats.text.put_aside.is_some() && stats.text.ready && stats.text.tickets == 39, "{:?}", stats.text);
+}
+
+#[test]
 fn what_rots_in_a_snapshot_in_use_never_reaches_the_rows() {
     let statuses = ["new", "open", "pending", "solved"];
     let dir = directory();

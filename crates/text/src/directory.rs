@@ -58,6 +58,12 @@ impl TextDirectory {
         Ok(Self { shared: Arc::new(Shared { disk, path: path.to_owned(), maps, replacing, locks }) })
     }
 
+    /// Reads a file again that somebody has mapped.
+    pub(crate) fn read_ahead(&self, name: &Path) -> io::Result<()> {
+        let map = self.shared.maps.lock().get(name).and_then(WeakMap::upgrade);
+        map.map_or(Ok(()), |map| map.read_ahead())
+    }
+
     fn disk(&self) -> &dyn Disk {
         &*self.shared.disk
     }

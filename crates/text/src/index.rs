@@ -62,6 +62,7 @@ impl Texts for [(u32, Vec<TextPart>)] {
 /// The text index of a tenant on disk, and its one writer.
 pub struct TextIndex {
     identity: TextIdentity,
+    directory: TextDirectory,
     index: Index,
     fields: Fields,
     reader: IndexReader,
@@ -112,7 +113,7 @@ impl TextIndex {
         if fresh {
             remove_leftovers(&**disk, path, &directory, None)?;
         }
-        let (index, fields) = fields::open(directory).map_err(failed)?;
+        let (index, fields) = fields::open(directory.clone()).map_err(failed)?;
         let meta = index.load_metas().map_err(failed)?;
         let mark = if fresh {
             TextMark::default()
@@ -126,7 +127,7 @@ impl TextIndex {
         check_numbers(&meta, &reader.searcher())?;
         let view = TextView::new(1, mark.position, identity.languages, reader.searcher(), fields, None)?;
         let (writer, inverters, threads, view) = (None, Vec::new(), None, Arc::new(view));
-        Ok(Self { identity, index, fields, reader, writer, inverters, threads, view, mark, number: 1 })
+        Ok(Self { identity, directory, index, fields, reader, writer, inverters, threads, view, mark, number: 1 })
     }
 
     /// What the last commit left.
@@ -257,7 +258,13 @@ impl TextIndex {
     /// # Errors
     /// [`TextDefect::Damaged`] if it is not what was written.
     pub fn check_file(&self, file: &Path) -> Result<Option<u64>, TextDefect> {
-        unless_it_panics(|| check_file(&self.index, file))
+        unless_it_panics(|| {
+            // It is mapped: what cannot be read any more is told before somebody touches it.
+            if self.directory.read_ahead(file).is_err() {
+                return Err(TextDefect::Damaged(vec![file.to_owned()]));
+            }
+            check_file(&self.index, file)
+        })
     }
 
     /// Checks every file of the index in the directory `path` without making or changing anything, and answers up to which
