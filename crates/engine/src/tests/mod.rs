@@ -2,6 +2,7 @@
 //! what becomes of a tenant when something fails.
 
 mod failing;
+mod interrupted;
 mod random;
 mod records;
 
