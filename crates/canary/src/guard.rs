@@ -21,8 +21,8 @@ pub struct Sighting {
 pub struct Guard {
     /// Nothing without canaries.
     words: Option<AhoCorasick>,
-    /// What each word tells.
-    sightings: Vec<Sighting>,
+    /// What each word tells, and the word.
+    sightings: Vec<(Sighting, Arc<str>)>,
 }
 
 impl Guard {
@@ -36,7 +36,8 @@ impl Guard {
             let tenant: Arc<str> = tenant.into();
             for part in Part::ALL {
                 words.push(canary.word(part));
-                sightings.push(Sighting { tenant: Arc::clone(&tenant), ticket: canary.key(), part });
+                let sighting = Sighting { tenant: Arc::clone(&tenant), ticket: canary.key(), part };
+                sightings.push((sighting, canary.word(part).into()));
             }
         }
         if words.is_empty() {
@@ -55,7 +56,12 @@ impl Guard {
     pub fn find(&self, texts: &[&[u8]]) -> BTreeSet<Sighting> {
         let Some(words) = &self.words else { return BTreeSet::new() };
         let matches = texts.iter().flat_map(|text| words.find_overlapping_iter(*text));
-        matches.map(|found| self.sightings[found.pattern().as_usize()].clone()).collect()
+        matches.map(|found| self.sightings[found.pattern().as_usize()].0.clone()).collect()
+    }
+
+    /// The word that was found; nothing if this guard does not look out for it. Linear in the canaries.
+    pub fn word(&self, found: &Sighting) -> Option<&str> {
+        self.sightings.iter().find(|(sighting, _)| sighting == found).map(|(_, word)| &**word)
     }
 }
 
@@ -91,6 +97,13 @@ mod tests {
                 text.push_str(["", " ", "\\n", "\u{17c}", "x"][rng.usize(..5)]);
             }
             assert_eq!(guard.find(&[b"", text.as_bytes()]), expected, "seed {seed}: {text}");
+            for (tenant, canary) in &planted {
+                for part in Part::ALL {
+                    let sighting = Sighting { tenant: (*tenant).into(), ticket: canary.key(), part };
+                    assert_eq!(guard.word(&sighting), Some(canary.word(part)), "seed {seed}");
+                    assert_eq!(guard.word(&Sighting { tenant: "c".into(), ..sighting }), None, "seed {seed}");
+                }
+            }
         }
     }
 

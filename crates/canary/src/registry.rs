@@ -317,4 +317,38 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(Canaries::open(&path), Err(RegistryError::Exposed { mode: 0o640, .. })));
     }
+
+    fn golden() -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format/beside/v1/canaries.json");
+        fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn the_golden_file_says_what_it_said_and_is_written_alike() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("canaries.json");
+        fs::write(&path, golden()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let canaries = Canaries::open(&path).unwrap();
+        let of = |words: [&str; 3], planted| Canary {
+            ticket: format!("canary-{}", words[0].repeat(20)),
+            public: words[0].repeat(20),
+            private: words[1].repeat(20),
+            side: words[2].repeat(20),
+            planted,
+        };
+        let (b, f, j) = (["b", "c", "d"], ["f", "g", "h"], ["j", "k", "l"]);
+        let start = 1_795_176_000_000;
+        let expected = BTreeMap::from([
+            ("acme".into(), vec![of(b, start), of(f, start + 1)]),
+            ("zeta".into(), vec![of(j, start)]),
+        ]);
+        assert_eq!(canaries.list(), expected);
+        assert_eq!(canaries.guard().find(&["L".repeat(20).as_bytes()]).len(), 1);
+        let again = Canaries::open(dir.path().join("again.json")).unwrap();
+        for (tenant, own) in expected {
+            again.add(&tenant, &own).unwrap();
+        }
+        assert_eq!(fs::read_to_string(dir.path().join("again.json")).unwrap(), golden());
+    }
 }

@@ -2,10 +2,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
-use ticketscope_engine::{
-    TenantBackupError,
-    storage::{BackedUp, Manifest},
-};
+use ticketscope_engine::storage::{BackedUp, Manifest};
 
 use crate::{
     args::BackupArgs,
@@ -13,7 +10,7 @@ use crate::{
     audit::Trail,
     data::Data,
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, chain},
     open,
     output::{Output, bytes, counted},
 };
@@ -42,7 +39,7 @@ pub(crate) fn run(data: &Data, args: &BackupArgs, out: &mut Output) -> Result<Ex
         entry.about("tenants", manifest.tenants.len()).about("left_out", left_out.len())
     })?;
     let exit = if left_out.is_empty() { Exit::Done } else { Exit::Data };
-    let left_out: Vec<String> = left_out.iter().map(chain).collect();
+    let left_out: Vec<String> = left_out.iter().map(|error| chain(error)).collect();
     let seconds = began.elapsed().as_secs_f64();
     engine.close()?;
     if out.wants_json() {
@@ -59,17 +56,6 @@ pub(crate) fn run(data: &Data, args: &BackupArgs, out: &mut Output) -> Result<Ex
     }
     out.note(NOT_IN_IT);
     Ok(exit)
-}
-
-/// An error with its causes.
-fn chain(error: &TenantBackupError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// One tenant of a backup for people.

@@ -19,7 +19,7 @@ use crate::{
     audit::Trail,
     data::Data,
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, INTERRUPTED},
     open,
     output::{Output, bytes, counted},
 };
@@ -34,6 +34,8 @@ enum Broken {
     Write(io::Error),
     /// A fact that no line can say, where all are wanted.
     Inexpressible(String),
+    /// The server that writes it ends.
+    Interrupted,
 }
 
 impl From<RecoverError> for Broken {
@@ -58,17 +60,20 @@ pub(crate) fn run(data: &Data, args: &DumpArgs, out: &mut Output) -> Result<Exit
         return Err(Failure::new(Exit::Usage, "no_file", message).hint("name one with --out FILE"));
     }
     let tenant = open::tenant(data, &args.tenant)?;
+    let is_interrupted = || data.held().is_some_and(|held| held.engine.is_interrupted());
     let trail = Trail::begin(data, data.entry(Action::Dump).of_tenant(args.tenant.as_str()))?;
     let began = Instant::now();
     let written =
         tenant.view().map_err(|error| Failure::from(RecoverError::from(error))).and_then(|view| match &args.out {
             Some(path) => {
                 let mut file = DumpFile::create(path)?;
-                let written = write(&view, &mut file, args.keep_going).map_err(|broken| failed(broken, args))?;
+                let written =
+                    write(&view, &mut file, args.keep_going, is_interrupted).map_err(|broken| failed(broken, args))?;
                 file.finish()?;
                 Ok(written)
             }
-            None => write(&view, &mut Sink::stdout(), args.keep_going).map_err(|broken| failed(broken, args)),
+            None => write(&view, &mut Sink::stdout(), args.keep_going, is_interrupted)
+                .map_err(|broken| failed(broken, args)),
         });
     let written = trail.end(written, |entry, written| entry.about("lines", written.lines))?;
     let seconds = began.elapsed().as_secs_f64();
@@ -101,10 +106,18 @@ pub(crate) fn run(data: &Data, args: &DumpArgs, out: &mut Output) -> Result<Exit
 }
 
 /// Writes every statement as a line that reads back as the same statement.
-fn write(view: &View, out: &mut dyn Write, keep_going: bool) -> Result<Written, Broken> {
+fn write(
+    view: &View,
+    out: &mut dyn Write,
+    keep_going: bool,
+    is_interrupted: impl Fn() -> bool,
+) -> Result<Written, Broken> {
     let mut written = Written::default();
     let mut line = Vec::new();
     view.statements(|change| {
+        if is_interrupted() {
+            return Err(Broken::Interrupted);
+        }
         // A listing that lacks something would be closed over it.
         if written.omitted > 0 && matches!(change.fact, Fact::Complete(_)) {
             return Ok(());
@@ -167,6 +180,10 @@ fn failed(broken: Broken, args: &DumpArgs) -> Failure {
         Broken::Read(error) => error.into(),
         Broken::Write(error) if args.out.is_none() => error.into(),
         Broken::Write(error) => Failure::new(Exit::Data, "file", "cannot write the dump").caused_by(Some(&error)),
+        Broken::Interrupted => {
+            let message = "the dump was interrupted, and nothing is left of it; begin it again";
+            Failure::new(Exit::Data, INTERRUPTED, message)
+        }
         Broken::Inexpressible(fact) => {
             let message = format!("this cannot be said in scope-jsonl: {fact}");
             Failure::new(Exit::No, "inexpressible", message)

@@ -59,6 +59,9 @@ const LOCKED: &str = "locked";
 /// The kind of the failure that there is no room.
 const DISK_FULL: &str = "disk_full";
 
+/// The kind of a copy that was given up, for its process has to end.
+pub(crate) const INTERRUPTED: &str = "interrupted";
+
 impl Failure {
     /// A failure in one sentence.
     pub(crate) fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
@@ -151,6 +154,20 @@ impl Report {
 }
 
 /// A failure that was told elsewhere.
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 impl From<Report> for Failure {
     fn from(report: Report) -> Self {
         Self::Told(Box::new(report))
@@ -295,6 +312,7 @@ fn of_backup(error: &BackupError) -> (Exit, &'static str) {
     match error {
         BackupError::Exists(_) | BackupError::NoName(_) => (Exit::Usage, "backup_exists"),
         BackupError::Twice(_) => (Exit::Internal, "storage"),
+        BackupError::Interrupted => (Exit::Data, INTERRUPTED),
         BackupError::Read(source) => of_read(source),
         BackupError::File(_) => (Exit::Data, "file"),
     }
@@ -311,6 +329,7 @@ fn of_restore(error: &RestoreError) -> (Exit, &'static str) {
     match error {
         RestoreError::Exists(_) => (Exit::Usage, "tenant_exists"),
         RestoreError::NotInBackup(_) => (Exit::Missing, "no_such_tenant"),
+        RestoreError::Interrupted => (Exit::Data, INTERRUPTED),
         RestoreError::Newer { .. } => (Exit::Data, "newer_format"),
         RestoreError::Manifest { .. } | RestoreError::Rows { .. } | RestoreError::Damaged(_) => {
             (Exit::Data, "damaged_backup")

@@ -42,18 +42,21 @@ pub(crate) fn data_dir(data: &Data) -> Result<Opened, Failure> {
     if let Some(held) = data.held() {
         return Ok(Opened { engine: Arc::clone(&held.engine), is_own: false });
     }
-    let engine = Engine::open(&**data).map_err(|error| {
-        let holder = match &error {
-            DataDirError::Locked(_) => lock_holder::holder(&data.join("LOCK")),
-            _ => None,
-        };
-        let failure = Failure::from(error);
-        match holder {
-            Some(pid) => failure.hint(format!("process {pid} uses it")),
-            None => failure,
-        }
-    })?;
+    let engine = Engine::open(&**data).map_err(|error| refused(data, error))?;
     Ok(Opened { engine: Arc::new(engine), is_own: true })
+}
+
+/// Why a data directory cannot be had; of one that is in use, by whom.
+pub(crate) fn refused(data: &Path, error: DataDirError) -> Failure {
+    let holder = match &error {
+        DataDirError::Locked(_) => lock_holder::holder(&data.join("LOCK")),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match holder {
+        Some(pid) => failure.hint(format!("process {pid} uses it")),
+        None => failure,
+    }
 }
 
 /// Opens a data directory that is there: a command that only reads must leave a mistyped path alone.

@@ -7,10 +7,10 @@ use ticketscope_engine::storage::{BackedUp, Backup};
 use crate::{
     args::RestoreArgs,
     audit::Trail,
-    backup,
+    backup, canary,
     data::Data,
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, chain},
     open,
     output::{Output, counted},
 };
@@ -44,6 +44,10 @@ pub(crate) fn run(data: &Data, args: &RestoreArgs, out: &mut Output) -> Result<E
         let trail = Trail::begin(data, entry)?;
         let tenant = engine.restore(&source, backed_up, id).map_err(Failure::from);
         let tenant = trail.end(tenant, |entry, tenant| entry.at_opstamp(tenant.opstamp.0))?;
+        if let Err(error) = canary::know_copies(data, &*open::tenant_of(&engine, id)?) {
+            let why = chain(&error);
+            out.note(format!("canaries that were in the backup are not known as those of tenant `{id}`: {why}"));
+        }
         if !out.wants_json() {
             out.line(backup::told(backed_up))?;
             out.line(format!("  restored as `{id}` with {}, and verified", counted(tenant.tickets, "ticket")))?;

@@ -76,13 +76,18 @@ fn start(data: &Data, engine: Opened, mut config: Config, ready: impl FnOnce(Soc
 
 fn config(data: &Data, listen: SocketAddr, access: Access) -> Result<Config, Failure> {
     let mut config = Config::new(listen, access);
-    config.faults = FaultLog::new(|Fault { code, request_id, cause }| {
-        let request = request_id.as_deref().map_or_else(String::new, |id| format!(" in request {id}"));
-        Output::warn(format!("{code}{request}: {cause}"));
-    });
+    config.faults = FaultLog::new(|fault| Output::warn(line(fault)));
     config.audit = Some(Arc::new(audit::open(data)?));
     config.canaries = Some(Arc::new(Canaries::open(canary::file(data))?));
     Ok(config)
+}
+
+/// A fault as the log of the server has it.
+fn line(Fault { code, tenant, request_id, cause, left_out }: &Fault) -> String {
+    let of = tenant.as_ref().map_or_else(String::new, |tenant| format!(" of tenant {tenant}"));
+    let request = request_id.as_deref().map_or_else(String::new, |id| format!(" in request {id}"));
+    let others = if *left_out == 0 { String::new() } else { format!(" (and {left_out} more, left out)") };
+    format!("{code}{of}{request}: {cause}{others}")
 }
 
 fn tokens(args: &ServeArgs) -> Result<Option<TokenPolicy>, Failure> {

@@ -102,13 +102,28 @@ pub struct RestoredTenant {
 }
 
 impl Engine {
+    /// Ends backups and restorings that go on, once and for all: they fail and leave nothing behind, and so does whatever of
+    /// them begins later. For a process that has to end; questions and batches go on.
+    pub fn interrupt(&self) {
+        self.data().interrupt().set();
+    }
+
+    /// Whether [`Self::interrupt`] was called: for whoever reads a [view](Tenant::view) from one end to the other.
+    pub fn is_interrupted(&self) -> bool {
+        self.data().interrupt().is_set()
+    }
+
+    fn uninterrupted(&self) -> Result<(), TenantRestoreError> {
+        if self.is_interrupted() { Err(RestoreError::Interrupted.into()) } else { Ok(()) }
+    }
+
     /// Writes `tenants` into a backup in the directory `to`, which must not exist, with `made_at` as its moment. Each is
     /// in it as it stands at one moment of its own. Nobody waits for it but the caller; linear in the tenants.
     ///
     /// # Errors
     /// [`TenantBackupError`]; then there is no backup.
     pub fn back_up(&self, tenants: &[TenantId], to: &Path, made_at: Timestamp) -> Result<Manifest, TenantBackupError> {
-        let mut writer = BackupWriter::begin(to)?;
+        let mut writer = BackupWriter::begin(to)?.ended_by(self.data().interrupt());
         tenants.iter().try_for_each(|id| self.copy_to(&mut writer, id))?;
         Ok(writer.finish(made_at)?)
     }
@@ -123,13 +138,16 @@ impl Engine {
         to: &Path,
         made_at: Timestamp,
     ) -> Result<(Manifest, Vec<TenantBackupError>), TenantBackupError> {
-        let mut writer = BackupWriter::begin(to)?;
+        let mut writer = BackupWriter::begin(to)?.ended_by(self.data().interrupt());
         let (mut copied, mut left_out) = (0, Vec::new());
         for id in self.tenants().map_err(BackupError::from)? {
             match self.copy_to(&mut writer, &id) {
                 Ok(()) => copied += 1,
                 Err(TenantBackupError::Tenant(TenantError::NoSuchTenant(_))) => {}
                 // The backup itself cannot be written.
+                Err(TenantBackupError::Copy { source: source @ BackupError::Interrupted, .. }) => {
+                    return Err(source.into());
+                }
                 Err(error @ TenantBackupError::Copy { source: BackupError::File(_), .. }) => return Err(error),
                 Err(error) => left_out.push(error),
             }
@@ -170,6 +188,7 @@ impl Engine {
         self.derive(&restoring)?;
         let restored = self.prove(&restoring)?;
         let _turn = self.turn(id);
+        self.uninterrupted()?;
         restoring.finish()?;
         Ok(restored)
     }
@@ -181,6 +200,7 @@ impl Engine {
         if let Some(damaged) = verified.damaged.first() {
             return Err(TenantRestoreError::NotWhole(damaged.to_string()));
         }
+        self.uninterrupted()?;
         let tenant = Tenant::open(restoring.id().clone(), store, self.options(), self.common())?;
         // Closing goes on without a snapshot where there is no room for one.
         tenant.checkpoint()?;
@@ -200,6 +220,7 @@ impl Engine {
         }
         let until = Instant::now() + TEXT_PATIENCE;
         while !tenant.wait_for_text(snapshot.opstamp(), TEXT_LOOK) {
+            self.uninterrupted()?;
             if tenant.closed().is_some() || tenant.has_given_up_text() || Instant::now() >= until {
                 return not_whole("its text cannot be indexed");
             }

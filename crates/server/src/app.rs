@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::http::HeaderMap;
 use ticketscope_engine::{Engine, Tenant, storage::TenantId};
@@ -6,17 +6,19 @@ use ticketscope_engine::{Engine, Tenant, storage::TenantId};
 use crate::{
     ask::{self, Lack, Reader, Showing},
     auth::{Access, Caller},
-    body::Room,
     code::Code,
     config::{Config, Fault},
     cost::Costs,
     etag::Tags,
     failure::Failure,
+    faults::Faults,
     hex,
     idempotency::Idempotency,
     metrics::Metrics,
     pool::Pool,
     position::Positions,
+    room::Room,
+    trace::Trace,
 };
 
 /// What all requests share.
@@ -29,6 +31,8 @@ pub(crate) struct App {
     pub(crate) costs: Costs,
     pub(crate) idempotency: Idempotency,
     pub(crate) metrics: Metrics,
+    /// Those that requests meet.
+    pub(crate) faults: Faults,
     pub(crate) questions: Pool,
     pub(crate) batches: Pool,
     /// For the operator's commands: some wait for words, and none of them for the questions of others.
@@ -72,6 +76,7 @@ impl App {
             costs: Costs::new(&config.budgets, config.clock.clone()),
             idempotency: Idempotency::new(limits.idempotency, limits.idempotency_entries),
             metrics: Metrics::new(),
+            faults: Faults::new(config.faults.clone()),
             questions: pool(limits.question_threads, limits.question_queue),
             // Half of them: the batches of one tenant wait for each other anyway.
             batches: Pool::with_lanes(
@@ -149,11 +154,11 @@ impl App {
     }
 
     /// Tells the operator of a failure, if it is the operator's business.
-    pub(crate) fn report(&self, failure: &Failure, request_id: &str) {
+    pub(crate) fn report(&self, failure: &Failure, trace: &Trace) {
         if let Some(cause) = &failure.cause {
-            let code = failure.code.entry().name;
-            let request_id = Some(request_id.to_owned());
-            self.config.faults.tell(&Fault { code, request_id, cause: cause.clone() });
+            let (code, request_id) = (failure.code.entry().name, Some(trace.request_id.clone()));
+            let fault = Fault { code, tenant: trace.learned().tenant, request_id, cause: cause.clone(), left_out: 0 };
+            self.faults.tell(fault, Instant::now());
         }
     }
 }

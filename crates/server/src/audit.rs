@@ -1,6 +1,6 @@
 //! What requests leave in the audit log.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::{Map, Value};
 use ticketscope_audit::{Actor, AuditLog, Decision, Entry};
@@ -90,7 +90,7 @@ impl App {
             None => entry.settled(now, Decision::Failed),
         };
         if let Err(error) = log.note(entry) {
-            self.report(&unrecorded(&error), &trace.request_id);
+            self.report(&unrecorded(&error), trace);
         }
     }
 
@@ -127,7 +127,8 @@ impl App {
         let noted = self.records.run(None, move || log.note(entry).map_err(|error| unrecorded(&error)));
         if let Err(failure) = noted.await {
             let cause = failure.cause.unwrap_or_else(|| failure.code.entry().about.to_owned());
-            self.config.faults.tell(&Fault { code: Code::AuditUnavailable.entry().name, request_id: None, cause });
+            let fault = Fault::of_server(Code::AuditUnavailable.entry().name, cause);
+            self.faults.tell(fault, Instant::now());
         }
     }
 }

@@ -1,57 +1,12 @@
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{code::Code, config::Limits, failure::Failure};
-
-/// Memory for bodies that are held at once, counted in blocks.
-#[derive(Debug)]
-pub(crate) struct Room {
-    blocks: Arc<Semaphore>,
-}
-
-/// The unit in which room is counted, in bytes.
-const BLOCK: u64 = 1 << 20;
-
-impl Room {
-    pub(crate) fn new(bytes: usize) -> Self {
-        Self { blocks: Arc::new(Semaphore::new(bytes / (1 << 20))) }
-    }
-
-    /// Room for `body`, which has at most `max` bytes and counts as that long if it does not say.
-    ///
-    /// # Errors
-    /// [`Code::Busy`].
-    pub(crate) fn take(&self, body: &Body, max: usize) -> Result<OwnedSemaphorePermit, Failure> {
-        Arc::clone(&self.blocks).try_acquire_many_owned(blocks(body, max)).or(Err(Failure::of(Code::Busy)))
-    }
-
-    /// The same, as soon as there is room.
-    ///
-    /// # Errors
-    /// [`Code::Busy`] if there never will be.
-    pub(crate) fn wait(
-        &self,
-        body: &Body,
-        max: usize,
-    ) -> impl Future<Output = Result<OwnedSemaphorePermit, Failure>> + use<> {
-        let (all, blocks) = (Arc::clone(&self.blocks), blocks(body, max));
-        async move { all.acquire_many_owned(blocks).await.or(Err(Failure::of(Code::Busy))) }
-    }
-}
-
-/// How much room `body` takes.
-fn blocks(body: &Body, max: usize) -> u32 {
-    let bytes = body.size_hint().upper().unwrap_or(u64::MAX).min(max as u64);
-    u32::try_from(bytes.div_ceil(BLOCK)).unwrap_or(u32::MAX)
-}
 
 /// What a client is told whose body is not what its headers say.
 const BROKEN: &str = "the body broke off, or its chunks are malformed";

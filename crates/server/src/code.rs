@@ -75,6 +75,7 @@ pub(crate) enum Code {
     IdempotencyMismatch,
     IdempotencyInProgress,
     OverBudget,
+    OverShare,
     Busy,
     PositionNotReached,
     TextNotReady,
@@ -136,6 +137,7 @@ impl Code {
         Self::IdempotencyMismatch,
         Self::IdempotencyInProgress,
         Self::OverBudget,
+        Self::OverShare,
         Self::Busy,
         Self::PositionNotReached,
         Self::TextNotReady,
@@ -270,6 +272,14 @@ impl Code {
                 Kind::RateLimit,
                 "The key or the agent asked for more than is granted in the time. Ask again after the time in \
                  Retry-After.",
+            ),
+            Self::OverShare => entry(
+                "over_share",
+                StatusCode::TOO_MANY_REQUESTS,
+                Kind::RateLimit,
+                "The key or the agent has its share of the memory for batches that are sent, or for long answers that are not \
+                 read yet; the rest is for others. Send fewer at once, read what was answered, and try again after the time \
+                 in Retry-After.",
             ),
             Self::Busy => busy("busy", "Too much is being asked at once. Try again after the time in Retry-After."),
             Self::PositionNotReached => {

@@ -8,6 +8,7 @@ use std::{
 
 use ticketscope_audit::AuditLog;
 use ticketscope_canary::Canaries;
+use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Timestamp;
 
 use crate::{auth::Access, operator::Operator};
@@ -229,10 +230,21 @@ impl fmt::Debug for Clock {
 pub struct Fault {
     /// The code of the error that the client got.
     pub code: &'static str,
+    /// The tenant that it is about; nothing if it is about none, or about all.
+    pub tenant: Option<TenantId>,
     /// The id of the request, as the client got it; nothing for what no request asked for.
     pub request_id: Option<String>,
     /// What happened, with its causes.
     pub cause: String,
+    /// How many others of this code in this tenant are not told, since the last one that was.
+    pub left_out: u64,
+}
+
+impl Fault {
+    /// One that no request met, and that is about no tenant.
+    pub(crate) fn of_server(code: &'static str, cause: impl Into<String>) -> Self {
+        Self { code, tenant: None, request_id: None, cause: cause.into(), left_out: 0 }
+    }
 }
 
 /// Who is told of faults.

@@ -8,7 +8,7 @@
 //! A bucket that is full is as one that was never used, so forgetting the one that was used longest ago gives away little,
 //! and bounds the memory.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use governor::{
     InsufficientCapacity, Quota, RateLimiter, clock,
@@ -18,11 +18,10 @@ use governor::{
 };
 use lru::LruCache;
 use parking_lot::Mutex;
-use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Timestamp;
 
 use crate::{
-    auth::{Caller, Class},
+    auth::{Caller, Payer},
     code::Code,
     config::{Budget, Budgets, Clock},
     failure::Failure,
@@ -187,15 +186,6 @@ impl Costed for SignOutParams {
     }
 }
 
-/// Who pays.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Payer {
-    /// The key of this id.
-    Key(Arc<str>),
-    /// A principal of a tenant, whatever token it holds.
-    Agent(TenantId, String),
-}
-
 type Bucket = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Nanos>>;
 
 /// What everybody has left.
@@ -264,12 +254,10 @@ impl Costs {
 
     /// Who pays for `caller`, and from how much; nobody if nothing is limited.
     fn payer(&self, caller: &Caller) -> Option<(Payer, Quota)> {
-        let (payer, quota) = match (&caller.key, &caller.class, &caller.tenant) {
-            (Some(key), ..) => (Payer::Key(Arc::clone(key)), self.keys),
-            (None, Class::Agent { principal }, Some(tenant)) => {
-                (Payer::Agent(tenant.clone(), principal.clone()), self.agents)
-            }
-            _ => return None,
+        let payer = caller.payer()?;
+        let quota = match payer {
+            Payer::Key(_) => self.keys,
+            Payer::Agent(..) => self.agents,
         };
         quota.map(|quota| (payer, quota))
     }
@@ -309,11 +297,16 @@ fn quota(Budget { per_second, burst }: Budget) -> Option<Quota> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    };
 
     use serde_json::json;
+    use ticketscope_engine::storage::TenantId;
 
     use super::*;
+    use crate::auth::Class;
 
     const START: i64 = 1_795_176_000_000;
 

@@ -39,13 +39,13 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next
     let mut is_refused = false;
     let mut response = answer(&app, &route, request, next).await;
     if let Some(failure) = failure_of(&mut response) {
-        app.report(&failure, &request_id);
+        app.report(&failure, &trace);
         let failure = app.note_refusal(&trace, failure).await;
         if let Kind::Busy | Kind::RateLimit = failure.code.entry().kind {
             app.metrics.refused.inc();
         }
         // Who is over budget has only its own refusals to pay for, and does.
-        is_refused = failure.code == Code::Busy;
+        is_refused = matches!(failure.code, Code::Busy | Code::OverShare);
         let allow = response.headers_mut().remove(header::ALLOW);
         response = failure.render(&request_id);
         if let Some(allow) = allow {
@@ -62,9 +62,12 @@ pub(crate) async fn edge(State(app): State<Arc<App>>, mut request: Request, next
         Err(failure) => failure.render(&request_id),
     };
     let (parts, body) = response.into_parts();
-    let mut response = match hold(body, &app.answers) {
+    let mut response = match hold(body, || trace.learned().caller?.payer(), &app.answers) {
         Ok(body) => Response::from_parts(parts, body),
-        Err(failure) => failure.render(&request_id),
+        Err(failure) => {
+            app.metrics.refused.inc();
+            failure.render(&request_id)
+        }
     };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&request_id) {

@@ -73,8 +73,8 @@ impl Failure {
     }
 
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        let is_passing =
-            code.entry().kind == Kind::Busy || matches!(code, Code::IdempotencyInProgress | Code::TenantInUse);
+        let is_passing = code.entry().kind == Kind::Busy
+            || matches!(code, Code::IdempotencyInProgress | Code::TenantInUse | Code::OverShare);
         let retry_after = is_passing.then_some(RETRY_AFTER);
         let told = Told { message: message.into(), span: None, hint: None, rejected: None, retry_after };
         Self { code, told: Box::new(told), cause: None }

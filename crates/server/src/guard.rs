@@ -44,7 +44,7 @@ impl App {
                 let sent = sent(&guard, trace, &learned.body);
                 found.retain(|sighting| !sent.contains(sighting));
             }
-            let leaked = self.unseen(learned, found).await?;
+            let leaked = self.unseen(learned, &guard, found).await?;
             if !leaked.is_empty() {
                 return Err(self.alarm(trace, &leaked).await);
             }
@@ -53,13 +53,27 @@ impl App {
     }
 
     /// What whoever asked may not see of `found`.
-    async fn unseen(&self, learned: Learned, found: BTreeSet<Sighting>) -> Result<BTreeSet<Sighting>, Failure> {
-        let Learned { tenant, asker, .. } = learned;
+    async fn unseen(
+        &self,
+        learned: Learned,
+        guard: &Arc<Guard>,
+        found: BTreeSet<Sighting>,
+    ) -> Result<BTreeSet<Sighting>, Failure> {
+        let Learned { tenant, asker, before, .. } = learned;
         let (Some(tenant), Some(asker)) = (tenant, asker) else { return Ok(found) };
-        let engine = Arc::clone(&self.engine);
+        let (engine, guard) = (Arc::clone(&self.engine), Arc::clone(guard));
         let unseen = move || {
+            // A tenant that was restored or loaded under another name holds the same canaries: there they are its own. Where
+            // that cannot be looked up, they are not.
+            let is_copied = |sighting: &Sighting| {
+                let Some(word) = guard.word(sighting) else { return false };
+                // The command that is answered may have removed its own, which others still have.
+                let own = Sighting { tenant: tenant.as_str().into(), ..sighting.clone() };
+                before.as_ref().is_some_and(|before| before.word(&own) == Some(word))
+                    || ask::holds(&engine, &tenant, sighting, word).unwrap_or(false)
+            };
             let may_see = |sighting: &Sighting| {
-                *sighting.tenant == *tenant.as_str()
+                (*sighting.tenant == *tenant.as_str() || is_copied(sighting))
                     && match &asker {
                         Asker::Admin => true,
                         // Who cannot be asked about sees nothing.
@@ -75,14 +89,15 @@ impl App {
     /// Tells of a leak everywhere; what the asker gets instead.
     async fn alarm(&self, trace: &Trace, leaked: &BTreeSet<Sighting>) -> Failure {
         self.metrics.canary_alarms.inc();
-        let Learned { actor, .. } = trace.learned();
+        let Learned { actor, tenant, .. } = trace.learned();
         let (actor, path) = (actor.unwrap_or(Actor::Nobody), trace.path_for_records());
         let names: Vec<String> = leaked
             .iter()
             .map(|sighting| format!("{} of tenant {} ({})", sighting.ticket, sighting.tenant, sighting.part.name()))
             .collect();
         let cause = format!("an answer to {actor} from {path} was withheld: it held {}", names.join(", "));
-        self.config.faults.tell(&Fault { code: ALARM, request_id: Some(trace.request_id.clone()), cause });
+        let request_id = Some(trace.request_id.clone());
+        self.config.faults.tell(&Fault { code: ALARM, tenant, request_id, cause, left_out: 0 });
         if let Some(log) = self.config.audit.clone() {
             let tenants: BTreeSet<&str> = leaked.iter().map(|sighting| &*sighting.tenant).collect();
             let entry = Entry::new(self.config.clock.now().0, actor, Action::CanaryAlarm, Decision::Refused)
@@ -93,7 +108,7 @@ impl App {
             // On disk before anything leaves. If it cannot be, the answer is withheld all the same.
             let appended = tokio::task::spawn_blocking(move || crate::audit::append(&log, entry)).await;
             if let Ok(Err(failure)) = appended {
-                self.report(&failure, &trace.request_id);
+                self.report(&failure, trace);
             }
         }
         Failure::of(Code::Internal)

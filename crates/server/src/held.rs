@@ -6,9 +6,12 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{body::Room, failure::Failure};
+use crate::{
+    auth::Payer,
+    failure::Failure,
+    room::{Room, Taken},
+};
 
 /// The longest answer that needs no room of its own, and the pieces in which a longer one is given out.
 const PIECE: usize = 64 << 10;
@@ -18,17 +21,18 @@ struct Held {
     inner: Body,
     /// What of the last frame of `inner` was not given out yet.
     rest: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Taken,
 }
 
 /// The same body, with room of `rooms` for as long as it is not read, if it is long.
 ///
 /// # Errors
-/// [`crate::code::Code::Busy`] if too many long answers are waiting to be read.
-pub(crate) fn hold(body: Body, rooms: &Room) -> Result<Body, Failure> {
+/// [`crate::code::Code::Busy`] if too many long answers are waiting to be read, [`crate::code::Code::OverShare`] if too many
+/// of `reader`'s are.
+pub(crate) fn hold(body: Body, reader: impl FnOnce() -> Option<Payer>, rooms: &Room) -> Result<Body, Failure> {
     match body.size_hint().exact() {
         Some(bytes) if bytes <= PIECE as u64 => Ok(body),
-        _ => Ok(Body::new(Held { _room: rooms.take(&body, usize::MAX)?, inner: body, rest: Bytes::new() })),
+        _ => Ok(Body::new(Held { _room: rooms.take(reader(), &body, usize::MAX)?, inner: body, rest: Bytes::new() })),
     }
 }
 
@@ -78,21 +82,35 @@ mod tests {
     #[tokio::test]
     async fn a_long_answer_keeps_its_room_until_it_is_read_and_is_the_same() {
         let rooms = Room::new(2 << 20);
+        let hold = |body, reader: &str| hold(body, || Some(Payer::Key(reader.into())), &rooms);
         let bytes: Vec<u8> = (0..=255).cycle().take((1 << 20) + 5).collect();
-        let mut held = hold(Body::from(bytes.clone()), &rooms).unwrap();
-        assert_eq!(held.size_hint().exact(), Some(bytes.len() as u64));
-        assert_eq!(hold(Body::from(vec![0; PIECE + 1]), &rooms).unwrap_err().code, Code::Busy);
-        assert!(hold(Body::from(vec![0; PIECE]), &rooms).is_ok(), "a short one needs none");
+        let mut long = hold(Body::from(bytes.clone()), "a").unwrap();
+        assert_eq!(long.size_hint().exact(), Some(bytes.len() as u64));
+        assert_eq!(hold(Body::from(vec![0; PIECE + 1]), "b").unwrap_err().code, Code::Busy);
+        assert!(hold(Body::from(vec![0; PIECE]), "b").is_ok(), "a short one needs none");
         let mut read = Vec::new();
-        while let Some(frame) = held.frame().await {
+        while let Some(frame) = long.frame().await {
             let data = frame.unwrap().into_data().unwrap();
             assert!(data.len() <= PIECE);
             read.extend_from_slice(&data);
-            assert_eq!(held.size_hint().exact(), Some((bytes.len() - read.len()) as u64));
-            assert_eq!(held.is_end_stream(), read.len() == bytes.len());
+            assert_eq!(long.size_hint().exact(), Some((bytes.len() - read.len()) as u64));
+            assert_eq!(long.is_end_stream(), read.len() == bytes.len());
         }
         assert_eq!(read, bytes);
-        drop(held);
-        assert!(hold(Body::from(bytes), &rooms).is_ok());
+        drop(long);
+        assert!(hold(Body::from(bytes), "b").is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_who_does_not_read_holds_half_and_others_are_answered() {
+        let rooms = Room::new(8 << 20);
+        let long = || Body::from(vec![0; PIECE + 1]);
+        let hold = |reader: &str| hold(long(), || Some(Payer::Key(reader.into())), &rooms);
+        let mut unread: Vec<_> = (0..4).map(|_| hold("a").unwrap()).collect();
+        assert_eq!(hold("a").unwrap_err().code, Code::OverShare);
+        let other = hold("b").unwrap();
+        unread.pop().unwrap().collect().await.unwrap();
+        drop(other);
+        assert!(hold("a").is_ok(), "what was read is no longer held");
     }
 }

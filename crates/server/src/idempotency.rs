@@ -7,7 +7,7 @@ use std::{
 use parking_lot::Mutex;
 use ticketscope_engine::storage::TenantId;
 
-use crate::{ask::Applied, code::Code, failure::Failure};
+use crate::{ask::Applied, code::Code, failure::Failure, position::Life};
 
 /// Bytes that the answers kept take at most, about: an answer may name a thousand rejected lines.
 const MAX_KEPT_BYTES: usize = 64 << 20;
@@ -31,6 +31,8 @@ pub(crate) struct Idempotency {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Name {
     tenant: TenantId,
+    /// A tenant that was made anew under the same name has not seen the batches of the one before.
+    life: Life,
     key: String,
 }
 
@@ -82,7 +84,8 @@ impl Idempotency {
         Self { kept: Arc::default(), lifetime, max }
     }
 
-    /// Looks a key up at `now`. `fingerprint` is a hash of the batch and of how it is to be applied.
+    /// Looks a key up at `now`, of a tenant that is in its life `life`. `fingerprint` is a hash of the batch and of how it is
+    /// to be applied.
     ///
     /// # Errors
     /// [`Code::IdempotencyMismatch`] for a key of another batch, [`Code::IdempotencyInProgress`] while the same one is
@@ -90,11 +93,12 @@ impl Idempotency {
     pub(crate) fn begin(
         &self,
         tenant: &TenantId,
+        life: Life,
         key: String,
         fingerprint: [u8; 32],
         now: Instant,
     ) -> Result<Begun, Failure> {
-        let name = Name { tenant: tenant.clone(), key };
+        let name = Name { tenant: tenant.clone(), life, key };
         let mut kept = self.kept.lock();
         kept.forget(now, self.lifetime, self.max);
         if let Some(entry) = kept.by_name.get(&name) {
@@ -108,7 +112,7 @@ impl Idempotency {
         Ok(Begun::New(Claim { kept: Arc::clone(&self.kept), name, finished: false }))
     }
 
-    /// Forgets the batches of a tenant that is gone: one of the same name has not seen them.
+    /// Forgets the batches of a tenant that is gone: nobody will ask for them.
     pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
         let mut kept = self.kept.lock();
         kept.finished.retain(|(_, name)| name.tenant != *tenant);
@@ -145,8 +149,11 @@ impl Kept {
 }
 
 impl Claim {
-    /// Keeps the answer from `now` on.
+    /// Keeps the answer from `now` on; not that of another life than the key was looked up in.
     pub(crate) fn finish(mut self, answer: Applied, now: Instant) {
+        if answer.life != self.name.life {
+            return;
+        }
         self.finished = true;
         let mut kept = self.kept.lock();
         if let Some(entry) = kept.by_name.get_mut(&self.name) {
@@ -173,27 +180,29 @@ mod tests {
     use super::*;
     use crate::failure::Rejected;
 
+    const LIFE: Life = [7; 8];
+
     fn tenant(id: &str) -> TenantId {
         TenantId::parse(id).unwrap()
     }
 
     fn applied(opstamp: u64) -> Applied {
-        Applied { opstamp: Opstamp(opstamp), life: [0; 8], lines: 1, applied: 1, rejected: Vec::new() }
+        Applied { opstamp: Opstamp(opstamp), life: LIFE, lines: 1, applied: 1, rejected: Vec::new() }
     }
 
     fn claim(idempotency: &Idempotency, key: &str, now: Instant) -> Claim {
-        match idempotency.begin(&tenant("acme"), key.to_owned(), [0; 32], now).unwrap() {
+        match idempotency.begin(&tenant("acme"), LIFE, key.to_owned(), [0; 32], now).unwrap() {
             Begun::New(claim) => claim,
             Begun::Before(answer) => panic!("{key} is known: {answer:?}"),
         }
     }
 
     fn code(idempotency: &Idempotency, key: &str, fingerprint: [u8; 32], now: Instant) -> Code {
-        idempotency.begin(&tenant("acme"), key.to_owned(), fingerprint, now).unwrap_err().code
+        idempotency.begin(&tenant("acme"), LIFE, key.to_owned(), fingerprint, now).unwrap_err().code
     }
 
     fn known(idempotency: &Idempotency, key: &str, now: Instant) -> Option<u64> {
-        match idempotency.begin(&tenant("acme"), key.to_owned(), [0; 32], now).unwrap() {
+        match idempotency.begin(&tenant("acme"), LIFE, key.to_owned(), [0; 32], now).unwrap() {
             Begun::New(_) => None,
             Begun::Before(answer) => Some(answer.opstamp.0),
         }
@@ -208,8 +217,22 @@ mod tests {
         first.finish(applied(7), now);
         assert_eq!(known(&idempotency, "a", now), Some(7));
         assert_eq!(code(&idempotency, "a", [1; 32], now), Code::IdempotencyMismatch);
-        let other = idempotency.begin(&tenant("other"), "a".to_owned(), [1; 32], now).unwrap();
+        let other = idempotency.begin(&tenant("other"), LIFE, "a".to_owned(), [1; 32], now).unwrap();
         assert!(matches!(other, Begun::New(_)));
+    }
+
+    #[test]
+    fn a_key_stands_for_nothing_in_another_life_of_its_tenant() {
+        let (idempotency, now) = (Idempotency::new(Duration::from_mins(10), 10), Instant::now());
+        let under_way = claim(&idempotency, "under way", now);
+        claim(&idempotency, "a", now).finish(applied(7), now);
+        for key in ["a", "under way"] {
+            let other = idempotency.begin(&tenant("acme"), [8; 8], key.to_owned(), [1; 32], now).unwrap();
+            assert!(matches!(other, Begun::New(_)), "{key}");
+        }
+        // Made anew between the look at its key and its batch: the key was not looked up in that life.
+        under_way.finish(Applied { life: [8; 8], ..applied(9) }, now);
+        assert_eq!(known(&idempotency, "under way", now), None);
     }
 
     #[test]

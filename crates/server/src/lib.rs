@@ -82,7 +82,9 @@
 //! # What it may cost
 //!
 //! Each key, and each agent with a token, has a [`Budget`] of cost units, charged by what a request says and never by what it
-//! finds. What goes beyond is refused with `429 over_budget` and `Retry-After`.
+//! finds. What goes beyond is refused with `429 over_budget` and `Retry-After`. Of the memory for batches that are sent, and of
+//! that for long answers that are not read yet, one that has some gets more only while as much is left for others: alone it
+//! gets half, and beyond that `429 over_share`.
 //!
 //! A cursor (`next`, to be sent as `page_after`) is opaque, and good for one tenant, asker, query and order. A page is
 //! always cut in the scope of now: a cursor from before a revocation leads to nothing revoked.
@@ -100,13 +102,15 @@
 //! With [`Config::canaries`] every answer, headers and errors included, is searched for the words of planted tickets before it
 //! leaves. One that holds such a word, to somebody whom the point check of the rules (not the bitmaps that made the answer) does
 //! not let see it, is withheld: `500 internal`, a fault, a metric and a record. What the asker typed may come back in a `4xx`, or
-//! in the rejected lines of a batch.
+//! in the rejected lines of a batch. A tenant that holds a copy of another's canary, with its id and the word, as one does that
+//! was restored or loaded, is asked by its own rules whether the asker may see it.
 //!
 //! # When something fails
 //!
 //! A tenant that is damaged is `500 damaged` and touches no other. While the disk is full, batches are `507 disk_full` and
 //! questions are answered. When a disk fails, batches are `503 not_ready`, so is `/health/readyz`, and [`Server::run`] ends:
-//! [`serve`] gives [`ServeError::Fatal`]. Metrics count tenants that are damaged or without room.
+//! [`serve`] gives [`ServeError::Fatal`]. Metrics count tenants that are damaged or without room. Of the faults of one code that
+//! requests meet in one tenant, one in five seconds is told, with the number of the others.
 //!
 //! # Changes
 //!
@@ -161,6 +165,7 @@ mod cost;
 mod edge;
 mod etag;
 mod failure;
+mod faults;
 mod guard;
 mod held;
 mod hex;
@@ -173,6 +178,7 @@ mod params;
 mod pool;
 mod position;
 mod reply;
+mod room;
 mod routes;
 mod server;
 mod stall;

@@ -16,6 +16,7 @@ pub const MAX_COMMAND_BYTES: usize = 128 << 20;
 pub struct Operator {
     key: OperatorKey,
     run: Arc<dyn Fn(&Command) -> Done + Send + Sync>,
+    end: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// A command.
@@ -43,7 +44,14 @@ pub struct Done {
 impl Operator {
     /// Has the commands of whoever shows `key` run by `run`, on threads that may block for a minute.
     pub fn new(key: OperatorKey, run: impl Fn(&Command) -> Done + Send + Sync + 'static) -> Self {
-        Self { key, run: Arc::new(run) }
+        Self { key, run: Arc::new(run), end: Arc::new(|| ()) }
+    }
+
+    /// Has `end` called once a server is told to stop: it tells what outlives the commands that began it to end too, and
+    /// returns when it has. It may block.
+    #[must_use]
+    pub fn ended_by(self, end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { end: Arc::new(end), ..self }
     }
 
     /// What its commands show.
@@ -53,6 +61,10 @@ impl Operator {
 
     pub(crate) fn run(&self, command: &Command) -> Done {
         (self.run)(command)
+    }
+
+    pub(crate) fn end(&self) {
+        (self.end)();
     }
 }
 

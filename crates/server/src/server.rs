@@ -1,4 +1,11 @@
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -23,6 +30,7 @@ use crate::{
     code::Code,
     config::{Config, Fault, Limits},
     metrics::Counting,
+    operator::Operator,
     routes::router,
     stall::Stall,
 };
@@ -32,6 +40,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often the files of keys and canaries are looked at.
 const FILES_REFRESH: Duration = Duration::from_secs(1);
+
+/// How often is looked whether faults were kept back for long enough.
+const FAULTS_SETTLE: Duration = Duration::from_secs(1);
 
 /// Why a server cannot begin.
 #[derive(Debug, Error)]
@@ -92,7 +103,8 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let faults = config.faults.clone();
         engine.tell_damage(move |tenant, what| {
-            faults.tell(&Fault { code: "damage", request_id: None, cause: format!("tenant {tenant}: {what}") });
+            let (tenant, cause) = (Some(tenant.clone()), what.to_string());
+            faults.tell(&Fault { code: "damage", tenant, request_id: None, cause, left_out: 0 });
         });
         let app = App::new(engine, config).or(Err(BindError::NoRandomness))?;
         Ok(Self { listener, address, app: Arc::new(app) })
@@ -104,8 +116,8 @@ impl Server {
     }
 
     /// Serves until `shutdown` ends, or a [disk fails](Engine::fatal): then no connection is accepted, running requests are answered, those that take
-    /// longer than [`Limits::stop`] are cut off, and batches that have begun are brought to their end. The engine stays
-    /// open.
+    /// longer than [`Limits::stop`] are cut off, batches that have begun are brought to their end, and the
+    /// [operator](Operator::ended_by) ends what else runs. The engine stays open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, app, .. } = self;
         let limits = app.config.limits;
@@ -115,12 +127,13 @@ impl Server {
         let serving = Serving { router: router(Arc::clone(&app)), app: Arc::clone(&app), limits };
         let keys = tokio::spawn(refresh_keys(Arc::clone(&app)));
         let canaries = tokio::spawn(refresh_canaries(Arc::clone(&app)));
+        let faults = tokio::spawn(settle_faults(Arc::clone(&app)));
         let mut shutdown = pin!(shutdown);
         let failed = Arc::new(Notify::new());
         app.engine.on_fatal({
             let (failed, faults) = (Arc::clone(&failed), app.config.faults.clone());
             move |error| {
-                faults.tell(&Fault { code: Code::Storage.entry().name, request_id: None, cause: error.to_string() });
+                faults.tell(&Fault::of_server(Code::Storage.entry().name, error.to_string()));
                 // Kept for whoever comes to wait for it.
                 failed.notify_one();
             }
@@ -141,22 +154,27 @@ impl Server {
         drop(listener);
         keys.abort();
         canaries.abort();
+        faults.abort();
+        // Beside the connections, so that whoever asked for it is still told what became of it.
+        let operator = app.config.operator.clone();
+        let commands = tokio::task::spawn_blocking(move || operator.iter().for_each(Operator::end));
         // Those that are left are cut off when the set is dropped.
         let all = async { while connections.join_next().await.is_some() {} };
         let stopped = async { tokio::join!(graceful.shutdown(), all) };
         let in_time = timeout(limits.stop, stopped).await.is_ok();
         if !in_time {
-            app.config.faults.tell(&Fault {
-                code: "timeout",
-                request_id: None,
-                cause: "connections were cut off because they outlived the time to stop".to_owned(),
-            });
+            let cause = "connections were cut off because they outlived the time to stop";
+            app.config.faults.tell(&Fault::of_server("timeout", cause));
         }
         connections.shutdown().await;
         app.batches.drain().await;
         app.commands.drain().await;
+        if let Err(error) = commands.await {
+            app.config.faults.tell(&Fault::of_server(Code::Internal.entry().name, error.to_string()));
+        }
         app.questions.drain().await;
         app.records.drain().await;
+        app.faults.end(Instant::now());
     }
 }
 
@@ -212,9 +230,19 @@ async fn refresh_keys(app: Arc<App>) {
         });
         let failed = refreshed.await.unwrap_or_else(|error| Some(error.to_string()));
         if let Some(cause) = failed.clone().filter(|_| failed != told) {
-            app.config.faults.tell(&Fault { code: "keys", request_id: None, cause });
+            app.config.faults.tell(&Fault::of_server("keys", cause));
         }
         told = failed;
+    }
+}
+
+/// Tells of faults that were kept back and are followed by no other.
+async fn settle_faults(app: Arc<App>) {
+    let mut ticks = interval(FAULTS_SETTLE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.faults.settle(Instant::now());
     }
 }
 
@@ -230,7 +258,7 @@ pub(crate) async fn refresh_canaries(app: Arc<App>) {
         let refreshed = tokio::task::spawn_blocking(move || canaries.refresh()).await;
         let failed = refreshed.ok().and_then(Result::err).map(|error| error.to_string());
         if let Some(cause) = failed.clone().filter(|_| failed != told) {
-            app.config.faults.tell(&Fault { code: "canaries", request_id: None, cause });
+            app.config.faults.tell(&Fault::of_server("canaries", cause));
         }
         told = failed;
     }

@@ -6,7 +6,7 @@ use axum::http::{Extensions, Method, Uri};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use ticketscope_audit::{Action, Actor};
-use ticketscope_canary::Sighting;
+use ticketscope_canary::{Guard, Sighting};
 use ticketscope_engine::storage::TenantId;
 
 use crate::{
@@ -41,6 +41,8 @@ pub(crate) struct Learned {
     pub(crate) body: Bytes,
     /// Words of canaries that the asker sent and may get back.
     pub(crate) sent: BTreeSet<Sighting>,
+    /// The canaries as they were known before a command that may have removed some, which its answer names.
+    pub(crate) before: Option<Arc<Guard>>,
 }
 
 impl Trace {
@@ -97,6 +99,11 @@ impl Trace {
 
     pub(crate) fn has_sent(&self, sent: BTreeSet<Sighting>) {
         self.learned.lock().sent.extend(sent);
+    }
+
+    /// A command begins, when these canaries are known.
+    pub(crate) fn begins_with(&self, canaries: Arc<Guard>) {
+        self.learned.lock().before = Some(canaries);
     }
 
     pub(crate) fn learned(&self) -> Learned {

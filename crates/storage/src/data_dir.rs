@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    CreateError, DataDirError, DeleteError, FileError, OpenError, Store, TenantId, TenantUuid,
+    CreateError, DataDirError, DeleteError, FileError, Interrupt, OpenError, Store, TenantId, TenantUuid,
     disk::{Disk, DiskLock, SystemDisk, TellsReads, steps},
 };
 
@@ -40,6 +40,7 @@ pub struct DataDir {
     shared: Arc<Shared>,
     cache_bytes: usize,
     check_bytes: u64,
+    interrupt: Interrupt,
 }
 
 #[derive(Debug)]
@@ -104,7 +105,8 @@ impl DataDir {
         // A process before may have ended between making a name and making it durable.
         steps::sync_dir(&*disk, root)?;
         let shared = Arc::new(Shared { disk, tenants, in_use: Mutex::new(BTreeSet::new()), _lock: lock });
-        Ok(Self { shared, cache_bytes: DEFAULT_CACHE_BYTES, check_bytes: DEFAULT_CHECK_BYTES })
+        let (cache_bytes, check_bytes) = (DEFAULT_CACHE_BYTES, DEFAULT_CHECK_BYTES);
+        Ok(Self { shared, cache_bytes, check_bytes, interrupt: Interrupt::default() })
     }
 
     /// Sets the memory that redb uses for the pages of each tenant opened from now on.
@@ -118,6 +120,11 @@ impl DataDir {
     #[must_use]
     pub fn with_check_bytes(self, check_bytes: u64) -> Self {
         Self { check_bytes, ..self }
+    }
+
+    /// What ends [`Self::restore`] early.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     /// The tenants, sorted by id.

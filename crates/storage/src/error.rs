@@ -215,6 +215,9 @@ pub enum BackupError {
     /// One tenant was to be written twice.
     #[error("tenant `{0}` is in the backup already")]
     Twice(TenantId),
+    /// The process has to end.
+    #[error("the backup was interrupted, and nothing is left of it; begin it again")]
+    Interrupted,
     /// The tenant cannot be read, or is damaged.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -232,6 +235,9 @@ pub enum RestoreError {
     /// The backup holds no tenant of that name.
     #[error("the backup holds no tenant `{0}`")]
     NotInBackup(TenantId),
+    /// The process has to end.
+    #[error("the restoring was interrupted, and nothing is left of it; begin it again")]
+    Interrupted,
     /// Made by a later program.
     #[error(
         "{} was written by a newer version (format {found}, this program knows {known}); update the program",

@@ -75,6 +75,7 @@ mod guard;
 mod health;
 mod inspect;
 mod integrity;
+mod interrupt;
 mod judged;
 mod layout;
 mod log;
@@ -100,6 +101,7 @@ pub use error::{
 };
 pub use health::Condition;
 pub use inspect::{InspectedTenant, Inspection, TenantFiles};
+pub use interrupt::Interrupt;
 pub use mapped::MappedSnapshot;
 pub use reader::{Reader, Rows};
 pub use room::{Space, is_disk_failure, is_full};

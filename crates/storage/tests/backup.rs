@@ -6,8 +6,8 @@ use std::{fs, path::Path};
 use fastrand::Rng;
 use ticketscope_model::{Opstamp, Timestamp};
 use ticketscope_storage::{
-    Backup, BackupError, BackupWriter, Batch, DataDir, Inspection, OpenError, ReadError, RestoreError, Row, Store,
-    Table, TenantId,
+    Backup, BackupError, BackupWriter, Batch, DataDir, Inspection, Interrupt, OpenError, ReadError, RestoreError, Row,
+    Store, Table, TenantId,
 };
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -120,6 +120,28 @@ fn neither_a_backup_nor_a_restoring_that_is_given_up_leaves_anything() {
     let data = DataDir::open(dir.path().join("data")).unwrap();
     assert!(!dir.path().join("data/tenants/.create-lost").exists());
     drop(data);
+}
+
+#[test]
+fn what_is_interrupted_says_so_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(dir.path().join("data")).unwrap();
+    let [store, other] = ["acme", "other"].map(|name| data.create(&id(name)).unwrap());
+    fill(&store, &mut Rng::with_seed(1), 5);
+    let (to, interrupt) = (dir.path().join("backup"), Interrupt::default());
+    let mut writer = BackupWriter::begin(&to).unwrap().ended_by(&interrupt);
+    writer.add(&id("acme"), &store).unwrap();
+    interrupt.set();
+    assert!(matches!(writer.add(&id("other"), &other), Err(BackupError::Interrupted)));
+    assert!(matches!(writer.finish(Timestamp(0)), Err(BackupError::Interrupted)));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "only the data directory");
+    back_up(&store, &to);
+    let backup = Backup::open(&to).unwrap();
+    data.interrupt().set();
+    let restored = data.restore(&backup, backup.find(&id("acme")).unwrap(), &id("copy"));
+    assert!(matches!(restored, Err(RestoreError::Interrupted)), "{restored:?}");
+    assert_eq!(fs::read_dir(dir.path().join("data/tenants")).unwrap().count(), 2);
+    assert!(data.create(&id("copy")).is_ok(), "the name is free again, and all else goes on");
 }
 
 #[test]

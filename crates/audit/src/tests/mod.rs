@@ -1,6 +1,7 @@
 //! Logs in temporary directories, whole and broken.
 
 mod appending;
+mod golden;
 mod recovering;
 mod verifying;
 

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 use ticketscope_audit::Action;
-use ticketscope_canary::{Canaries, Canary};
+use ticketscope_canary::{Canaries, Canary, Part, RegistryError};
 use ticketscope_engine::{Tenant, storage::TenantId};
 use ticketscope_model::{Change, Timestamp};
 
@@ -35,6 +35,28 @@ pub(crate) fn run(data: &Data, command: &CanaryCommand, out: &mut Output) -> Res
         CanaryCommand::List { tenant } => list(data, tenant.as_ref(), out),
         CanaryCommand::Remove { tenant } => remove(data, tenant, out),
     }
+}
+
+/// Adds to the canaries of a tenant those of others of which it holds the tickets, as one does that was restored from a
+/// backup of theirs: they are listed and removed as its own, and looked out for when the others are gone.
+pub(crate) fn know_copies(data: &Path, tenant: &Tenant) -> Result<(), RegistryError> {
+    let canaries = Canaries::open(file(data))?;
+    let known = canaries.list();
+    let id = tenant.id().as_str();
+    let own = known.get(id).map_or(&[][..], Vec::as_slice);
+    let mut foreign: Vec<&Canary> = Vec::new();
+    for canary in known.values().flatten() {
+        if !own.contains(canary) && !foreign.contains(&canary) {
+            foreign.push(canary);
+        }
+    }
+    // A ticket of that id without its words is none, and one that cannot be read is not taken for one.
+    let is_there = |canary: &&Canary| {
+        let texts = tenant.text(&canary.key()).unwrap_or_default();
+        Part::ALL.into_iter().all(|part| texts.iter().any(|text| text.body.contains(canary.word(part))))
+    };
+    let copies: Vec<Canary> = foreign.into_iter().filter(is_there).cloned().collect();
+    if copies.is_empty() { Ok(()) } else { canaries.add(id, &copies) }
 }
 
 /// Reads the file alone: also while a server has the directory.

@@ -6,11 +6,11 @@ use ticketscope_canary::{Canaries, RegistryError};
 use ticketscope_engine::storage::Inspection;
 use ticketscope_server::{KeyFileError, Keys, KeysError, OperatorFile, OperatorFileError};
 
-use super::finding::{Finding, chain};
+use super::finding::Finding;
 use crate::{
     audit, canary,
     data::Data,
-    failure::Failure,
+    failure::{Failure, chain},
     operator,
     output::{bytes, counted},
     serve::KEYS_FILE,

@@ -9,10 +9,10 @@ mod finding;
 mod tenant;
 
 use serde_json::json;
-use ticketscope_engine::storage::{DataDirError, Inspection, TenantId};
+use ticketscope_engine::storage::{Inspection, TenantId};
 
 use self::finding::{Finding, Severity};
-use crate::{args::DoctorArgs, data::Data, exit::Exit, failure::Failure, lock_holder, open, output::Output};
+use crate::{args::DoctorArgs, data::Data, exit::Exit, failure::Failure, open, output::Output};
 
 pub(crate) fn run(data: &Data, args: &DoctorArgs, out: &mut Output) -> Result<Exit, Failure> {
     open::require(data)?;
@@ -20,7 +20,7 @@ pub(crate) fn run(data: &Data, args: &DoctorArgs, out: &mut Output) -> Result<Ex
         Some(_) => Inspection::of_open(data),
         None => Inspection::new(data),
     };
-    let inspection = inspection.map_err(|error| refused(data, error))?;
+    let inspection = inspection.map_err(|error| open::refused(data, error))?;
     let known = inspection.tenants()?;
     let tenants: Vec<TenantId> = match &args.tenant {
         Some(tenant) => {
@@ -60,16 +60,4 @@ pub(crate) fn run(data: &Data, args: &DoctorArgs, out: &mut Output) -> Result<Ex
         (0, _) => Exit::No,
         _ => Exit::Data,
     })
-}
-
-fn refused(data: &Data, error: DataDirError) -> Failure {
-    let holder = match &error {
-        DataDirError::Locked(_) => lock_holder::holder(&data.join("LOCK")),
-        _ => None,
-    };
-    let failure = Failure::from(error);
-    match holder {
-        Some(pid) => failure.hint(format!("process {pid} uses it")),
-        None => failure,
-    }
 }

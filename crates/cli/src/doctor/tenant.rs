@@ -5,8 +5,11 @@ use ticketscope_engine::{
     storage::{Damaged, InspectedTenant, Inspection, RejectedSnapshot, TenantFiles, TenantId},
 };
 
-use super::finding::{Finding, chain};
-use crate::{failure::Failure, output::counted};
+use super::finding::Finding;
+use crate::{
+    failure::{Failure, chain},
+    output::counted,
+};
 
 /// What to do about rows that cannot be trusted.
 fn restore(id: &TenantId) -> String {

@@ -1,4 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Parser;
 use ticketscope_server::{Command, Done, Operator, OperatorKey};
@@ -29,7 +32,15 @@ impl Host {
 
     /// The same as a server has it: for whoever shows `key`.
     pub(crate) fn operator(self, key: OperatorKey) -> Operator {
-        Operator::new(key, move |command| self.run(command))
+        let host = Arc::new(self);
+        let ended = Arc::clone(&host);
+        Operator::new(key, move |command| host.run(command)).ended_by(move || ended.end())
+    }
+
+    /// Ends the commands that take long, and waits until nothing is left of what they were writing.
+    fn end(&self) {
+        self.held.engine.interrupt();
+        self.jobs.end();
     }
 
     fn run(&self, command: &Command) -> Done {
@@ -96,4 +107,59 @@ fn run(path: &Path, held: &Held, user: &str, args: Vec<String>, done: &mut Done)
         Err(Failure::NobodyReads) => Ok(Exit::Done),
     };
     Ok(Answer::Ran { pieces: out.into_pieces(), outcome })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::Value;
+    use ticketscope_audit::AuditLog;
+    use ticketscope_engine::{Engine, storage::TenantId};
+
+    use super::*;
+
+    /// What a host answers, as the wire has it.
+    fn asked(host: &Host, ask: &Ask) -> Value {
+        let body = serde_json::to_vec(ask).unwrap();
+        let done = host.run(&Command { user: "ana".to_owned(), body: body.into() });
+        serde_json::from_slice(&done.body).unwrap()
+    }
+
+    #[test]
+    fn when_the_server_ends_no_copy_is_made_any_more_and_nothing_is_left_of_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("data");
+        let engine = Arc::new(Engine::open(&path).unwrap());
+        engine.create_tenant(&TenantId::parse("acme").unwrap()).unwrap();
+        let audit = Arc::new(AuditLog::open(path.join("audit"), 0).unwrap());
+        let host = Host::new(&Data::new(&path), Held { engine, audit });
+        let to = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let args = |args: &[&str]| args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>();
+        let begun = asked(&host, &Ask::Begin { args: args(&["backup", "--all", &to("before")]) });
+        let job = begun["job"].as_u64().unwrap();
+        // What goes on is waited for, and told to end as well.
+        host.end();
+        let ended = asked(&host, &Ask::Wait { job });
+        assert_eq!(ended["answer"], "ran", "{ended}");
+        let is_there = fs::exists(dir.path().join("before")).unwrap();
+        assert_eq!(ended["outcome"].get("Ok").is_some(), is_there, "{ended}");
+
+        let begun = asked(&host, &Ask::Begin { args: args(&["backup", "--all", &to("after")]) });
+        assert_eq!(begun["report"]["kind"], "interrupted", "{begun}");
+        for command in [
+            args(&["backup", "--all", &to("after")]),
+            args(&["dump", "--tenant", "acme", "--out", &to("after.jsonl.zst")]),
+        ] {
+            let ran = asked(&host, &Ask::Run { args: command });
+            assert_eq!(ran["outcome"]["Err"]["kind"], "interrupted", "{ran}");
+            assert!(
+                ran["outcome"]["Err"]["message"].as_str().is_some_and(|told| told.contains("interrupted")),
+                "{ran}"
+            );
+        }
+        let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.retain(|name| name != "before");
+        assert_eq!(left, ["data"]);
+    }
 }

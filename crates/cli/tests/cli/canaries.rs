@@ -157,3 +157,34 @@ fn a_file_of_canaries_that_is_none_stops_the_server() {
     let error = desk.json_error(&["serve", "--dev", "--listen", "127.0.0.1:0"], 4);
     assert_eq!(error["type"], "canaries");
 }
+
+#[test]
+fn a_tenant_that_was_restored_under_another_name_holds_its_canaries_as_its_own() {
+    let desk = Desk::with_lines(LINES);
+    planted(&desk, 0);
+    let word = words(&desk).swap_remove(0);
+    let to = desk.file("backup");
+    desk.run(&["backup", "--tenant", "desk", &to]).expect(0);
+    let mut serving = Serving::start(&desk, &["serve", "--dev", "--listen", "127.0.0.1:0"]);
+    let address = serving.address();
+    let ask = |path: &str| shell(&format!("curl -sS 'http://{address}{path}'")).expect(0).out;
+    desk.run(&["restore", "--rename", "copy", &to]).expect(0);
+    for tenant in ["desk", "copy"] {
+        assert!(ask(&format!("/v1/tenants/{tenant}/search?as=mia")).contains(&*word), "{tenant}");
+        assert!(!ask(&format!("/v1/tenants/{tenant}/search?as=ana")).contains(&*word), "{tenant}");
+    }
+    assert!(ask("/metrics").contains("ticketscope_canary_alarms_total 0"));
+    let listed = |tenant: &str| {
+        let rows = desk.json(&["canary", "list", "--tenant", tenant])["canaries"].clone();
+        let rows = rows.as_array().expect("canaries").clone();
+        rows.into_iter().map(|row| row["ticket"].clone()).collect::<Vec<_>>()
+    };
+    let own = listed("desk");
+    assert_eq!((own.len(), &listed("copy")), (2, &own));
+    // They are its own: removed from it and from nobody else, and there when the first one is gone.
+    assert_eq!(desk.json(&["canary", "remove", "--tenant", "desk"])["removed"].as_array().map(Vec::len), Some(2));
+    assert_eq!((listed("desk").len(), listed("copy")), (0, own));
+    assert_eq!(desk.json(&["canary", "remove", "--tenant", "copy"])["removed"].as_array().map(Vec::len), Some(2));
+    assert!(!ask("/v1/tenants/copy/search?as=mia").contains(&*word));
+    assert_eq!(serving.end(), 0);
+}

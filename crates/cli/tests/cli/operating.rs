@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     desk::{Desk, Ran, many_tickets},
-    serving::Serving,
+    serving::{Serving, shell},
 };
 
 /// Everything in a directory: path to length, moment of the last change and bytes.
@@ -383,6 +383,41 @@ fn a_doctor_names_damage_what_it_means_and_what_to_do() {
     let desk = Desk::with_fixture();
     fs::write(desk.data().join("FORMAT"), "ticketscope data 99\n").expect("a file");
     assert_eq!(desk.json_error(&["doctor"], 4)["type"], "newer_format");
+}
+
+#[test]
+fn a_doctor_beside_a_server_names_the_tenant_that_the_server_found_damaged_and_no_other() {
+    let desk = Desk::with_fixture();
+    desk.run(&["tenant", "create", "north"]).expect(0);
+    let mut serving = Serving::start(&desk, &["serve", "--dev", "--listen", "127.0.0.1:0"]);
+    let address = serving.address();
+    let ask = |tenant: &str| shell(&format!("curl -sS 'http://{address}/v1/tenants/{tenant}/count?as_admin=true'")).out;
+    let found = desk.run(&["--json", "doctor"]).expect(0).json();
+    assert_eq!((&found["damaged"], &found["warnings"]), (&json!(0), &json!(0)), "{found}");
+    let state = desk.data().join("tenants/desk/state.redb");
+    let mut bytes = fs::read(&state).expect("a file");
+    let half = bytes.len() / 2;
+    bytes[half..].iter_mut().for_each(|byte| *byte = !*byte);
+    fs::write(&state, bytes).expect("a file");
+    assert!(ask("desk").contains("\"damaged\""), "{}", ask("desk"));
+    assert!(ask("north").contains("\"count\":0"));
+
+    let found = desk.run(&["--json", "doctor"]).expect(4).json();
+    let damage: Vec<&Value> = found["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|finding| finding["severity"] == "damage")
+        .collect();
+    assert_eq!((damage.len(), &found["damaged"], &found["tenants"]), (1, &json!(1), &json!(2)), "{found}");
+    assert_eq!((&damage[0]["check"], &damage[0]["place"]), (&json!("opens"), &json!("tenant desk")));
+    let told = |name: &str| damage[0][name].as_str().expect("words").to_owned();
+    assert!(told("what").starts_with("the server found it damaged: "), "{}", told("what"));
+    assert_eq!(told("todo"), "stop the server, then `ticketscope doctor --tenant desk`");
+    desk.run(&["doctor", "--tenant", "desk"]).expect(4);
+    desk.run(&["doctor", "--tenant", "north"]).expect(0);
+    assert_eq!(serving.end(), 0);
+    desk.run(&["doctor", "--tenant", "desk"]).expect(4);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod checking;
 mod failing;
+mod interrupted;
 mod random;
 mod records;
 

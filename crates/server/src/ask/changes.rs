@@ -145,6 +145,14 @@ pub(crate) fn wait_for_text(
     Ok(tenants::open(engine, tenant)?.wait_for_text(opstamp, patience))
 }
 
+/// In which of its lives the tenant is.
+///
+/// # Errors
+/// [`Code::NoSuchTenant`], [`Code::Storage`].
+pub(crate) fn life(engine: &Engine, tenant: &TenantId) -> Result<Life, Failure> {
+    Ok(position::life(tenants::open(engine, tenant)?.uuid()))
+}
+
 /// What zstd data begins with.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 

@@ -19,8 +19,8 @@ use ticketscope_model::Opstamp;
 use ticketscope_query::Snapshot;
 
 pub(crate) use self::{
-    canary::may_read,
-    changes::{Applied, Batch, OnRefusal, apply, wait_for_text},
+    canary::{holds, may_read},
+    changes::{Applied, Batch, OnRefusal, apply, life, wait_for_text},
     tenants::{create, delete, list as tenants},
 };
 use crate::{

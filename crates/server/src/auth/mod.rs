@@ -9,6 +9,7 @@ mod key_file;
 mod keys;
 mod moment;
 mod operator;
+mod payer;
 mod sign_out;
 mod token;
 
@@ -18,7 +19,7 @@ use axum::http::{HeaderMap, header};
 use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Timestamp;
 
-pub(crate) use self::dev::check_local;
+pub(crate) use self::{dev::check_local, payer::Payer};
 pub use self::{
     key_file::KeyFileError,
     keys::{KeyClass, KeyInfo, Keys, KeysError, MAX_KEY_OVERLAP, NewKey, UnknownClass},

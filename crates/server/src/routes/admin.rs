@@ -115,7 +115,7 @@ pub(super) async fn delete(State(app): State<Arc<App>>, request: Request) -> Res
     app.settle(recorded, &deleted).await;
     if let Err(error) = deleted? {
         // The tickets are gone with the tenant: words that nobody finds harm nobody.
-        app.config.faults.tell(&Fault { code: "canaries", request_id: None, cause: error.to_string() });
+        app.config.faults.tell(&Fault::of_server("canaries", error.to_string()));
     }
     Ok(Json(Deleted { deleted: tenant.to_string() }))
 }

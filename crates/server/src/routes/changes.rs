@@ -12,13 +12,12 @@ use axum::{
 use bytes::Bytes;
 use ticketscope_engine::storage::TenantId;
 use ticketscope_model::Opstamp;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::call::enter;
 use crate::{
     answer::Changed,
     app::App,
-    ask::{Applied, Batch, OnRefusal, apply, wait_for_text},
+    ask::{Applied, Batch, OnRefusal, apply, life, wait_for_text},
     auth::Caller,
     body,
     code::Code,
@@ -27,6 +26,7 @@ use crate::{
     idempotency::{Begun, check_key},
     params::{ChangesParams, Wait, of_uri},
     position,
+    room::Taken,
     trace::Trace,
 };
 
@@ -53,7 +53,7 @@ pub(super) async fn changes(
     check_plain(&parts.headers)?;
     let key = idempotency_key(&parts.headers)?;
     let limits = &app.config.limits;
-    let room = app.room.take(&body, limits.batch_bytes)?;
+    let room = app.room.take(caller.payer(), &body, limits.batch_bytes)?;
     let body = (body::read(body, limits.batch_bytes, limits).await?, room);
     app.costs.charge(&caller, cost::of_batch(body.0.len()))?;
     let Applied { opstamp, life, lines, applied, rejected } = run(&app, &trace, &tenant, key, body, on_refusal).await?;
@@ -77,7 +77,7 @@ async fn run(
     trace: &Arc<Trace>,
     tenant: &TenantId,
     key: Option<String>,
-    body: (Bytes, OwnedSemaphorePermit),
+    body: (Bytes, Taken),
     how: OnRefusal,
 ) -> Result<Applied, Failure> {
     let (app_there, trace, lane) = (Arc::clone(app), Arc::clone(trace), tenant);
@@ -107,10 +107,13 @@ fn apply_once(
 ) -> Result<Applied, Failure> {
     let claim = match key {
         None => None,
-        Some(key) => match app.idempotency.begin(tenant, key, fingerprint(body, how), Instant::now())? {
-            Begun::Before(applied) => return Ok(applied),
-            Begun::New(claim) => Some(claim),
-        },
+        Some(key) => {
+            let life = life(&app.engine, tenant)?;
+            match app.idempotency.begin(tenant, life, key, fingerprint(body, how), Instant::now())? {
+                Begun::Before(applied) => return Ok(applied),
+                Begun::New(claim) => Some(claim),
+            }
+        }
     };
     let batch = Batch::parse(body, app.config.limits.batch_lines)?;
     let recorded = app.record_permissions(trace, &batch)?;

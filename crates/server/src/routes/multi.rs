@@ -178,7 +178,7 @@ impl Answers {
             match body {
                 Ok(body) => append(&mut whole, StatusCode::OK, body),
                 Err(failure) => {
-                    app.report(failure, &trace.request_id);
+                    app.report(failure, trace);
                     let (status, body) = failure.to_json(&trace.request_id).map_err(failed)?;
                     append(&mut whole, status, &body);
                 }

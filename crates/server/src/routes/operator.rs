@@ -51,8 +51,14 @@ pub(super) async fn operate(
     let operator = operator(&app)?;
     let room = app.room.wait(&body, MAX_COMMAND_BYTES).await?;
     let body = body::read(body, MAX_COMMAND_BYTES, &app.config.limits).await?;
+    let (canaries, begun) = (app.config.canaries.clone(), Arc::clone(&trace));
     let run = move || {
         let _room = room;
+        if let Some(canaries) = canaries {
+            // What cannot be read again is told of by whoever looks at the file all the time.
+            drop(canaries.refresh());
+            begun.begins_with(canaries.guard());
+        }
         Ok(operator.run(&Command { user, body }))
     };
     let done = app.commands.run(None, run).await?;

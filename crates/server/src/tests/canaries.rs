@@ -43,6 +43,9 @@ struct Leak {
     /// Whose scope the answer should be in; nobody's if empty.
     #[serde(rename = "as", default)]
     asker: String,
+    /// Of which tenant; of `acme` if not said.
+    #[serde(default = "acme")]
+    of: String,
     /// What it holds.
     text: String,
     /// Where in the answer: in its `body`, a `header` or an `error`.
@@ -50,9 +53,13 @@ struct Leak {
     place: String,
 }
 
+fn acme() -> String {
+    "acme".to_owned()
+}
+
 async fn leak(Extension(trace): Extension<Arc<Trace>>, uri: Uri) -> Response {
     let leak: Leak = of_uri(&uri).unwrap();
-    trace.is_in(&id("acme"));
+    trace.is_in(&id(&leak.of));
     match &*leak.asker {
         "" => {}
         ADMIN => trace.is_for(&Asker::Admin),
@@ -334,6 +341,70 @@ async fn a_canary_of_another_tenant_is_a_leak_to_whoever_asks() {
     assert_eq!(watched.alarms(), 3);
     assert_eq!(watched.records().pop().unwrap().tenant.as_deref(), Some("other"));
     assert_eq!(watched.records().pop().unwrap().actor, Actor::Nobody);
+}
+
+#[tokio::test]
+async fn a_restored_tenant_holds_the_canaries_too_for_the_same_people_and_no_other_tenant_does() {
+    let watched = Watched::new();
+    let (desk, canary) = (&watched.desk, &watched.canary);
+    let to = desk.dir.path().join("backup");
+    desk.engine.back_up(&[id("acme")], &to, NOW).unwrap();
+    let backup = ticketscope_engine::storage::Backup::open(&to).unwrap();
+    desk.engine.restore(&backup, backup.find(&id("acme")).unwrap(), &id("copy")).unwrap();
+    let people = Batch::parse(MANAGERS.as_bytes(), 1000).unwrap();
+    apply(&desk.engine, &id("other"), people, OnRefusal::Reject).unwrap();
+    let withheld = async |asker: &str, of: &str, word: &str| {
+        let reply = watched.leak(asker, word, &format!("&of={of}")).await;
+        let is_withheld = reply.status == StatusCode::INTERNAL_SERVER_ERROR;
+        assert_eq!(String::from_utf8_lossy(&reply.bytes).contains(word), !is_withheld, "{asker} of {of}");
+        is_withheld
+    };
+    // Known as the copy's own or not: the rule is the same.
+    for known in [false, true] {
+        if known {
+            watched.canaries.add("copy", std::slice::from_ref(canary)).unwrap();
+        }
+        let mut alarms = watched.alarms();
+        for (asker, word, may_see) in [
+            ("mia", &canary.public, true),
+            ("mia", &canary.private, true),
+            ("mia", &canary.side, true),
+            ("max", &canary.public, true),
+            ("max", &canary.private, false),
+            ("max", &canary.side, false),
+            ("ann", &canary.public, false),
+            ("ann", &canary.side, false),
+            ("nobody", &canary.public, false),
+            (ADMIN, &canary.side, true),
+        ] {
+            for tenant in ["acme", "copy"] {
+                assert_eq!(withheld(asker, tenant, word).await, !may_see, "{asker} of {tenant}, known: {known}");
+                alarms += u64::from(!may_see);
+            }
+            assert!(withheld(asker, "other", word).await, "{asker} of other, known: {known}");
+            alarms += 1;
+        }
+        assert_eq!(watched.alarms(), alarms);
+    }
+    // When the first tenant is gone the copy is still looked after.
+    watched.canaries.forget("acme").unwrap();
+    assert!(withheld("ann", "copy", &canary.public).await);
+    assert!(!withheld("mia", "copy", &canary.public).await);
+}
+
+#[tokio::test]
+async fn a_ticket_that_has_the_id_of_a_canary_and_not_its_words_is_no_copy() {
+    let watched = Watched::new();
+    let Canary { ticket, public, private, side, .. } = &watched.canary;
+    let forged = format!(
+        "{MANAGERS}{{\"k\":\"ticket\",\"id\":\"{ticket}\"}}\n{{\"k\":\"text\",\"ticket\":\"{ticket}\",\"part\":\"s\",\"class\":\"subject\",\"body\":\"{public}\"}}\n"
+    );
+    let batch = Batch::parse(forged.as_bytes(), 1000).unwrap();
+    apply(&watched.desk.engine, &id("other"), batch, OnRefusal::Reject).unwrap();
+    for (word, is_withheld) in [(public, false), (private, true), (side, true)] {
+        let reply = watched.leak("mia", word, "&of=other").await;
+        assert_eq!(reply.status == StatusCode::INTERNAL_SERVER_ERROR, is_withheld, "{word}");
+    }
 }
 
 #[tokio::test]

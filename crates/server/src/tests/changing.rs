@@ -132,14 +132,14 @@ async fn a_tenant_made_again_has_not_seen_the_batches_of_the_one_before() {
 async fn bodies_that_would_take_too_much_memory_together_are_refused() {
     let limits = Limits { batch_bytes: 2 << 20, bodies_bytes: 3 << 20, ..Limits::default() };
     let desk = Desk::with_limits(limits);
-    let ingest = desk.key(KeyClass::Ingest);
+    let (ingest, other) = (desk.key(KeyClass::Ingest), desk.key(KeyClass::Ingest));
     let (sender, body) = http_body_util::channel::Channel::<bytes::Bytes, axum::Error>::new(1);
     let headers = [("authorization", &*ingest)];
     let slow = desk.ask(Method::POST, "/v1/tenants/acme/changes", &headers, Body::new(body));
     let others = async {
         // A body of unknown length counts as the longest.
-        let large = desk.change(&ingest, "", &"\n".repeat((1 << 20) + 1)).await;
-        let small = desk.change(&ingest, "", &"\n".repeat(1 << 20)).await;
+        let large = desk.change(&other, "", &"\n".repeat((1 << 20) + 1)).await;
+        let small = desk.change(&other, "", &"\n".repeat(1 << 20)).await;
         drop(sender);
         (large, small)
     };
@@ -148,6 +148,50 @@ async fn bodies_that_would_take_too_much_memory_together_are_refused() {
     small.ok();
     slow.ok();
     desk.change(&ingest, "", &"\n".repeat((1 << 20) + 1)).await.ok();
+}
+
+#[tokio::test]
+async fn one_key_gets_half_of_the_room_for_bodies_and_the_batch_of_another_goes_through() {
+    let limits = Limits { batch_bytes: 1 << 20, bodies_bytes: 4 << 20, ..Limits::default() };
+    let desk = Desk::with_limits(limits);
+    let (greedy, other) = (desk.key_of(KeyClass::Ingest, "acme"), desk.key_of(KeyClass::Ingest, "acme"));
+    let headers = [("authorization", &*greedy)];
+    let slow = || {
+        let (sender, body) = http_body_util::channel::Channel::<bytes::Bytes, axum::Error>::new(1);
+        (sender, desk.ask(Method::POST, "/v1/tenants/acme/changes", &headers, Body::new(body)))
+    };
+    let ((first, one), (second, two)) = (slow(), slow());
+    let others = async {
+        let refused = desk.change(&greedy, "", NEW).await;
+        assert_eq!((refused.status, refused.code()), (StatusCode::TOO_MANY_REQUESTS, "over_share"));
+        assert_eq!(refused.headers["retry-after"], "1");
+        assert_eq!(refused.body["type"], "rate_limit");
+        desk.change(&other, "", NEW).await.ok();
+        drop((first, second));
+    };
+    let (one, two, ()) = tokio::join!(one, two, others);
+    one.ok();
+    two.ok();
+    desk.change(&greedy, "", NEW).await.ok();
+    assert_eq!(desk.app.metrics.refused.get(), 1);
+}
+
+#[tokio::test]
+async fn a_kept_answer_is_none_for_a_tenant_of_the_same_name_even_before_it_is_forgotten() {
+    let desk = Desk::new();
+    let admin = desk.key(KeyClass::Admin);
+    let send = || desk.change_with(&admin, "", &[("idempotency-key", "k")], NEW);
+    send().await.ok();
+    // As between the end of a deletion and whatever is done after it.
+    desk.engine.delete_tenant(&id("acme")).unwrap();
+    assert_eq!(send().await.code(), "no_such_tenant");
+    desk.engine.create_tenant(&id("acme")).unwrap();
+    send().await.ok();
+    assert_eq!(desk.get(&admin, "/v1/tenants/acme/count?as_admin=true").await.ok()["count"], 2);
+    // And from then on it is kept again.
+    desk.change(&admin, "", r#"{"k":"del","ticket":7}"#).await.ok();
+    send().await.ok();
+    assert_eq!(desk.get(&admin, "/v1/tenants/acme/count?as_admin=true").await.ok()["count"], 1);
 }
 
 #[tokio::test]

@@ -178,3 +178,31 @@ async fn in_development_mode_commands_need_the_key_all_the_same() {
     assert_eq!(ask(&[("host", "localhost")]).await.code(), "wrong_class");
     assert_eq!(ask(&[("host", "evil.example"), ("authorization", &operator)]).await.code(), "foreign_host");
 }
+
+#[tokio::test]
+async fn a_command_that_removes_canaries_may_name_them_though_another_tenant_has_copies_and_no_other_command_may() {
+    let canary = Canary::new(NOW).unwrap();
+    let (ticket, path) = (canary.ticket.clone(), Arc::new(Mutex::new(None::<std::path::PathBuf>)));
+    let told = json!({"removed": [ticket]}).to_string().into_bytes();
+    let (desk, operator, _) = operated({
+        let path = Arc::clone(&path);
+        move |command| {
+            let tenant = Some(id(std::str::from_utf8(&command.body).unwrap()));
+            // As whoever removes them does it: by the file alone.
+            if let Some(path) = path.lock().take() {
+                Canaries::open(path).unwrap().forget("acme").unwrap();
+            }
+            Done { tenant, body: told.clone(), ..Done::default() }
+        }
+    });
+    let file = desk.dir.path().join("canaries.json");
+    let planting = Canaries::open(&file).unwrap();
+    for tenant in ["acme", "copy"] {
+        planting.add(tenant, std::slice::from_ref(&canary)).unwrap();
+    }
+    assert_eq!(run(&desk, &operator, "other").await.code(), "internal", "a tenant that never had it");
+    *path.lock() = Some(file.clone());
+    assert_eq!(run(&desk, &operator, "acme").await.ok()["removed"], json!([canary.ticket]));
+    assert_eq!(run(&desk, &operator, "acme").await.code(), "internal", "it had it before the last command");
+    assert_eq!(run(&desk, &operator, "copy").await.ok()["removed"], json!([canary.ticket]));
+}

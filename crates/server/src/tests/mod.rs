@@ -10,6 +10,7 @@ mod commands;
 mod costs;
 mod cursors;
 mod entering;
+mod golden;
 mod hidden;
 mod hostile;
 mod limits;

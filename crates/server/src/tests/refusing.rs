@@ -63,6 +63,39 @@ async fn a_query_that_cannot_be_read_is_told_with_its_place() {
 }
 
 #[tokio::test]
+async fn a_fault_that_many_requests_meet_is_told_once_in_a_while_with_their_number() {
+    let told = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let log = {
+        let told = Arc::clone(&told);
+        crate::FaultLog::new(move |fault: &crate::Fault| {
+            let tenant = fault.tenant.as_ref().map(ToString::to_string);
+            told.lock().push((fault.code, tenant, fault.left_out));
+        })
+    };
+    let desk = Desk::configured(|_, config| Config { faults: log, ..config });
+    let admin = desk.key(KeyClass::Admin);
+    desk.engine.close().unwrap();
+    for tenant in ["acme", "other"] {
+        std::fs::write(desk.dir.path().join("tenants").join(tenant).join("state.redb"), "nonsense").unwrap();
+    }
+    for _ in 0..20 {
+        for tenant in ["acme", "other"] {
+            let reply = desk.get(&admin, &format!("/v1/tenants/{tenant}/count?as_admin=true")).await;
+            assert_eq!(reply.code(), "damaged", "{}", reply.body);
+        }
+    }
+    // On a machine that took longer than a moment for them, some were told meanwhile.
+    desk.app.faults.end(std::time::Instant::now());
+    let told = told.lock();
+    for tenant in ["acme", "other"] {
+        let own: Vec<_> = told.iter().filter(|(_, of, _)| of.as_deref() == Some(tenant)).collect();
+        assert_eq!((own[0].0, own[0].2), ("damaged", 0));
+        assert!(own.len() < 20, "{}", own.len());
+        assert_eq!(own.iter().map(|(_, _, left_out)| 1 + left_out).sum::<u64>(), 20);
+    }
+}
+
+#[tokio::test]
 async fn parameters_that_are_wrong_are_told() {
     let desk = Desk::new();
     let ann = desk.token("acme", "ann");

@@ -10,7 +10,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::{BindError, Server};
+use crate::{
+    BindError, Server,
+    operator::{Done, Operator},
+};
 
 /// A server on a socket.
 pub(super) struct Running {
@@ -72,6 +75,27 @@ async fn a_connection_answers_one_request_after_another() {
         }
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn the_operators_commands_are_told_that_the_server_ends_and_it_waits_for_them() {
+    let Desk { dir, engine, app, .. } = Desk::new();
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let told = parking_lot::Mutex::new(told);
+    let operator = Operator::new(OperatorKey::generate().unwrap(), |_| Done::default());
+    let operator = operator.ended_by(move || told.lock().recv().unwrap());
+    let config = Config { operator: Some(operator), ..app.config.clone() };
+    let server = Server::bind(Arc::clone(&engine), config).await.unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
+    stop.send(()).unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!ended.is_finished(), "it waits");
+    tell.send(()).unwrap();
+    ended.await.unwrap();
+    drop(dir);
 }
 
 #[tokio::test]

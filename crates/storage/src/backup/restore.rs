@@ -12,7 +12,7 @@ use super::{
     rows::{self, CopyError, Counts},
 };
 use crate::{
-    DEFAULT_CACHE_BYTES, DataDir, FileError, OpenError, RestoreError, Store, TenantId, TenantUuid,
+    DEFAULT_CACHE_BYTES, DataDir, FileError, Interrupt, OpenError, RestoreError, Store, TenantId, TenantUuid,
     backend::create_database,
     data_dir::Registration,
     disk::{Disk, SystemDisk, steps},
@@ -95,7 +95,7 @@ impl DataDir {
             is_finished: false,
             registration: Arc::new(registration),
         };
-        restoring.copy(&backup.dir.join(backed_up.file()), backed_up, uuid)?;
+        restoring.copy(&backup.dir.join(backed_up.file()), backed_up, uuid, self.interrupt())?;
         Ok(restoring)
     }
 }
@@ -131,7 +131,13 @@ impl Restoring {
         Ok(())
     }
 
-    fn copy(&self, path: &Path, backed_up: &BackedUp, uuid: TenantUuid) -> Result<(), RestoreError> {
+    fn copy(
+        &self,
+        path: &Path,
+        backed_up: &BackedUp,
+        uuid: TenantUuid,
+        interrupt: &Interrupt,
+    ) -> Result<(), RestoreError> {
         let damaged = |what| RestoreError::Rows { path: path.to_owned(), what };
         if steps::len(&SystemDisk, path)? != backed_up.bytes {
             return Err(damaged("not as long as the backup says"));
@@ -142,7 +148,7 @@ impl Restoring {
         let copied = guard_work(|| {
             let database = create_database(&*self.disk, &database, DEFAULT_CACHE_BYTES).map_err(CopyError::Failure)?;
             let transaction = begin(&database)?;
-            let copied = rows::read(&mut from, &transaction, uuid)?;
+            let copied = rows::read(&mut from, &transaction, uuid, interrupt)?;
             // Nothing may follow that the checksum does not cover.
             let rest = io::copy(&mut from, &mut io::sink())?;
             if rest > 0 {
@@ -152,6 +158,9 @@ impl Restoring {
             database.close().map_err(|error| CopyError::Failure(error.into()))?;
             Ok(copied)
         });
+        if matches!(copied, Err(CopyError::Interrupted)) {
+            return Err(RestoreError::Interrupted);
+        }
         // Where bytes are not those that were written, what they seem to say is beside the point.
         let read_to_its_end = io::copy(&mut from, &mut io::sink()).is_ok();
         if read_to_its_end && hex(from.hash.digest128()) != backed_up.xxh3 {
@@ -163,6 +172,7 @@ impl Restoring {
             CopyError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged("cut off"),
             CopyError::Io(error) => steps::failed("read", path)(error).into(),
             CopyError::Stream(what) => damaged(what),
+            CopyError::Interrupted => RestoreError::Interrupted,
             CopyError::Newer { found, known } => RestoreError::Newer { path: path.to_owned(), found, known },
         })?;
         let told = (backed_up.rows, backed_up.log_rows, backed_up.opstamp, backed_up.uuid.clone());

@@ -20,6 +20,7 @@ use crate::{
     Damaged, Defect, MAX_KEY_BYTES, MAX_VALUE_BYTES, Place, Reader, Table, TenantUuid,
     envelope::{Kind, Opener, PAYLOAD_AT, Sealer},
     error::Failure,
+    interrupt::{Interrupt, Interrupted},
     log::LogRow,
     meta::{Meta, MetaRow},
     table::{LOG, META},
@@ -57,6 +58,14 @@ pub(super) enum CopyError {
     Stream(&'static str),
     /// The stream is of a later program.
     Newer { found: u32, known: u32 },
+    /// Somebody asked for it to end.
+    Interrupted,
+}
+
+impl From<Interrupted> for CopyError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
 }
 
 impl From<io::Error> for CopyError {
@@ -77,12 +86,12 @@ macro_rules! copy_error_from {
 
 copy_error_from!(Failure, Damaged, redb::TableError, redb::StorageError);
 
-/// Writes every row that `reader` shows. Each is checked first: what is damaged is not copied.
-pub(super) fn write(reader: &Reader, mut out: impl Write) -> Result<Counts, CopyError> {
+/// Writes every row that `reader` shows, unless it is interrupted. Each is checked first: what is damaged is not copied.
+pub(super) fn write(reader: &Reader, mut out: impl Write, interrupt: &Interrupt) -> Result<Counts, CopyError> {
     out.write_all(&MAGIC)?;
     out.write_all(&VERSION.to_le_bytes())?;
     out.write_all(&[0; 4])?;
-    let mut stream = Stream { out: zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?, rows: 0 };
+    let mut stream = Stream { out: zstd::stream::write::Encoder::new(out, ZSTD_LEVEL)?, rows: 0, interrupt };
     let (transaction, meta) = (reader.transaction(), reader.meta());
     let mut opener = Opener::default();
 
@@ -128,13 +137,15 @@ pub(super) fn write(reader: &Reader, mut out: impl Write) -> Result<Counts, Copy
     Ok(counts)
 }
 
-struct Stream<W: Write> {
+struct Stream<'i, W: Write> {
     out: zstd::stream::write::Encoder<'static, W>,
     rows: u64,
+    interrupt: &'i Interrupt,
 }
 
-impl<W: Write> Stream<W> {
+impl<W: Write> Stream<'_, W> {
     fn row(&mut self, kind: Kind, key: &[u8], value: &[u8]) -> Result<(), CopyError> {
+        self.interrupt.check()?;
         let len = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_wide| CopyError::Stream("too long a row"));
         self.out.write_all(&[kind as u8])?;
         self.out.write_all(&len(key)?.to_le_bytes())?;
@@ -152,12 +163,14 @@ impl<W: Write> Stream<W> {
     }
 }
 
-/// Puts the rows of a stream into an empty database, as those of a tenant that has `uuid`. Each is checked first.
+/// Puts the rows of a stream into an empty database, as those of a tenant that has `uuid`, unless it is interrupted. Each is
+/// checked first.
 /// Answers what was put there, and the meta rows as the stream has them.
 pub(super) fn read(
     mut from: impl Read,
     transaction: &WriteTransaction,
     uuid: TenantUuid,
+    interrupt: &Interrupt,
 ) -> Result<(Counts, Meta), CopyError> {
     let mut header = [0; MAGIC.len() + 2 * size_of::<u32>()];
     from.read_exact(&mut header)?;
@@ -170,7 +183,8 @@ pub(super) fn read(
         found if found > VERSION => return Err(CopyError::Newer { found, known: VERSION }),
         _ => return Err(CopyError::Stream("of a version that never was")),
     }
-    let mut rows = Rows { from: zstd::stream::read::Decoder::new(from)?, key: Vec::new(), value: Vec::new(), count: 0 };
+    let mut rows =
+        Rows { from: zstd::stream::read::Decoder::new(from)?, key: Vec::new(), value: Vec::new(), count: 0, interrupt };
     let mut opener = Opener::default();
 
     let mut metas = Vec::new();
@@ -238,17 +252,19 @@ fn put_meta(transaction: &WriteTransaction, meta: &Meta) -> Result<(), Failure> 
 }
 
 /// The rows of a stream, one after the other.
-struct Rows<R: Read> {
+struct Rows<'i, R: Read> {
     from: zstd::stream::read::Decoder<'static, io::BufReader<R>>,
     key: Vec<u8>,
     value: Vec<u8>,
     /// Rows read so far.
     count: u64,
+    interrupt: &'i Interrupt,
 }
 
-impl<R: Read> Rows<R> {
+impl<R: Read> Rows<'_, R> {
     /// The kind of the next row, which is then in the buffers; nothing at the end.
     fn next(&mut self) -> Result<Option<u8>, CopyError> {
+        self.interrupt.check()?;
         let mut kind = [0];
         self.from.read_exact(&mut kind)?;
         if kind == [END] {
@@ -286,4 +302,36 @@ fn fill(from: &mut impl Read, buffer: &mut Vec<u8>, len: usize) -> Result<(), Co
     buffer.clear();
     let read = from.take(len as u64).read_to_end(buffer)?;
     if read == len { Ok(()) } else { Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DataDir, TenantId};
+
+    /// Somebody who interrupts as soon as the first byte is written.
+    struct Interrupting<'i>(&'i Interrupt);
+
+    impl Write for Interrupting<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.set();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn writing_that_goes_on_ends_with_the_row_at_which_it_is_interrupted() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        let store = data.create(&TenantId::parse("acme").unwrap()).unwrap();
+        let reader = store.reader().unwrap();
+        let interrupt = Interrupt::default();
+        let written = write(&reader, Interrupting(&interrupt), &interrupt);
+        assert!(matches!(written, Err(CopyError::Interrupted)), "{written:?}");
+        assert!(write(&reader, Interrupting(&interrupt), &Interrupt::default()).is_ok());
+    }
 }

@@ -11,10 +11,11 @@ use super::{
     rows::{self, CopyError},
 };
 use crate::{
-    BackupError, Store, TenantId,
+    BackupError, Interrupt, Store, TenantId,
     disk::{SystemDisk, steps},
     files,
     guard::guard_work,
+    interrupt::Interrupted,
 };
 
 /// Files are written through a buffer of this size.
@@ -31,6 +32,7 @@ pub struct BackupWriter {
     parent: PathBuf,
     temporary: PathBuf,
     tenants: Vec<BackedUp>,
+    interrupt: Interrupt,
     is_finished: bool,
 }
 
@@ -54,7 +56,15 @@ impl BackupWriter {
         if !files::make_private_dir(&temporary)? {
             return Err(BackupError::Exists(temporary));
         }
-        Ok(Self { to: to.to_owned(), parent, temporary, tenants: Vec::new(), is_finished: false })
+        let (to, tenants, interrupt) = (to.to_owned(), Vec::new(), Interrupt::default());
+        Ok(Self { to, parent, temporary, tenants, interrupt, is_finished: false })
+    }
+
+    /// Lets `interrupt` end it: whatever is asked of it afterwards, and what is being copied, fails.
+    #[must_use]
+    pub fn ended_by(mut self, interrupt: &Interrupt) -> Self {
+        self.interrupt = interrupt.clone();
+        self
     }
 
     /// Writes a tenant as it stands now. Others go on to read and commit; linear in the tenant.
@@ -89,7 +99,8 @@ impl BackupWriter {
         let path = self.temporary.join(backed_up.file());
         let file = files::create_private(&path)?;
         let mut out = Digested { out: BufWriter::with_capacity(BUFFER_BYTES, file), hash: Xxh3::new(), bytes: 0 };
-        let counts = guard_work(|| rows::write(&reader, &mut out)).map_err(|error| failed(error, &path))?;
+        let counts =
+            guard_work(|| rows::write(&reader, &mut out, &self.interrupt)).map_err(|error| failed(error, &path))?;
         // A commit that failed meanwhile says that nothing read is to be trusted.
         if store.is_poisoned() {
             return Err(crate::ReadError::Poisoned.into());
@@ -107,6 +118,7 @@ impl BackupWriter {
     /// # Errors
     /// [`BackupError`].
     pub fn finish(mut self, made_at: Timestamp) -> Result<Manifest, BackupError> {
+        self.interrupt.check()?;
         let mut tenants = std::mem::take(&mut self.tenants);
         tenants.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         let manifest = Manifest { made_at, tenants };
@@ -153,11 +165,18 @@ impl<W: Write> Write for Digested<W> {
     }
 }
 
+impl From<Interrupted> for BackupError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
 fn failed(error: CopyError, path: &Path) -> BackupError {
     match error {
         CopyError::Failure(failure) => crate::ReadError::from(failure).into(),
         CopyError::Io(error) => steps::failed("write", path)(error).into(),
         CopyError::Stream(what) => steps::failed("write", path)(io::Error::other(what)).into(),
+        CopyError::Interrupted => BackupError::Interrupted,
         CopyError::Newer { .. } => steps::failed("write", path)(io::Error::other("a version of its own")).into(),
     }
 }
