@@ -280,8 +280,9 @@ fn what_rots_in_a_snapshot_in_use_never_reaches_the_rows() {
     let dir = directory();
     let engine = Engine::open(dir.path()).unwrap();
     let tenant = engine.create_tenant(&id()).unwrap();
-    let fields = |key: i64| [("status", statuses[key as usize % 4]), ("group", ["g1", "g2", "g3"][key as usize % 3])];
-    tenant.submit((1..40).map(|key| ticket(key, &fields(key))).collect()).unwrap();
+    let fields = |key: usize| [("status", statuses[key % 4]), ("group", ["g1", "g2", "g3"][key % 3])];
+    let whole = || (1..40_u8).map(|key| ticket(key.into(), &fields(key.into()))).collect::<Vec<_>>();
+    tenant.submit(whole()).unwrap();
     let held = tickets(&tenant.snapshot());
     drop(tenant);
     engine.close().unwrap();
@@ -320,10 +321,10 @@ fn what_rots_in_a_snapshot_in_use_never_reaches_the_rows() {
                 assert_eq!(tickets(&tenant.snapshot()), held, "{context}");
                 tenant.submit(change.clone()).unwrap();
             }
-            let whole = directory();
-            let engine = Engine::open(whole.path()).unwrap();
+            let other = directory();
+            let engine = Engine::open(other.path()).unwrap();
             let expected = engine.create_tenant(&id()).unwrap();
-            expected.submit((1..40).map(|key| ticket(key, &fields(key))).collect()).unwrap();
+            expected.submit(whole()).unwrap();
             expected.submit(change).unwrap();
             assert_eq!(tickets(&tenant.snapshot()), tickets(&expected.snapshot()), "{context}");
         }
