@@ -40,7 +40,7 @@ pub(crate) struct Figure {
 /// How the planner did.
 #[derive(Debug, Default)]
 pub(crate) struct PlannerRecord {
-    /// Lists that several plans could answer.
+    /// Lists that several plans could answer and that find something: where there is nothing, every plan ends at once.
     pub(crate) cells: usize,
     /// Lists whose plan took at most 1.05 times what the fastest took.
     pub(crate) good: usize,
@@ -158,7 +158,7 @@ impl Summary {
         }
         let PlannerRecord { cells, good, worst, place } = &self.planner;
         println!(
-            "\nthe planner's choice is within 5% of the fastest plan in {good} of {cells} lists, worst {worst:.2} times ({place})"
+            "\nthe planner's choice is within 5% of the fastest plan in {good} of {cells} lists that find something, worst {worst:.2} times ({place})"
         );
         println!("\n{:<66} {:>20}  reached", "figure", "to reach");
         for Figure { what, reach, reached } in &self.figures {
@@ -194,9 +194,14 @@ fn worst_is_least<'a>(
 }
 
 fn planner(results: &Results) -> PlannerRecord {
-    let several = results.planned.iter().filter(|cell| cell.planned.plans.len() > 1);
+    let finds = |reach, question| {
+        results.cells.iter().any(|cell| (cell.reach, cell.question) == (reach, question) && cell.found > 0)
+    };
     let mut record = PlannerRecord::default();
-    for cell in several {
+    for cell in &results.planned {
+        if cell.planned.plans.len() < 2 || !finds(cell.reach, cell.question) {
+            continue;
+        }
         let regret = cell.planned.regret();
         record.cells += 1;
         record.good += usize::from(regret <= GOOD);

@@ -57,18 +57,20 @@ impl RankCost {
     }
 }
 
-/// Microseconds to begin with one list.
-const LIST: f64 = 2.0;
+/// Microseconds to begin with one list: to look hits up in it, to go down its layers, and to go through it by key.
+const LIST: f64 = 0.8;
+const LIST_LAYERED: f64 = 1.6;
+const LIST_BY_KEY: f64 = 2.0;
 /// Microseconds to meet and to keep one hit, and to look it up in one list, while most hits are far from each other.
-const HIT: f64 = 0.02;
-const SEEK: f64 = 0.016;
+const HIT: f64 = 0.03;
+const SEEK: f64 = 0.026;
 /// So many are.
 const SPARSE: f64 = 500.0;
 /// The same for each further hit.
 const HIT_DENSE: f64 = 0.003;
 const SEEK_DENSE: f64 = 0.006;
 /// Microseconds to read one posting in order.
-const READ: f64 = 0.005;
+const READ: f64 = 0.009;
 /// Microseconds that pruning takes at least, for each list.
 const START: f64 = 40.0;
 /// Pruning reads on average so many microseconds worth of postings for each hit it keeps, over the share of postings that
@@ -89,12 +91,17 @@ const TEST: f64 = 0.03;
 
 /// Microseconds to compare a hit by its score and its key.
 const COMPARE: f64 = 0.02;
-/// Microseconds to make the set of hits, for each posting, of which no more are looked at than so many times the scope.
+/// Microseconds to make the set of hits, for each posting, of which no more are looked at than so many times the scope; and
+/// at most for each block of tickets, where both are large.
 const MAKE: f64 = 0.003;
 const GALLOP: f64 = 10.0;
+const MAKE_BLOCK: f64 = 2.0;
+const BLOCK: f64 = 65_536.0;
+const LARGE: f64 = 4096.0;
 
-/// Microseconds to intersect two sets, for each of their tickets.
+/// Microseconds to intersect two sets, for each of their tickets; of two lists those that have both are gathered.
 const INTERSECT: f64 = 0.001;
+const PAIR: f64 = 0.0036;
 /// Tickets that have two words, over those that would if words knew nothing of each other.
 const TOGETHER: f64 = 3.0;
 
@@ -139,7 +146,9 @@ impl<'a> Scored<'a> {
         let seek = lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE);
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
         let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
-        let prune = can_prune.then(|| START * lists + (postings * READ).min(SKIP * lists / share));
+        let read = postings * READ;
+        // Of several lists few are skipped, for what one lacks another may have.
+        let prune = can_prune.then(|| START * lists + if lists > 1.0 { read } else { read.min(SKIP / share) });
         #[expect(clippy::cast_precision_loss, reason = "a page is short")]
         let looked_up = (DEPTH * keep as f64 / share).min(postings);
         let layers = match self.fields_of_only_clause()?.as_slice() {
@@ -150,19 +159,23 @@ impl<'a> Scored<'a> {
                 let intersected: f64 = pairs().map(|(a, b)| a + b).sum();
                 let both: f64 = pairs().map(|(a, b)| (a * b / tickets * TOGETHER).min(a.min(b))).sum();
                 let several = (both * share).min(hits);
-                intersected * INTERSECT + several * (HIT + lists * SEEK)
+                intersected * PAIR + several * (HIT + lists * SEEK)
             }
             _ if lists > 1.0 => hits.min(CANDIDATES * hits.sqrt()) * SCORE,
             _ => 0.0,
         };
-        let layers = 2.0 * LIST * lists + looked_up * LOOK + layers;
+        let layers = LIST_LAYERED * lists + looked_up * LOOK + layers;
         let Some(tiers) = &self.tiers else { return Ok(RankCost { seek, prune, layers, key_order: None }) };
         // Where so many score the same, nothing is out of reach, and all are compared by key.
-        let made = postings.min(GALLOP * f64::from(self.found.visible.set().len()));
-        let seek = seek + made * MAKE + hits * COMPARE;
-        let layers = 2.0 * LIST * lists + postings * LOOK + hits * COMPARE;
+        let scope = f64::from(self.found.visible.set().len());
+        let mut making = postings.min(GALLOP * scope) * MAKE;
+        if postings.min(scope) > LARGE {
+            making = making.min((f64::from(self.index.ordinals()) / BLOCK).ceil() * MAKE_BLOCK);
+        }
+        let seek = seek + making + hits * COMPARE;
+        let layers = LIST_LAYERED * lists + postings * LOOK + hits * COMPARE;
         let Work { intersected, tested } = tiers.work(keep);
-        let key_order = LIST * lists + intersected * INTERSECT + tested * TEST;
+        let key_order = LIST_BY_KEY * lists + intersected * INTERSECT + tested * TEST;
         Ok(RankCost { seek, prune, layers, key_order: Some(key_order) })
     }
 
