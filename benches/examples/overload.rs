@@ -6,8 +6,9 @@
 //!
 //! The server is a process of its own, kept on the last core of the machine with `taskset`; clients are kept on the first
 //! one, so that neither takes the other's time. First the peak is looked for: clients that each wait for their answer before
-//! they ask again, more and more of them. Then requests are sent at fixed times, whatever becomes of the ones before: at half
-//! the peak, at twice and at ten times the peak. A request that finds all connections busy is sent late, and its time counts
+//! they ask again, more and more of them. Then requests are sent at fixed times on many connections, whatever becomes of the
+//! ones before: at parts of the peak and at the peak, which shows how many good answers such clients get at best (an answer
+//! costs more where each comes on another connection), and at twice and at ten times the peak. A request that finds all connections busy is sent late, and its time counts
 //! from when it should have been sent; one that would be a second late is not sent. *Good* answers are those with `200`;
 //! beside their number stands that for each second that the server had of its core, since others may use the machine.
 //!
@@ -93,18 +94,30 @@ fn main() {
         }
     }
     println!("peak: {peak:.0} good answers a second");
-    let mut kept = Vec::new();
-    for (name, times) in [("half the peak", 0.5), ("twice", 2.0), ("ten times", 10.0)] {
+    let mut sustained: f64 = 0.0;
+    for (name, times) in
+        [("half the peak", 0.5), ("0.6 of it", 0.6), ("0.7", 0.7), ("0.8", 0.8), ("0.9", 0.9), ("once", 1.0)]
+    {
         let phase = open(&process, &noisy, peak * times, span);
         rows.push(phase.row(name));
+        sustained = sustained.max(phase.goodput());
+    }
+    println!("peak at fixed times: {sustained:.0} good answers a second");
+    let mut kept = Vec::new();
+    for (name, times) in [("twice", 2.0), ("ten times", 10.0)] {
+        let phase = open(&process, &noisy, peak * times, span);
+        rows.push(phase.row(name));
+        let of_sustained = phase.goodput() / sustained;
         let (of_peak, of_core) = (phase.goodput() / peak, phase.goodput_of_core() / peak_of_core);
-        let back = (times > 1.0).then(|| process.recovers(&quiet));
-        if let Some(back) = back {
-            println!("{:>24} {of_peak:.3} of the peak, {of_core:.3} by core; normal after {}", "", shown(back));
-        }
+        let back = process.recovers(&quiet);
+        println!(
+            "{:>24} {of_sustained:.3} of the peak at fixed times, {of_peak:.3} of the peak, {of_core:.3} by core; normal after {}",
+            "",
+            shown(back)
+        );
         kept.push(json!({
-            "offered": times, "goodput_over_peak": of_peak, "goodput_over_peak_by_core": of_core,
-            "normal_after_us": back.map(us),
+            "offered": times, "goodput_over_peak_at_fixed_times": of_sustained, "goodput_over_peak": of_peak,
+            "goodput_over_peak_by_core": of_core, "normal_after_us": us(back),
         }));
     }
     let alone = now_and_then(&process, &quiet, span);
@@ -125,7 +138,10 @@ fn main() {
     let (after, most) = (process.rss(), process.most_rss());
     println!("resident: {} MiB before, {} after, {} at most", rss >> 20, after >> 20, most >> 20);
     let memory = json!({"before": rss, "after": after, "most": most});
-    println!("{}", json!({"tickets": tickets, "peak": peak, "kept": kept, "rows": rows, "resident": memory}));
+    println!(
+        "{}",
+        json!({"tickets": tickets, "peak": peak, "peak_at_fixed_times": sustained, "kept": kept, "rows": rows, "resident": memory})
+    );
 }
 
 /// The server: says where it listens and its key, and ends with its input.
