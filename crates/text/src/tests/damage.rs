@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, path::Path};
 
-use ticketscope_model::{Opstamp, TextPart};
+use ticketscope_model::{Opstamp, TextClass, TextPart};
 
 use crate::{TextIdentity, TextIndex, TextMark, analysis::Languages, directory::LIST};
 
@@ -10,21 +10,15 @@ fn mark(position: u64) -> TextMark {
     TextMark { position: Opstamp(position), history: 0 }
 }
 
+fn part(body: &str) -> TextPart {
+    TextPart { part: "s".into(), class: TextClass::Subject, lang: None, body: body.into(), author: None, at: None }
+}
+
 #[test]
 fn what_a_crash_left_of_an_unfinished_commit_is_not_in_the_way_of_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let identity = TextIdentity { uuid: [7; 16], languages: Languages::default() };
-    let texts = |body: &str| -> Vec<(u32, Vec<TextPart>)> {
-        let part = TextPart {
-            part: "s".into(),
-            class: ticketscope_model::TextClass::Subject,
-            lang: None,
-            body: body.into(),
-            author: None,
-            at: None,
-        };
-        vec![(3, vec![part.clone()]), (4, vec![part])]
-    };
+    let texts = |body: &str| -> Vec<(u32, Vec<TextPart>)> { vec![(3, vec![part(body)]), (4, vec![part(body)])] };
     let mut index = TextIndex::open(dir.path(), identity).unwrap();
     index.write(&[3, 4], &texts("an invoice")[..]).unwrap();
     index.commit(mark(1)).unwrap();
@@ -51,14 +45,6 @@ fn what_a_crash_left_of_an_unfinished_commit_is_not_in_the_way_of_the_next() {
 /// An index of two tickets, from which a third was deleted.
 fn small_index(identity: TextIdentity) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let part = |body: &str| TextPart {
-        part: "s".into(),
-        class: ticketscope_model::TextClass::Subject,
-        lang: None,
-        body: body.into(),
-        author: None,
-        at: None,
-    };
     let mut index = TextIndex::open(dir.path(), identity).unwrap();
     let texts = [(3, vec![part("an invoice")]), (4, vec![part("a bill")]), (5, vec![part("a refund")])];
     index.write(&[3, 4, 5], &texts[..]).unwrap();
