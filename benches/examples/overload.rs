@@ -8,9 +8,10 @@
 //! one, so that neither takes the other's time. First the peak is looked for: clients that each wait for their answer before
 //! they ask again, more and more of them. Then requests are sent at fixed times on many connections, whatever becomes of the
 //! ones before: at parts of the peak and at the peak, which shows how many good answers such clients get at best (an answer
-//! costs more where each comes on another connection), and at twice and at ten times the peak. A request that finds all connections busy is sent late, and its time counts
-//! from when it should have been sent; one that would be a second late is not sent. *Good* answers are those with `200`;
-//! beside their number stands that for each second that the server had of its core, since others may use the machine.
+//! costs more where each comes on another connection), and at twice and at ten times the peak. A request that finds all
+//! connections busy is sent late, and its time counts from when it should have been sent; one that would be a second late is
+//! not sent. *Good* answers are those with `200`, counted over the time until the last one; beside their number stands that
+//! for each second that the server had of its core, since others may use the machine.
 //!
 //! Then a quiet tenant is asked now and then, alone and beside a noisy one that is asked for twice the peak. The last line is
 //! all of it as JSON.
@@ -398,7 +399,10 @@ fn open(process: &Process, requests: &[Vec<u8>], per_second: f64, span: Duration
         }
     });
     phase.unsent = unsent.into_inner();
-    phase.took = span;
+    // What was sent late was answered after the span.
+    let (whole, took) = (phase.took, began.elapsed().max(span));
+    phase.cpu = phase.cpu.map(|part| part * whole.as_secs_f64() / took.as_secs_f64());
+    phase.took = took;
     phase
 }
 

@@ -179,6 +179,11 @@ fn warm(
     for (at, reach) in reaches.iter().enumerate().rev() {
         for (asked, question) in questions.iter().enumerate() {
             let compared = compare(ours, sides, reach, question)?;
+            for task in Task::ALL.into_iter().filter(|task| task.suits(question)) {
+                let took = time(ours, sides, &compared, task, options.budget)?;
+                warm.cells.push(Cell { reach: at, question: asked, task, found: compared.found, took });
+            }
+            // After what is compared with others: it asks ours much more often.
             if question.has_words() {
                 let access = ours.access(reach, 0)?;
                 let planned = Planned::measure(ours.snapshot(), &access, &query(question), &page(TOP));
@@ -186,10 +191,6 @@ fn warm(
                 if reach.groups.is_none() {
                     warm.agreement.extend(agreed(ours, sides)?.map(|same| (asked, same)));
                 }
-            }
-            for task in Task::ALL.into_iter().filter(|task| task.suits(question)) {
-                let took = time(ours, sides, &compared, task, options.budget)?;
-                warm.cells.push(Cell { reach: at, question: asked, task, found: compared.found, took });
             }
         }
         if !options.is_check {

@@ -86,6 +86,8 @@ impl Summary {
         if let Some(plain) = plain {
             let ratio = |cell: &Cell| ours(cell) / cell.took[plain].median();
             ratios.extend(worst_is_most("ours over tantivy unrestricted, top 10", results, top(), &ratio));
+            let found = top().filter(|cell| cell.found > 0);
+            ratios.extend(worst_is_most("the same where ours finds something", results, found, &ratio));
             let everybody = results.cells.iter().filter(is_top).filter(|cell| !restricted(cell));
             ratios.extend(worst_is_most(
                 "ours unrestricted over tantivy unrestricted, top 10",
@@ -230,8 +232,10 @@ fn figures(results: &Results, ratios: &[Ratio], planner: &PlannerRecord) -> Vec<
     let is_filter = |shape: &Shape| matches!(shape, Shape::Filter(_));
     let first = |times: &dyn Fn(&Cold) -> Vec<f64>| {
         let cells = results.cold.iter().flatten().map(times).filter(|times| !times.is_empty());
-        let mean = geometric_mean(cells.map(|times| Took::of(times).median()));
-        mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.0} us"))
+        let medians: Vec<f64> = cells.map(|times| Took::of(times).median()).collect();
+        let worst = medians.iter().copied().fold(0.0, f64::max);
+        let mean = geometric_mean(medians.into_iter());
+        mean.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.0} us (at worst {worst:.0})"))
     };
     vec![
         Figure {
@@ -242,7 +246,7 @@ fn figures(results: &Results, ratios: &[Ratio], planner: &PlannerRecord) -> Vec<
             }),
         },
         Figure {
-            what: "ours cold, top 10, mean: in a new scope / with new words",
+            what: "ours cold, top 10, geometric mean: in a new scope / with new words",
             reach: "stated",
             reached: format!("{} / {}", first(&|cold| cold.new_scope.clone()), first(&|cold| cold.new_word.clone())),
         },

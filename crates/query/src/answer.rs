@@ -348,9 +348,9 @@ fn cut(
         return Err(AnswerError::PageSize(page.limit));
     }
     let sort = query.sort();
-    let question = question(snapshot, query, sort, &page.asker);
+    let question = || question(snapshot, query, sort, &page.asker);
     let after = match &page.start {
-        Start::After(text) => Some(Cursor::open(text, snapshot.cursor_secret(), &question)?),
+        Start::After(text) => Some(Cursor::open(text, snapshot.cursor_secret(), &question())?),
         Start::First | Start::Rank(_) => None,
     };
     let found = find(snapshot, access, query)?;
@@ -387,7 +387,7 @@ fn cut(
     ords.truncate(page.limit as usize);
     let next = ords.last().zip(place).filter(|_| more).map(|((ord, _), value)| {
         let cursor = Cursor { now, value, key: index.key(TicketOrd(*ord)) };
-        cursor.seal(snapshot.cursor_secret(), &question)
+        cursor.seal(snapshot.cursor_secret(), &question())
     });
     Ok(Cut { total, ords, next, plan: chosen_plan })
 }

@@ -135,6 +135,8 @@ struct TextNumbers {
     number: u64,
     found: HashMap<Leaf, u32, RandomState>,
     lengths: HashMap<(TextField, Form), u64, RandomState>,
+    /// The tickets of the scope without those that are masked, if there are such.
+    readable: Option<TicketSet>,
 }
 
 impl CachedScope {
@@ -287,7 +289,7 @@ impl CachedScope {
         let mut numbers = self.text_numbers(number);
         if numbers.found.len() >= MAX_LEAVES {
             numbers.found.clear();
-            self.text.bytes.store(0, Relaxed);
+            self.text.bytes.store(numbers.readable.as_ref().map_or(0, TicketSet::heap_bytes), Relaxed);
         }
         if numbers.found.insert(leaf.clone(), found).is_none() {
             let bytes = budget::of_leaf(leaf);
@@ -310,6 +312,24 @@ impl CachedScope {
         let length = sum()?;
         self.text_numbers(number).lengths.insert(field, length);
         Ok(length)
+    }
+
+    /// The tickets of the scope without `masked`, those whose words must not be found in the state of the text that `number`
+    /// names.
+    pub(crate) fn text_readable(&self, number: u64, masked: &TicketSet) -> TicketSet {
+        if masked.is_empty() {
+            return self.set.clone();
+        }
+        if let Some(readable) = &self.text_numbers(number).readable {
+            return readable.clone();
+        }
+        let readable = self.set.minus(masked);
+        if self.text_numbers(number).readable.replace(readable.clone()).is_none() {
+            let bytes = readable.heap_bytes();
+            self.text.bytes.fetch_add(bytes, Relaxed);
+            self.growth.add(bytes);
+        }
+        readable
     }
 
     /// What is kept about one state of the text; what belongs to another is forgotten.

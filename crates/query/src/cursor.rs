@@ -21,6 +21,8 @@ pub struct CursorError;
 const VERSION: u8 = 2;
 /// Bytes of the keyed hash that a cursor carries.
 const TAG: usize = 16;
+/// What the key stream is drawn for.
+const STREAM: &[u8; 6] = b"stream";
 
 impl Cursor {
     /// The cursor as text, bound to `question` (who asks what, in which order), authenticated and hidden by `secret`.
@@ -47,8 +49,12 @@ impl Cursor {
         let bond = keyed(secret, b"bond", &[question.as_bytes(), &body]);
         let seal = keyed(secret, b"seal", &[&bond, &body]);
         hide(secret, seal, &mut body);
-        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-        bond.into_iter().chain(seal).chain(body).flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        let mut text = String::with_capacity(2 * (bond.len() + seal.len() + body.len()));
+        for byte in bond.into_iter().chain(seal).chain(body) {
+            text.push(digit(byte >> 4));
+            text.push(digit(byte & 15));
+        }
+        text
     }
 
     /// Reads a cursor back.
@@ -112,21 +118,35 @@ fn parse(body: &[u8]) -> Option<Cursor> {
 
 /// A keyed hash of parts, each with its length before it, for one use.
 fn keyed(secret: &[u8; 32], purpose: &[u8], parts: &[&[u8]]) -> [u8; TAG] {
-    let mut hasher = blake3::Hasher::new_keyed(secret);
+    let length = |part: &&[u8]| size_of::<u64>() + part.len();
+    let mut message = Vec::with_capacity(length(&purpose) + parts.iter().map(length).sum::<usize>());
     for part in [purpose].iter().chain(parts) {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
+        message.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        message.extend_from_slice(part);
     }
     let mut tag = [0; TAG];
-    hasher.finalize_xof().fill(&mut tag);
+    tag.copy_from_slice(&blake3::keyed_hash(secret, &message).as_bytes()[..TAG]);
     tag
 }
 
 /// Puts the key stream of `seal` over `body`, or takes it off again.
 fn hide(secret: &[u8; 32], seal: [u8; TAG], body: &mut [u8]) {
-    let mut stream = vec![0; body.len()];
-    blake3::Hasher::new_keyed(secret).update(b"stream").update(&seal).finalize_xof().fill(&mut stream);
-    body.iter_mut().zip(stream).for_each(|(byte, key)| *byte ^= key);
+    let mut message = [0; STREAM.len() + TAG];
+    message[..STREAM.len()].copy_from_slice(STREAM);
+    message[STREAM.len()..].copy_from_slice(&seal);
+    let length = body.len();
+    let mut put_over = |stream: &[u8]| body.iter_mut().zip(stream).for_each(|(byte, key)| *byte ^= key);
+    // Most are no longer than a hash, which is how every stream begins.
+    if length <= blake3::OUT_LEN {
+        return put_over(blake3::keyed_hash(secret, &message).as_bytes());
+    }
+    let mut stream = vec![0; length];
+    blake3::Hasher::new_keyed(secret).update(&message).finalize_xof().fill(&mut stream);
+    put_over(&stream);
+}
+
+fn digit(half: u8) -> char {
+    char::from(b"0123456789abcdef"[usize::from(half)])
 }
 
 fn hex(digit: u8) -> Option<u8> {

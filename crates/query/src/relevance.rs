@@ -25,10 +25,23 @@ pub(crate) struct Scored<'a> {
     clauses: Vec<ScoredClause>,
     found: &'a Found<'a>,
     index: &'a Index,
-    /// Where all hits are those of one leaf: how many, and the tickets in which it may be found.
-    only: Option<(u32, &'a TicketSet)>,
+    /// Where all hits are those of one leaf.
+    only: Option<Only<'a>>,
     /// Where the hits have a few scores.
     tiers: Option<Tiers<'a>>,
+}
+
+/// The leaf that is all that is asked for.
+#[derive(Debug, Clone, Copy)]
+struct Only<'a> {
+    /// In how many tickets the asker finds it.
+    found: u32,
+    /// In how many it stands.
+    postings: u32,
+    /// Where the asker may find it.
+    readable: &'a TicketSet,
+    /// Whether it scores by how often it stands.
+    is_counted: bool,
 }
 
 /// What the plans are expected to cost, in microseconds on the machine of the measurements in README.
@@ -64,6 +77,10 @@ const LIST_BY_KEY: f64 = 2.0;
 /// Microseconds to meet and to keep one hit, and to look it up in one list, while most hits are far from each other.
 const HIT: f64 = 0.03;
 const SEEK: f64 = 0.026;
+/// Microseconds to go through a short list: to begin, for each posting, and for each hit.
+const SHORT: f64 = 0.2;
+const POSTING: f64 = 0.015;
+const OFFER: f64 = 0.02;
 /// So many are.
 const SPARSE: f64 = 500.0;
 /// The same for each further hit.
@@ -113,7 +130,7 @@ impl<'a> Scored<'a> {
             clauses.extend(readable.weigh(clause)?);
         }
         let (only, tiers) = match (found.is_one_clause, clauses.as_slice()) {
-            (true, [clause]) => (only_leaf(readable, clause), Tiers::new(readable, index, clause)?),
+            (true, [clause]) => (only_leaf(readable, clause)?, Tiers::new(readable, index, clause)?),
             _ => (None, None),
         };
         Ok(Self { readable, clauses, found, index, only, tiers })
@@ -122,7 +139,7 @@ impl<'a> Scored<'a> {
     /// How many tickets match.
     pub(crate) fn total(&self) -> u32 {
         match (self.only, &self.tiers) {
-            (Some((found, _)), _) => found,
+            (Some(only), _) => only.found,
             // Their page is found without the others.
             (None, Some(_)) => self.found.total(self.index),
             (None, None) => self.found.hits(self.index).len(),
@@ -143,7 +160,10 @@ impl<'a> Scored<'a> {
             lists += 1.0;
         }
         let (few, more) = (hits.min(SPARSE), (hits - SPARSE).max(0.0));
-        let seek = lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE);
+        let seek = match self.only {
+            Some(only) if only.is_gone_through() => SHORT + postings * POSTING + hits * OFFER,
+            _ => lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE),
+        };
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
         let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
         let read = postings * READ;
@@ -253,7 +273,7 @@ impl<'a> Scored<'a> {
         let by_lists = plan != RankPlan::Seek && text::rank_plans(&self.clauses).contains(&plan);
         let hits = match self.only {
             // Whoever is met in the lists of the one leaf has it.
-            Some((_, readable)) if by_lists => readable,
+            Some(only) if by_lists || only.is_gone_through() => only.readable,
             _ => self.found.hits(self.index),
         };
         let ranked =
@@ -262,15 +282,25 @@ impl<'a> Scored<'a> {
     }
 }
 
-/// The one leaf of a clause, if there is just one: in how many tickets it is found, and where it may be.
-fn only_leaf<'a>(readable: &'a Readable<'_>, clause: &ScoredClause) -> Option<(u32, &'a TicketSet)> {
-    let mut fields = clause.iter().flat_map(|alternative| &alternative.fields);
-    let (Some(only), None) = (fields.next(), fields.next()) else { return None };
-    let is_named = clause.iter().any(|alternative| alternative.named.is_some());
-    match only.leaves.as_slice() {
-        [only] if !is_named => Some((only.statistics().found, readable.tickets(only.leaf().field))),
-        _ => None,
+impl Only<'_> {
+    /// Whether seeking goes through its lists, so that its hits need not be gathered.
+    fn is_gone_through(self) -> bool {
+        self.is_counted && self.postings <= text::SHORT
     }
+}
+
+/// The one leaf of a clause, if there is just one.
+fn only_leaf<'a>(readable: &'a Readable<'_>, clause: &ScoredClause) -> Result<Option<Only<'a>>, AnswerError> {
+    let mut fields = clause.iter().flat_map(|alternative| &alternative.fields);
+    let (Some(only), None) = (fields.next(), fields.next()) else { return Ok(None) };
+    let is_named = clause.iter().any(|alternative| alternative.named.is_some());
+    let ([only], false) = (only.leaves.as_slice(), is_named) else { return Ok(None) };
+    Ok(Some(Only {
+        found: only.statistics().found,
+        postings: readable.view().find(only.leaf())?.len(),
+        readable: readable.tickets(only.leaf().field),
+        is_counted: only.constant_score().is_none(),
+    }))
 }
 
 /// What a cursor keeps of a score. Scores are never negative, so their bits are in their order.

@@ -17,6 +17,9 @@ use crate::{
     ast::{Clause, Query, Test, WordClause, WordPattern, WordScope},
 };
 
+/// Sets with so many tickets for each that is visible are cut down to those before they are united.
+const CUT_FIRST: u64 = 2;
+
 /// Who may read a field: the class whose scope covers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -70,8 +73,7 @@ impl<'a> Readable<'a> {
             return if state.is_somewhere() { Err(AnswerError::TextOpening) } else { Ok(None) };
         };
         let readable = |scope: Arc<CachedScope>| {
-            let tickets =
-                if state.masked().is_empty() { scope.set().clone() } else { scope.set().minus(state.masked()) };
+            let tickets = scope.text_readable(state.number(), state.masked());
             (scope, tickets)
         };
         let classes = [
@@ -190,8 +192,15 @@ impl<'a> Readable<'a> {
             }
             sets.extend(alternative.named.map(|ord| TicketSet::from_sorted(&[ord.0])));
         }
-        let set = SetExpr::Set(if sets.len() == 1 { sets.remove(0) } else { TicketSet::union(&sets) });
-        Ok(if clause.negated { SetExpr::Not(Box::new(set)) } else { set })
+        let (visible, postings) = (self.classes[0].0.set().len(), sets.iter().map(TicketSet::len));
+        let found = if sets.len() == 1 {
+            SetExpr::Set(sets.remove(0))
+        } else if postings.map(u64::from).sum::<u64>() / CUT_FIRST > u64::from(visible) {
+            SetExpr::Or(sets.into_iter().map(SetExpr::Set).collect())
+        } else {
+            SetExpr::Set(TicketSet::union(&sets))
+        };
+        Ok(if clause.negated { SetExpr::Not(Box::new(found)) } else { found })
     }
 
     /// What a clause scores by the statistics of the asker's own scopes; nothing if it is negated.

@@ -30,6 +30,11 @@ struct Kept<V> {
 }
 
 impl<K: Eq + Hash + Clone, V> Cache<K, V> {
+    /// What is kept for a value beside what it and its key have on the heap: its place, at worst half used, and its count of
+    /// references.
+    const ENTRY: usize = 2 * size_of::<(K, Kept<V>)>() + size_of::<V>() + 32;
+
+    /// For values whose entries take `max_bytes` at most.
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
             inner: Mutex::new(Inner { kept: HashMap::default(), missed: HashMap::default(), bytes: 0, clock: 0 }),
@@ -59,7 +64,8 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
         *times
     }
 
-    /// The value of `key`, computed outside the lock if it is not kept: two who ask at once may both compute it.
+    /// The value of `key`, computed outside the lock if it is not kept: two who ask at once may both compute it. `bytes` are
+    /// those of key and value on the heap.
     pub(crate) fn get<E>(
         &self,
         key: &K,
@@ -70,12 +76,12 @@ impl<K: Eq + Hash + Clone, V> Cache<K, V> {
             return Ok(kept);
         }
         let value = Arc::new(compute()?);
-        let bytes = bytes(&value);
+        let bytes = Self::ENTRY + bytes(&value);
         self.inner.lock().keep(key.clone(), Arc::clone(&value), bytes, self.max_bytes);
         Ok(value)
     }
 
-    /// Bytes of what is kept.
+    /// Bytes of what is kept, keys and places included.
     pub(crate) fn bytes(&self) -> usize {
         self.inner.lock().bytes
     }
@@ -111,6 +117,13 @@ impl<K: Eq + Hash, V> Inner<K, V> {
 mod tests {
     use super::*;
 
+    const ENTRY: usize = Cache::<u32, u32>::ENTRY;
+
+    /// For four values of 25 bytes.
+    fn cache() -> Cache<u32, u32> {
+        Cache::new(4 * (ENTRY + 25))
+    }
+
     fn get(cache: &Cache<u32, u32>, key: u32, bytes: usize) -> (u32, bool) {
         let mut computed = false;
         let value = cache.get::<()>(
@@ -126,32 +139,42 @@ mod tests {
 
     #[test]
     fn what_fits_is_computed_once() {
-        let cache = Cache::new(100);
+        let cache = cache();
         assert_eq!(get(&cache, 1, 50), (10, true));
         assert_eq!(get(&cache, 1, 50), (10, false));
         assert_eq!(get(&cache, 2, 50), (20, true));
         assert_eq!(get(&cache, 1, 50), (10, false));
-        assert_eq!(cache.bytes(), 100);
+        assert_eq!(cache.bytes(), 100 + 2 * ENTRY);
     }
 
     #[test]
     fn the_one_asked_for_longest_ago_goes_first_and_what_is_too_large_is_not_kept() {
-        let cache = Cache::new(100);
+        let cache = cache();
         for key in 1..=4 {
             get(&cache, key, 25);
         }
         get(&cache, 1, 25);
         get(&cache, 5, 25);
-        assert!(cache.bytes() <= 100);
+        assert!(cache.bytes() <= 4 * (ENTRY + 25));
         assert_eq!(get(&cache, 1, 25), (10, false));
         assert_eq!(get(&cache, 2, 25), (20, true));
-        assert_eq!(get(&cache, 9, 101), (90, true));
-        assert_eq!(get(&cache, 9, 101), (90, true));
+        assert_eq!(get(&cache, 9, 101 + 3 * ENTRY), (90, true));
+        assert_eq!(get(&cache, 9, 101 + 3 * ENTRY), (90, true));
+    }
+
+    #[test]
+    fn values_of_no_bytes_are_as_many_as_their_places_have_room_for() {
+        let cache = cache();
+        for key in 0..10_000 {
+            get(&cache, key, 0);
+            let kept = cache.inner.lock().kept.len();
+            assert!(cache.bytes() == kept * ENTRY && kept * ENTRY <= 4 * (ENTRY + 25));
+        }
     }
 
     #[test]
     fn a_look_computes_nothing_and_counts_as_a_use() {
-        let cache = Cache::new(100);
+        let cache = cache();
         assert_eq!(cache.peek(&1), None);
         for key in 1..=4 {
             get(&cache, key, 25);
@@ -163,7 +186,7 @@ mod tests {
 
     #[test]
     fn how_often_a_value_was_done_without_is_counted_until_it_is_kept_and_of_so_many_keys() {
-        let cache = Cache::new(100);
+        let cache = cache();
         assert_eq!([cache.miss(&1), cache.miss(&1), cache.miss(&2)], [1, 2, 1]);
         get(&cache, 1, 25);
         assert_eq!([cache.miss(&1), cache.miss(&2)], [1, 2]);

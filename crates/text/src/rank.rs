@@ -163,10 +163,8 @@ pub struct Ranking {
 
 /// What is ranked.
 pub struct Ranked<'a> {
-    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key. To go by
-    /// the lists of a single leaf ([`RankPlan::Prune`], [`RankPlan::Layers`]), others in which it does not stand may be
-    /// among them: then by a plan of [`rank_plans`] alone, for one that is none of them takes every ticket for a match, as
-    /// [`RankPlan::Seek`] does.
+    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key. Where the
+    /// clauses come down to a single leaf, others in which it does not stand may be among them.
     pub hits: &'a TicketSet,
     /// What they are weighed by, in the query's order.
     pub clauses: &'a [ScoredClause],
@@ -184,8 +182,13 @@ impl std::fmt::Debug for Ranked<'_> {
     }
 }
 
-/// Pages up to this long are kept sorted as they grow; longer ones are sorted at the end.
+/// Pages up to this long are kept sorted as they grow; longer ones are cut whenever twice as many are there, and sorted at
+/// the end.
 const SORTED: usize = 1024;
+
+/// Lists up to this long are gone through by [`RankPlan::Seek`], whatever is looked for in them, where a single leaf is asked
+/// for: the hits need not be gathered then.
+pub const SHORT: u32 = 256;
 
 /// Rounding of sums in another order than ours, generously: a bound is only ever lowered by this factor.
 pub(crate) const SLACK: f32 = 1.0 - 1e-4;
@@ -194,13 +197,15 @@ pub(crate) const SLACK: f32 = 1.0 - 1e-4;
 pub(crate) struct Top<'a> {
     pub(crate) ranked: &'a Ranked<'a>,
     best: Vec<(f32, u32)>,
+    /// Of a long page: the last one that was kept when it was cut last.
+    last: Option<(f32, u32)>,
     scored: u64,
 }
 
 impl<'a> Top<'a> {
     pub(crate) fn new(ranked: &'a Ranked<'a>) -> Self {
         let room = ranked.keep.min(ranked.hits.len() as usize).min(SORTED);
-        Self { ranked, best: Vec::with_capacity(room), scored: 0 }
+        Self { ranked, best: Vec::with_capacity(room), last: None, scored: 0 }
     }
 
     fn compare(&self, a: (f32, u32), b: (f32, u32)) -> Ordering {
@@ -218,7 +223,12 @@ impl<'a> Top<'a> {
         }
         let row = (score, ord);
         if self.ranked.keep > SORTED {
-            self.best.push(row);
+            if self.last.is_none_or(|last| self.compare(row, last).is_lt()) {
+                self.best.push(row);
+            }
+            if self.best.len() == self.ranked.keep.saturating_mul(2) {
+                self.cut();
+            }
             return;
         }
         let full = self.best.len() == self.ranked.keep;
@@ -232,8 +242,20 @@ impl<'a> Top<'a> {
 
     /// The score that a ticket must at least have to be kept, once the page is full.
     pub(crate) fn least(&self) -> Option<f32> {
-        let full = self.ranked.keep <= SORTED && self.best.len() == self.ranked.keep;
+        if self.ranked.keep > SORTED {
+            return self.last.map(|(score, _)| score);
+        }
+        let full = self.best.len() == self.ranked.keep;
         self.best.last().filter(|_| full).map(|(score, _)| *score)
+    }
+
+    /// Keeps the page of a longer list that is in no order.
+    fn cut(&mut self) {
+        let mut best = std::mem::take(&mut self.best);
+        let (_, last, _) = best.select_nth_unstable_by(self.ranked.keep - 1, |a, b| self.compare(*a, *b));
+        self.last = Some(*last);
+        best.truncate(self.ranked.keep);
+        self.best = best;
     }
 
     pub(crate) fn finish(mut self, offered: u64) -> Ranking {
@@ -269,7 +291,7 @@ struct FieldScorer<'a> {
 impl FieldScorer<'_> {
     #[inline]
     fn score(&mut self, ord: u32) -> f32 {
-        let score = self.leaves.iter_mut().map(|leaf| leaf.score(ord)).fold(0.0, f32::max);
+        let score = self.leaves.iter_mut().filter_map(|leaf| leaf.score(ord)).fold(0.0, f32::max);
         if score > 0.0 && self.readable.is_none_or(|readable| readable.contains(TicketOrd(ord))) { score } else { 0.0 }
     }
 }
@@ -292,20 +314,13 @@ impl<'a> LeafScorer<'a> {
         })
     }
 
+    /// What it scores in a ticket; nothing where it does not stand.
     #[inline]
-    fn score(&mut self, ord: u32) -> f32 {
+    fn score(&mut self, ord: u32) -> Option<f32> {
         match self {
-            Self::Counted { impacts, place, weight } => {
-                impacts.of(ord, place).map_or(0.0, |impact| impact.score(weight))
-            }
-            Self::Sought { postings, weight } => postings.of(ord).map_or(0.0, |impact| impact.score(weight)),
-            Self::Constant { found, score } => {
-                if found.tickets.contains(TicketOrd(ord)) {
-                    *score
-                } else {
-                    0.0
-                }
-            }
+            Self::Counted { impacts, place, weight } => impacts.of(ord, place).map(|impact| impact.score(weight)),
+            Self::Sought { postings, weight } => postings.of(ord).map(|impact| impact.score(weight)),
+            Self::Constant { found, score } => found.tickets.contains(TicketOrd(ord)).then_some(*score),
         }
     }
 }
@@ -390,6 +405,9 @@ impl TextView {
     }
 
     fn seek(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        if let Some(only) = only_leaf(ranked.clauses) {
+            return self.seek_one(only, ranked);
+        }
         let mut top = Top::new(ranked);
         let mut without_text = ranked.hits.len();
         for segment in self.segments() {
@@ -399,6 +417,34 @@ impl TextView {
             ranked.hits.minus(self.tickets()).for_each(|ord| top.offer(score_without_text(ranked.clauses, ord), ord));
         }
         Ok(top.finish(ranked.hits.len().into()))
+    }
+
+    /// Scores every hit in which the one leaf of the query stands.
+    fn seek_one(&self, only: &WeighedLeaf, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
+        let mut top = Top::new(ranked);
+        let mut offered = 0;
+        for segment in self.segments() {
+            let mut leaf = LeafScorer::new(segment, only, ranked.hits.len())?;
+            let live = segment.reader().has_deletes().then(|| segment.live());
+            match &leaf {
+                LeafScorer::Counted { impacts, weight, .. } if impacts.len() <= SHORT as usize => {
+                    let is_hit = |ord| ranked.hits.contains(ord) && live.is_none_or(|live| live.contains(ord));
+                    impacts.for_each(|ord, impact| {
+                        if is_hit(TicketOrd(ord)) {
+                            offered += 1;
+                            top.offer(impact.score(weight), ord);
+                        }
+                    });
+                }
+                _ => ranked.hits.and(segment.live()).for_each(|ord| {
+                    if let Some(score) = leaf.score(ord) {
+                        offered += 1;
+                        top.offer(score, ord);
+                    }
+                }),
+            }
+        }
+        Ok(top.finish(offered))
     }
 
     fn prune(&self, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
@@ -445,6 +491,15 @@ pub(crate) fn offer_all(segment: &Segment, tickets: &TicketSet, top: &mut Top<'_
         here.for_each(|ord| top.offer(scorer.score(ord), ord));
     }
     Ok(here.len())
+}
+
+/// The leaf of clauses that have just one and name nothing else.
+fn only_leaf(clauses: &[ScoredClause]) -> Option<&WeighedLeaf> {
+    let [clause] = clauses else { return None };
+    let [Alternative { fields, named: None }] = clause.as_slice() else { return None };
+    let [Best { leaves, .. }] = fields.as_slice() else { return None };
+    let [only] = leaves.as_slice() else { return None };
+    Some(only)
 }
 
 pub(crate) fn leaves(clause: &ScoredClause) -> impl Iterator<Item = &WeighedLeaf> {

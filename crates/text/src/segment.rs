@@ -223,7 +223,7 @@ impl Segment {
         if self.base.twins {
             return Ok(Arc::new(self.compute(leaf)?));
         }
-        self.base.kept.get(leaf, Found::heap_bytes, || self.compute(leaf))
+        self.base.kept.get(leaf, |found| leaf.heap_bytes() + found.heap_bytes(), || self.compute(leaf))
     }
 
     /// How often a leaf stands in the text of each ticket, deleted ones included unless a ticket may have two; decoded once as
@@ -232,7 +232,7 @@ impl Segment {
         if self.base.twins {
             return Ok(Arc::new(self.decode(leaf)?));
         }
-        self.base.impacts.get(leaf, Impacts::heap_bytes, || self.decode(leaf))
+        self.base.impacts.get(leaf, |impacts| leaf.heap_bytes() + impacts.heap_bytes(), || self.decode(leaf))
     }
 
     /// [`Self::impacts`] for somebody who will ask for about so many tickets: of few, a long list that was not decoded is sought
@@ -296,7 +296,7 @@ impl Segment {
             let mean = self.mean_length(leaf.field, leaf.pattern.form())?;
             Ok(Layers::build(&*self.impacts(leaf)?, mean))
         };
-        self.base.layers.get(leaf, Layers::heap_bytes, build).map(Some)
+        self.base.layers.get(leaf, |layers| leaf.heap_bytes() + layers.heap_bytes(), build).map(Some)
     }
 
     fn compute(&self, leaf: &Leaf) -> Result<Found, TextError> {

@@ -131,18 +131,22 @@ impl TextView {
     /// # Errors
     /// [`TextError`] if the index cannot be read.
     pub fn find(&self, leaf: &Leaf) -> Result<Arc<TicketSet>, TextError> {
-        self.kept.get(leaf, TicketSet::heap_bytes, || {
-            let mut parts = Vec::with_capacity(self.segments.len());
-            for segment in &self.segments {
-                let found = segment.find(leaf)?;
-                if segment.reader().has_deletes() {
-                    parts.push(found.tickets.and(segment.live()));
-                } else {
-                    parts.push(found.tickets.clone());
+        self.kept.get(
+            leaf,
+            |tickets| leaf.heap_bytes() + tickets.heap_bytes(),
+            || {
+                let mut parts = Vec::with_capacity(self.segments.len());
+                for segment in &self.segments {
+                    let found = segment.find(leaf)?;
+                    if segment.reader().has_deletes() {
+                        parts.push(found.tickets.and(segment.live()));
+                    } else {
+                        parts.push(found.tickets.clone());
+                    }
                 }
-            }
-            Ok(TicketSet::union(&parts))
-        })
+                Ok(TicketSet::union(&parts))
+            },
+        )
     }
 
     /// The quantised lengths of a field, summed over `tickets`. Of each segment linear in those, or in

@@ -159,22 +159,26 @@ impl Printer<'_> {
                 WordPattern::Phrase(words) => quoted(&words.join(" ")).into(),
                 WordPattern::Any => "*".into(),
             };
-            let written = format!("{key}{text}");
             let out = terms.next(clause.negated)?;
-            if matches!(pattern, WordPattern::Word(_)) && !self.reads_as_word(&written) {
-                write!(out, "{key}{}", quoted(&text))?;
+            out.write_str(&key)?;
+            if matches!(pattern, WordPattern::Word(_)) && !self.reads_as_word(&key, &text) {
+                out.write_str(&quoted(&text))?;
             } else {
-                out.write_str(&written)?;
+                out.write_str(&text)?;
             }
         }
         Ok(())
     }
 
-    /// Whether the parser takes `written` for one word.
-    fn reads_as_word(&self, written: &str) -> bool {
+    /// Whether the parser takes `text` for one word behind `key`.
+    fn reads_as_word(&self, key: &str, text: &str) -> bool {
+        // Nothing but a word is written with small letters alone.
+        if key.is_empty() && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return true;
+        }
         let unbounded = Limits { bytes: usize::MAX, clauses: 1, words: usize::MAX, values: 1 };
         let context = Context::new(self.schema, Timestamp(0)).within(unbounded);
-        let words = parse(written, &context).map(|query| query.words);
+        let words = parse(&format!("{key}{text}"), &context).map(|query| query.words);
         matches!(words.as_deref(), Ok([WordClause { negated: false, any_of, .. }]) if matches!(any_of[..], [WordPattern::Word(_)]))
     }
 }

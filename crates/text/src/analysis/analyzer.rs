@@ -1,7 +1,8 @@
 //! Stems of words, by language.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
+use foldhash::fast::RandomState;
 use frostem::Stemmer;
 use ticketscope_model::fold;
 use unicode_normalization::UnicodeNormalization;
@@ -16,6 +17,9 @@ use super::{
 /// How much of a text is looked at to detect its language, in bytes: more makes no answer surer.
 const MAX_DETECTED_BYTES: usize = 2_048;
 
+/// How many words of queries are remembered, of at most [`MAX_WORD_BYTES`] each; then all are forgotten.
+const MAX_ASKED: usize = 8_192;
+
 /// How a tenant's text is cut into stems.
 ///
 /// It remembers a bounded number of words and their stems, which is why asking it takes `&mut self`; a clone remembers
@@ -24,13 +28,15 @@ pub struct Analyzer {
     languages: Languages,
     detector: Detector,
     memo: Memo,
+    /// What words of queries came to.
+    asked: HashMap<Box<str>, Option<Vec<String>>, RandomState>,
 }
 
 impl Analyzer {
     /// An analyzer for a tenant that declares `languages`.
     pub fn new(languages: Languages) -> Self {
         let detector = Detector::with_allowlist(languages.iter().map(Language::detected).collect());
-        Self { languages, detector, memo: Memo::default() }
+        Self { languages, detector, memo: Memo::default(), asked: HashMap::default() }
     }
 
     /// The tenant's languages.
@@ -67,6 +73,20 @@ impl Analyzer {
     /// Empty if `word` has no letter or digit. None if it is several words to analysis (`foo-bar`, two CJK characters): it
     /// means the phrase of its [`query_words`](super::query_words()) then.
     pub fn query_stems(&mut self, word: &str) -> Option<Vec<String>> {
+        if let Some(stems) = self.asked.get(word) {
+            return stems.clone();
+        }
+        let stems = self.find_query_stems(word);
+        if word.len() <= MAX_WORD_BYTES {
+            if self.asked.len() >= MAX_ASKED {
+                self.asked.clear();
+            }
+            self.asked.insert(word.into(), stems.clone());
+        }
+        stems
+    }
+
+    fn find_query_stems(&mut self, word: &str) -> Option<Vec<String>> {
         let mut words = 0;
         let mut stems = Vec::new();
         pieces(word, |piece| {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::Languages;
 
 /// How many words are remembered, over all sets of languages.
@@ -10,10 +12,13 @@ const MAX_WORDS: usize = 65_536;
 /// The stems of a word.
 pub(super) type Stems = Box<[Box<str>]>;
 
+/// Words with their stems.
+type Known = HashMap<Box<str>, Stems, RandomState>;
+
 /// The stems of words by set of languages. Forgets everything when it is full: frequent words are soon back.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    by_languages: Vec<(Languages, HashMap<Box<str>, Stems>)>,
+    by_languages: Vec<(Languages, Known)>,
     words: usize,
 }
 
@@ -24,7 +29,7 @@ impl Memo {
             *self = Self::default();
         }
         let at = self.by_languages.iter().position(|(these, _)| *these == languages).unwrap_or_else(|| {
-            self.by_languages.push((languages, HashMap::new()));
+            self.by_languages.push((languages, Known::default()));
             self.by_languages.len() - 1
         });
         let words = &mut self.by_languages[at].1;

@@ -47,6 +47,10 @@ fn is_sought(segment: &Segment, weighed: &WeighedLeaf, tickets: u32) -> bool {
     matches!(LeafScorer::new(segment, weighed, tickets).unwrap(), LeafScorer::Sought { .. })
 }
 
+fn bits(leaf: &mut LeafScorer<'_>, ord: u32) -> u32 {
+    leaf.score(ord).map_or(0, f32::to_bits)
+}
+
 #[test]
 fn a_list_scores_equally_to_the_bit_whether_it_is_sought_in_or_decoded() {
     for seed in 0..8 {
@@ -83,17 +87,17 @@ fn a_list_scores_equally_to_the_bit_whether_it_is_sought_in_or_decoded() {
                 let [mut all, mut leaping, decoded] = scorers;
                 let mut whole = decoded.clone();
                 segment.live().for_each(|ord| {
-                    let expected = whole.score(ord).to_bits();
-                    assert_eq!(all.score(ord).to_bits(), expected, "seed {seed}: `{word}` in {ord}");
+                    let expected = bits(&mut whole, ord);
+                    assert_eq!(bits(&mut all, ord), expected, "seed {seed}: `{word}` in {ord}");
                     compared += u32::from(expected > 0);
                 });
                 let mut whole = decoded;
                 let step = rng.u32(2..500);
                 segment.live().iter().filter(|_| rng.u32(..step) == 0).for_each(|ord| {
-                    let expected = whole.score(ord).to_bits();
-                    assert_eq!(leaping.score(ord).to_bits(), expected, "seed {seed}: `{word}` in {ord}, leaping");
+                    let expected = bits(&mut whole, ord);
+                    assert_eq!(bits(&mut leaping, ord), expected, "seed {seed}: `{word}` in {ord}, leaping");
                     // Whoever asks again is told the same.
-                    assert_eq!(leaping.score(ord).to_bits(), expected, "seed {seed}: `{word}` in {ord}, again");
+                    assert_eq!(bits(&mut leaping, ord), expected, "seed {seed}: `{word}` in {ord}, again");
                 });
             }
         }
@@ -144,5 +148,39 @@ fn a_page_is_the_same_before_and_after_its_lists_are_decoded() {
         assert_eq!((&again, view.cache_bytes()), (&sought, before), "{plan:?}");
         assert_eq!(view.rank(RankPlan::Layers, &ranked).unwrap().best, sought, "{plan:?}");
         assert_eq!(view.rank(plan, &ranked).unwrap().best, sought, "{plan:?}");
+    }
+}
+
+#[test]
+fn a_long_page_is_the_beginning_of_all_hits_in_order_and_a_short_list_may_lead_to_it() {
+    for seed in 0..6 {
+        let rng = &mut Rng::with_seed(seed);
+        let tickets: Vec<_> = (0..4_000).map(|ord| (ord * 2, parts(body(rng)))).collect();
+        let (_dir, mut index) = index(&tickets);
+        let replaced: Vec<_> = (0..60).map(|_| (rng.u32(..4_000) * 2, parts(body(rng)))).collect();
+        let replaced: std::collections::BTreeMap<u32, Parts> = replaced.into_iter().collect();
+        let replaced: Vec<_> = replaced.into_iter().collect();
+        index.write(&replaced.iter().map(|(ord, _)| *ord).collect::<Vec<_>>(), replaced.as_slice()).unwrap();
+        let view = index.commit(TextMark { position: Opstamp(2), history: 0 }).unwrap();
+        for word in WORDS {
+            let best = Best { readable: None, leaves: vec![weighed(leaf(word), 300_000)] };
+            let clauses = vec![vec![Alternative { fields: vec![best], named: None }]];
+            let seen: TicketSet = (0..8_000).filter(|_| rng.u32(..8) > 0).collect();
+            let hits = view.find(&leaf(word)).unwrap().and(&seen);
+            let page = |plan, hits: &TicketSet, keep| {
+                let (accept, tie) = (&|_: f32, _: u32| true, &|a: u32, b: u32| a.cmp(&b));
+                view.rank(plan, &Ranked { hits, clauses: &clauses, keep, accept, tie }).unwrap().best
+            };
+            let all = page(RankPlan::Seek, &hits, usize::MAX);
+            assert_eq!(all.len(), hits.len() as usize, "seed {seed}: `{word}`");
+            assert!(all.is_sorted_by(|a, b| a.0 > b.0 || a.0.total_cmp(&b.0).is_eq() && a.1 < b.1), "seed {seed}");
+            for keep in [1, 10, SORTED, SORTED + 1, SORTED + 300, all.len(), all.len() + 1] {
+                let expected = &all[..keep.min(all.len())];
+                for plan in [RankPlan::Seek, RankPlan::Prune, RankPlan::Layers] {
+                    assert_eq!(page(plan, &hits, keep), expected, "seed {seed}: `{word}`, {keep} by {plan:?}");
+                    assert_eq!(page(plan, &seen, keep), expected, "seed {seed}: `{word}`, {keep} of more by {plan:?}");
+                }
+            }
+        }
     }
 }
