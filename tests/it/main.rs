@@ -22,6 +22,7 @@ mod planted;
 mod rankings;
 mod recovery;
 mod revocation;
+mod rot;
 mod scrub;
 mod tenants;
 mod text;

@@ -58,12 +58,21 @@ impl Block {
     #[inline]
     pub(crate) fn bitmap(&self) -> &RoaringBitmap {
         self.bitmap.get_or_init(|| {
-            let bitmap = RoaringBitmap::deserialize_from(&self.mapped[..])
-                .expect("a mapped block was checked against its checksum when the file was opened");
-            assert_eq!(bitmap.len(), u64::from(self.len), "a mapped block holds what its table says");
-            assert!(bitmap.max().is_none_or(|max| max < 1 << 16), "a mapped block holds low halves");
-            bitmap
+            self.read().expect("a mapped block was checked against its checksum when the file was opened")
         })
+    }
+
+    /// What is mapped; nothing if that is not the serialized form of `len` low halves.
+    fn read(&self) -> Option<RoaringBitmap> {
+        let bitmap = RoaringBitmap::deserialize_from(&self.mapped[..]).ok()?;
+        let is_it = bitmap.len() == u64::from(self.len) && bitmap.max().is_none_or(|max| max < 1 << 16);
+        is_it.then_some(bitmap)
+    }
+
+    /// The same block, no view of a mapped file; nothing if that file is damaged.
+    pub(crate) fn in_memory(&self) -> Option<Self> {
+        let bitmap = if self.mapped.is_empty() { self.bitmap().clone() } else { self.read()? };
+        Some(Self::new(bitmap))
     }
 
     /// How many members `other` has too.

@@ -180,6 +180,10 @@ impl Leaf {
         leaf
     }
 
+    fn in_memory(&self) -> Self {
+        Self { is_mapped: false, data: Bytes::copy_from_slice(&self.data), ..*self }
+    }
+
     fn decode(&self) -> [Option<i64>; LEAF] {
         std::array::from_fn(|at| self.get(at))
     }
@@ -289,6 +293,17 @@ impl Column {
     /// Leaf `at`, which covers ordinals from `at * LEAF`; nothing where no ticket has a value.
     pub(crate) fn leaf(&self, at: usize) -> Option<&Leaf> {
         self.leaves.get(at).map(|leaf| &**leaf)
+    }
+
+    /// Whether leaf `at` is read from a mapped file.
+    pub(crate) fn is_mapped(&self, at: usize) -> bool {
+        self.leaf(at).is_some_and(|leaf| leaf.is_mapped && !leaf.data.is_empty())
+    }
+
+    /// The same column, no part of which is a view of a mapped file.
+    pub(crate) fn in_memory(&self) -> Self {
+        let leaves: Vec<_> = self.leaves.iter().map(|leaf| Arc::new(leaf.in_memory())).collect();
+        Self { leaves: Spine::from_slice(&leaves) }
     }
 
     /// Counts the values of the tickets of block `number` that are marked in `words`, as codes: places in `counts`.

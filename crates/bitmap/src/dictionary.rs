@@ -80,11 +80,20 @@ impl Dictionary {
         out.u32s(self.sorted.merged(|a, b| self.strings.bytes(a).cmp(self.strings.bytes(b))).into_iter());
     }
 
+    /// A code that has the value of another; nothing if there is none. Linear.
+    pub(crate) fn doubled(&self) -> Option<u32> {
+        let bytes = |code: u32| self.strings.bytes(code);
+        let mut codes = self.sorted.ascending(|_| false, |a, b| bytes(a).cmp(bytes(b)));
+        let mut before = codes.next()?;
+        codes.find(|code| bytes(std::mem::replace(&mut before, *code)) == bytes(*code))
+    }
+
+    /// Reads the dictionary into memory: which code a value has does not change with a mapped file.
     pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
         let strings = Strings::read(input)?;
         input.align()?;
-        let run = input.u32s()?;
-        if run.len() != strings.len() as usize || run.iter().any(|code| code >= strings.len()) {
+        let run = input.u32s()?.to_vec();
+        if run.len() != strings.len() as usize || run.iter().any(|code| *code >= strings.len()) {
             return Err(input.damaged("a dictionary's order names codes it does not have"));
         }
         Ok(Self { strings, sorted: SortedRuns::from_run(run) })

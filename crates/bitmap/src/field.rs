@@ -169,6 +169,19 @@ impl FieldIndex {
         }
     }
 
+    /// Whether what the 1,024 tickets of a leaf have is read from a mapped file.
+    pub(crate) fn is_mapped(&self, leaf: usize) -> bool {
+        match &self.kind {
+            Kind::One { column, .. } | Kind::Numbers(column) => column.is_mapped(leaf),
+            Kind::Many { column, .. } => column.is_mapped(leaf),
+        }
+    }
+
+    /// A code that has the value of another; nothing if there is none. Linear in the dictionary.
+    pub(crate) fn doubled(&self) -> Option<u32> {
+        self.dictionary().and_then(Dictionary::doubled)
+    }
+
     /// Whether every ticket has at most one code, so that posting lists have no ticket in common.
     pub fn holds_one_code(&self) -> bool {
         matches!(self.kind, Kind::One { .. })

@@ -98,6 +98,13 @@ impl Keys {
         self.sorted.ascending(is_before, |a, b| self.compare(a, b))
     }
 
+    /// An ordinal that has the key of another, both of them `alive`; nothing if there is none. Linear.
+    pub(crate) fn doubled(&self, alive: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut ords = self.ascending(None).filter(|ord| alive(*ord));
+        let mut before = ords.next()?;
+        ords.find(|ord| self.compare(std::mem::replace(&mut before, *ord), *ord).is_eq())
+    }
+
     /// Gives the next ordinals to `keys`, in order.
     pub(crate) fn append(&mut self, keys: &[TicketKey]) {
         let first = self.len;
@@ -139,25 +146,26 @@ impl Keys {
         out.u32s(if identity { Vec::new() } else { merged }.into_iter());
     }
 
+    /// Reads the keys and their order into memory: which ticket a change is about does not change with a mapped file.
     pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
         let len = input.u32()?;
         if input.u32()? != 0 {
             return Err(input.damaged("there are more ordinals than 32 bits count"));
         }
-        let ints = Column::read(input)?;
+        let ints = Column::read(input)?.in_memory();
         input.align()?;
-        let text_places = Column::read(input)?;
+        let text_places = Column::read(input)?.in_memory();
         let texts = Strings::read(input)?;
         input.align()?;
-        let mut run = input.u32s()?;
+        let mut run = input.u32s()?.to_vec();
         // Also keeps a damaged length from asking for memory that nothing will fill.
         if len as usize > ints.reach().max(text_places.reach()) {
             return Err(input.damaged("an ordinal has no key"));
         }
-        if run.len() == 0 {
-            run = (0..len).collect::<Vec<u32>>().into();
+        if run.is_empty() {
+            run = (0..len).collect();
         }
-        if run.len() != len as usize || run.iter().any(|ord| ord >= len) {
+        if run.len() != len as usize || run.iter().any(|ord| *ord >= len) {
             return Err(input.damaged("the order of keys names ordinals that were never given out"));
         }
         Ok(Self { len, ints, text_places, texts, sorted: SortedRuns::from_run(run) })

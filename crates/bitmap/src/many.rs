@@ -88,6 +88,11 @@ impl ManyColumn {
         }
     }
 
+    /// Whether leaf `at` is read from a mapped file.
+    pub(crate) fn is_mapped(&self, at: usize) -> bool {
+        self.leaves.get(at).is_some_and(|leaf| leaf.is_mapped && leaf.count > 0)
+    }
+
     /// Sets the lists of tickets, ordinals strictly ascending, each list ascending.
     pub(crate) fn set_all(&mut self, updates: &[(u32, Vec<u32>)]) {
         let mut rest = updates;

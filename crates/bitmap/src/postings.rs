@@ -195,6 +195,13 @@ impl Postings {
         Self { chunks, len: 1 }
     }
 
+    /// Reads what [`Self::only`] wrote into memory: which tickets there are, and which have a field, does not change with
+    /// a mapped file.
+    pub(crate) fn read_only(section: u32, bytes: &Bytes) -> Result<TicketSet, SectionError> {
+        let set = Self::read(section, bytes)?.get(0).in_memory();
+        set.ok_or(SectionError { section, offset: 0, what: "a set of tickets is of another form than its table says" })
+    }
+
     /// How many codes have a list, up to the last with tickets.
     pub(crate) fn len(&self) -> u32 {
         self.len

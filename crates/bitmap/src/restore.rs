@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{FieldDef, FieldId, Schema, TicketKey};
+use model::{FieldDef, FieldId, Schema, TicketKey, TicketOrd};
 use ticketscope_model as model;
 
 use crate::{
@@ -148,7 +148,8 @@ impl Restore {
     /// The index, of which `ordinals` were given out.
     ///
     /// # Errors
-    /// [`StateError`] if a ticket lies beyond that, or values belong to no field that has any.
+    /// [`StateError`] if a ticket lies beyond that, two have one key, values belong to no field that has any, or a field has
+    /// one twice.
     pub fn finish(mut self, schema: &Schema, ordinals: u32) -> Result<Index, StateError> {
         let live: Vec<u32> =
             self.live.iter().flat_map(|(number, mask)| members(mask, number * TICKETS_PER_RECORD)).collect();
@@ -167,12 +168,21 @@ impl Restore {
         let mut keys = Keys::new();
         keys.append(&all);
         drop(all);
+        let universe = TicketSet::from_sorted(&live);
+        if let Some(ord) = keys.doubled(|ord| universe.contains(TicketOrd(ord))) {
+            let record = ord / TICKETS_PER_RECORD;
+            return Err(StateError { record, what: "a ticket has the key of another" });
+        }
         let mut fields = BTreeMap::new();
         for (id, values) in &self.values {
             let def = schema.by_id(*id).filter(|def| def.kind.is_keyword());
             let def = def.ok_or(StateError { record: 0, what: "values belong to a field that has none" })?;
             let mut field = FieldIndex::new(def);
             field.restore(values, self.codes.remove(id).into_iter().flatten().collect());
+            if let Some(code) = field.doubled() {
+                let record = code / VALUES_PER_RECORD;
+                return Err(StateError { record, what: "a value stands among those of its field twice" });
+            }
             fields.insert(*id, Arc::new(field));
         }
         for (id, rows) in &self.numbers {
@@ -183,7 +193,7 @@ impl Restore {
             field.restore_numbers(rows);
             fields.insert(*id, Arc::new(field));
         }
-        Ok(Index::from_parts(TicketSet::from_sorted(&live), keys, fields.into_iter().collect()))
+        Ok(Index::from_parts(universe, keys, fields.into_iter().collect()))
     }
 }
 

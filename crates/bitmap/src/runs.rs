@@ -1,14 +1,14 @@
 use std::{cmp::Ordering, iter, sync::Arc};
 
-use crate::{ords::U32s, part_bytes::PartBytes};
+use crate::part_bytes::PartBytes;
 
 /// Numbers in the order of something they name (keys, strings), as a few sorted runs of doubling length.
 ///
 /// New numbers make a run of their own, and neighbouring runs are merged while the older is less than twice as long:
-/// logarithmically many runs, each number merged logarithmically often, and a run can be a view of a mapped file.
+/// logarithmically many runs, each number merged logarithmically often.
 #[derive(Debug, Clone)]
 pub(crate) struct SortedRuns {
-    runs: Vec<Arc<U32s>>,
+    runs: Vec<Arc<Vec<u32>>>,
 }
 
 impl SortedRuns {
@@ -16,8 +16,8 @@ impl SortedRuns {
         Self { runs: Vec::new() }
     }
 
-    pub(crate) fn from_run(run: U32s) -> Self {
-        Self { runs: if run.len() == 0 { Vec::new() } else { vec![Arc::new(run)] } }
+    pub(crate) fn from_run(run: Vec<u32>) -> Self {
+        Self { runs: if run.is_empty() { Vec::new() } else { vec![Arc::new(run)] } }
     }
 
     /// Visits every number that `compare` finds equal to what is sought. `compare` orders a number against it.
@@ -26,12 +26,9 @@ impl SortedRuns {
             let (mut low, mut high) = (0, run.len());
             while low < high {
                 let middle = usize::midpoint(low, high);
-                if compare(run.at(middle)) == Ordering::Less { low = middle + 1 } else { high = middle }
+                if compare(run[middle]) == Ordering::Less { low = middle + 1 } else { high = middle }
             }
-            while low < run.len() && compare(run.at(low)) == Ordering::Equal {
-                visit(run.at(low));
-                low += 1;
-            }
+            run[low..].iter().take_while(|number| compare(**number).is_eq()).for_each(|number| visit(*number));
         }
     }
 
@@ -42,19 +39,12 @@ impl SortedRuns {
         is_before: impl Fn(u32) -> bool,
         compare: impl Fn(u32, u32) -> Ordering,
     ) -> impl Iterator<Item = u32> {
-        let begin = |run: &Arc<U32s>| {
-            let (mut low, mut high) = (0, run.len());
-            while low < high {
-                let middle = usize::midpoint(low, high);
-                if is_before(run.at(middle)) { low = middle + 1 } else { high = middle }
-            }
-            low
-        };
-        let mut places: Vec<(&U32s, usize)> = self.runs.iter().map(|run| (&**run, begin(run))).collect();
+        let begin = |run: &Arc<Vec<u32>>| run.partition_point(|number| is_before(*number));
+        let mut places: Vec<(&[u32], usize)> = self.runs.iter().map(|run| (&run[..], begin(run))).collect();
         iter::from_fn(move || {
             let open = places.iter_mut().filter(|(run, at)| *at < run.len());
-            let (run, at) = open.min_by(|(a, i), (b, j)| compare(a.at(*i), b.at(*j)))?;
-            let next = run.at(*at);
+            let (run, at) = open.min_by(|(a, i), (b, j)| compare(a[*i], b[*j]))?;
+            let next = run[*at];
             *at += 1;
             Some(next)
         })
@@ -65,7 +55,7 @@ impl SortedRuns {
         if numbers.is_empty() {
             return;
         }
-        let mut last = U32s::from(numbers);
+        let mut last = numbers;
         while let Some(previous) = self.runs.last() {
             if previous.len() >= last.len() * 2 {
                 break;
@@ -78,36 +68,35 @@ impl SortedRuns {
 
     /// All numbers in one sorted list.
     pub(crate) fn merged(&self, compare: impl Fn(u32, u32) -> Ordering) -> Vec<u32> {
-        let mut all = U32s::empty();
+        let mut all = Vec::new();
         for run in self.runs.iter().rev() {
             all = merge(run, &all, &compare);
         }
-        all.to_vec()
+        all
     }
 
     pub(crate) fn part_bytes(&self) -> PartBytes {
-        self.runs.iter().map(|run| run.part_bytes()).sum()
+        self.runs.iter().map(|run| PartBytes::heap(run.capacity() * size_of::<u32>())).sum()
     }
 }
 
-fn merge(a: &U32s, b: &U32s, compare: impl Fn(u32, u32) -> Ordering) -> U32s {
+fn merge(a: &[u32], b: &[u32], compare: impl Fn(u32, u32) -> Ordering) -> Vec<u32> {
+    let (mut a, mut b) = (a, b);
     let mut merged = Vec::with_capacity(a.len() + b.len());
     // Numbers mostly arrive in order, so that one run follows the other.
-    if a.len() == 0 || b.len() == 0 || compare(a.at(a.len() - 1), b.at(0)) != Ordering::Greater {
-        merged.extend(a.iter().chain(b.iter()));
-        return merged.into();
-    }
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        if compare(b.at(j), a.at(i)) == Ordering::Less {
-            merged.push(b.at(j));
-            j += 1;
-        } else {
-            merged.push(a.at(i));
-            i += 1;
+    let overlap = |a: &[u32], b: &[u32]| Some(compare(*a.last()?, *b.first()?) == Ordering::Greater);
+    if overlap(a, b) == Some(true) {
+        while let ([first, after @ ..], [other, beyond @ ..]) = (a, b) {
+            if compare(*other, *first) == Ordering::Less {
+                merged.push(*other);
+                b = beyond;
+            } else {
+                merged.push(*first);
+                a = after;
+            }
         }
     }
-    merged.extend((i..a.len()).map(|at| a.at(at)));
-    merged.extend((j..b.len()).map(|at| b.at(at)));
-    merged.into()
+    merged.extend_from_slice(a);
+    merged.extend_from_slice(b);
+    merged
 }

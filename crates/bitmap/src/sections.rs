@@ -53,7 +53,8 @@ impl Index {
         Ok(())
     }
 
-    /// Reads an index back; posting lists and columns stay views of the sections.
+    /// Reads an index back. The columns, posting lists and orders stay views of the sections. What things are found by is
+    /// copied: keys, dictionaries, which tickets there are and which of them have a field.
     ///
     /// # Errors
     /// [`SectionError`] where a section is missing or not of the form it should have.
@@ -73,7 +74,7 @@ impl Index {
             return Err(head.damaged("field numbers are out of order"));
         }
         head.align()?;
-        let universe = Postings::read(SECTION_HEAD, &head.rest())?.get(0);
+        let universe = Postings::read_only(SECTION_HEAD, &head.rest())?;
         let mut keys = Reader::new(SECTION_KEYS, need(SECTION_KEYS)?);
         let keys = Keys::read(&mut keys)?;
         if universe.len() > keys.len() || universe.reach() > u64::from(keys.len()).next_multiple_of(1 << 16) {

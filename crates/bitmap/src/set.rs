@@ -86,6 +86,17 @@ impl TicketSet {
         Self(Repr::List(ords.into()))
     }
 
+    /// The same set, no part of which is a view of a mapped file; nothing if that file is damaged.
+    pub(crate) fn in_memory(&self) -> Option<Self> {
+        Some(Self(match &self.0 {
+            Repr::List(list) => Repr::List(list.to_vec().into()),
+            Repr::Blocks(blocks) => {
+                let read = blocks.iter().map(|(number, block)| Some((*number, Arc::new(block.in_memory()?))));
+                Repr::Blocks(Arc::new(Blocks::from_sorted(&read.collect::<Option<Vec<_>>>()?)))
+            }
+        }))
+    }
+
     /// How many members; constant time.
     pub fn len(&self) -> u32 {
         match &self.0 {

@@ -68,6 +68,15 @@ pub struct StateError {
 }
 
 impl Index {
+    /// Whether what a record says is read from the sections that [`Self::read`] was given: the rest was copied from them
+    /// then, or when it was changed.
+    pub fn is_mapped(&self, record: Record) -> bool {
+        match record {
+            Record::Keys { .. } => false,
+            Record::Field { field, number } => self.field(field).is_some_and(|field| field.is_mapped(number as usize)),
+        }
+    }
+
     /// A record of tickets; nothing if there is nothing to say. Linear in the record.
     ///
     /// ```text

@@ -70,8 +70,7 @@ impl FieldIndex {
             _ => return Err(input.damaged("the field is of another kind than the schema says")),
         };
         input.align()?;
-        let rest = input.rest();
-        let has = Postings::read(head_id, &rest)?.get(0);
+        let has = Postings::read_only(head_id, &input.rest())?;
         let field = Self { has, kind };
         if field.postings().is_some_and(|postings| postings.len() > field.codes()) {
             return Err(SectionError { section: postings_id, offset: 0, what: "a posting list has no value" });

@@ -25,7 +25,6 @@ pub(crate) struct Strings {
 #[derive(Debug)]
 struct StringLeaf {
     count: usize,
-    is_mapped: bool,
     data: Bytes,
     /// Hashes of the folded strings with their places, sorted; made at first use.
     folded: OnceLock<Box<[(u64, u16)]>>,
@@ -41,7 +40,7 @@ impl StringLeaf {
             count += 1;
         }
         strings.for_each(|text| data.extend_from_slice(text.as_bytes()));
-        Self { count, is_mapped: false, data: data.into(), folded: OnceLock::new() }
+        Self { count, data: data.into(), folded: OnceLock::new() }
     }
 
     #[inline]
@@ -117,7 +116,7 @@ impl Strings {
     pub(crate) fn part_bytes(&self) -> PartBytes {
         let leaf = |leaf: &Arc<StringLeaf>| {
             let folded = leaf.folded.get().map_or(0, |list| list.len() * size_of::<(u64, u16)>());
-            PartBytes::of(leaf.data.len(), leaf.is_mapped) + PartBytes::heap(folded)
+            PartBytes::heap(leaf.data.len() + folded)
         };
         let fixed = self.leaves.len() * (size_of::<StringLeaf>() + size_of::<Arc<StringLeaf>>() + 16);
         self.leaves.iter().map(leaf).sum::<PartBytes>() + PartBytes::heap(fixed)
@@ -129,6 +128,7 @@ impl Strings {
         self.leaves.iter().for_each(|leaf| out.bytes(&leaf.data));
     }
 
+    /// Reads the list into memory: what is found by its strings does not change with a mapped file.
     pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
         let len = input.number()?;
         if u32::try_from(len).is_err() {
@@ -141,9 +141,9 @@ impl Strings {
         let mut leaves = Vec::with_capacity(sizes.len());
         for (number, size) in sizes.into_iter().enumerate() {
             let count = LEAF.min(len - number * LEAF);
-            let data = input.bytes(size)?;
+            let data = Bytes::copy_from_slice(&input.bytes(size)?);
             check_strings(&data, count).map_err(|what| input.damaged(what))?;
-            leaves.push(Arc::new(StringLeaf { count, is_mapped: true, data, folded: OnceLock::new() }));
+            leaves.push(Arc::new(StringLeaf { count, data, folded: OnceLock::new() }));
         }
         Ok(Self { leaves: Spine::from_slice(&leaves), len: ord_of(len) })
     }

@@ -69,7 +69,7 @@ impl From<Hindrance> for SubmitError {
 /// Commits a group of batches and answers each. Answers the bytes of log written.
 pub(crate) fn commit(shared: &Arc<Shared>, writer: &mut Writer, waiting: Vec<Waiting>) -> u64 {
     let guard = CloseOnUnwind { shared, armed: true };
-    let mut group = Group::default();
+    let mut group = Group::new(shared.mapped.is_some());
     let mut outcomes = Vec::with_capacity(waiting.len());
     let (mut failure, mut written) = (None, 0);
     let ready = shared.regain(writer);
@@ -95,12 +95,13 @@ pub(crate) fn commit(shared: &Arc<Shared>, writer: &mut Writer, waiting: Vec<Wai
             }
         }
     }
-    if failure.is_none() && !group.is_empty() {
+    if failure.is_none() {
         let log_bytes = group.log_bytes;
         // What was published last is what is stored.
         let before = shared.mapped.as_ref().map(|_| shared.publication.newest());
         match writer.commit(&shared.store, group, before.as_ref().map(|before| before.index())) {
-            Ok(committed) => {
+            Ok(None) => {}
+            Ok(Some(committed)) => {
                 let mut changes_text = committed.changes_text();
                 shared.publication.publish(|before| {
                     let next = committed.after(before);

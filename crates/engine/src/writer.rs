@@ -16,7 +16,7 @@ use ticketscope_storage as storage;
 use crate::{
     delta::Delta,
     refusal::Refusal,
-    resolve::{Resolver, Rows, Working},
+    resolve::{Reads, Resolver, Rows, Working},
     session::ImportSession,
     state::{self, ORDINALS_KEY, Read, RecoverError, record_key, values_key},
     wire::Malformed,
@@ -79,6 +79,7 @@ pub(crate) struct Writer {
 pub(crate) struct Group {
     log: Vec<(Opstamp, Vec<u8>)>,
     rows: Rows,
+    reads: Reads,
     touched: Touched,
     texts: TextChanges,
     directory_changed: bool,
@@ -129,7 +130,7 @@ impl Writer {
         let mut refused = Vec::new();
         let (is_import, mut own) = (session.is_some(), ImportSession::new());
         let session = session.unwrap_or(&mut own);
-        let mut resolver = Resolver::new(&mut self.working, store, &group.rows, session);
+        let mut resolver = Resolver::new(&mut self.working, store, &group.rows, &mut group.reads, session);
         resolver.look_ahead(&changes, is_import);
         for (at, change) in changes.into_iter().enumerate() {
             match resolver.apply(change) {
@@ -152,7 +153,7 @@ impl Writer {
         }
         let outcome = resolver.finish();
         if outcome.delta == Delta::default() && outcome.rows.is_empty() {
-            // Nothing changed: there is nothing to make durable.
+            // Nothing changed: there is nothing to make durable, only what was read to look at once more.
             return Ok(Outcome::Applied { opstamp: self.opstamp, refused });
         }
         self.opstamp = self.opstamp.next();
@@ -168,16 +169,20 @@ impl Writer {
     }
 
     /// Makes the staged batches durable, all or none, and answers how the snapshot that shows them follows from the one
-    /// before. If parts of the index are a mapped file, `before` is the index before these batches.
+    /// before; nothing if they change nothing. If parts of the index are a mapped file, `before` is the index before these
+    /// batches.
     pub(crate) fn commit(
         &mut self,
         store: &Store,
         group: Group,
         before: Option<&Index>,
-    ) -> Result<Committed, WriteError> {
-        let Group { log, mut rows, touched, texts, directory_changed, .. } = group;
+    ) -> Result<Option<Committed>, WriteError> {
+        let Group { log, mut rows, reads, touched, texts, directory_changed, .. } = group;
         if let Some(before) = before {
-            compare(before, &touched, store)?;
+            compare(before, reads.into_records().chain(touched.records.iter().copied()), store)?;
+        }
+        if log.is_empty() {
+            return Ok(None);
         }
         let index = &self.working.index;
         rows.extend(records(index, &touched.records).into_iter().map(|(key, record)| ((Table::Tickets, key), record)));
@@ -192,7 +197,7 @@ impl Writer {
         store.commit(&Batch { log, rows })?;
         let directory = directory_changed.then(|| self.working.directory.clone());
         let schema = Arc::clone(&self.working.schema);
-        Ok(Committed { opstamp: self.opstamp, schema, index: index.clone(), directory, touched, texts })
+        Ok(Some(Committed { opstamp: self.opstamp, schema, index: index.clone(), directory, touched, texts }))
     }
 }
 
@@ -206,24 +211,26 @@ fn records(index: &Index, records: &[Record]) -> Vec<(Vec<u8>, Option<Vec<u8>>)>
     }
 }
 
-/// Compares what is about to be replaced with what `index` says that it is. A record tells of 1,024 tickets and is written
-/// anew for the sake of one of them: from a mapped file that rots, the others would be written as they never were.
-fn compare(index: &Index, touched: &Touched, store: &Store) -> Result<(), WriteError> {
-    let reader = store.reader()?;
-    let tickets = records(index, &touched.records);
-    let mut expected = tickets.iter().map(|(_, record)| record.as_deref());
+/// Compares what the batches replace, or went by, with what `index` read of it in a mapped file, which may have rotted.
+///
+/// A record tells of 1,024 tickets and is written anew for the sake of one of them: the others would be written as they never
+/// were. What was found to say already what a batch states is not written at all. Which ticket a batch is about, which code a
+/// value has and which fields a ticket has rests on no file: that was copied from it when it was opened. So is a record when it
+/// is written, and is not compared again.
+fn compare(index: &Index, relied_on: impl Iterator<Item = Record>, store: &Store) -> Result<(), WriteError> {
+    let mut mapped: Vec<Record> = relied_on.filter(|record| index.is_mapped(*record)).collect();
+    if mapped.is_empty() {
+        return Ok(());
+    }
+    mapped.sort_unstable();
+    mapped.dedup();
+    let read = records(index, &mapped);
+    let mut expected = read.iter().map(|(_, record)| record.as_deref());
     let mut same = true;
-    reader.get_each::<_, ReadError>(Table::Tickets, tickets.iter().map(|(key, _)| key), |_, row| {
+    store.reader()?.get_each::<_, ReadError>(Table::Tickets, read.iter().map(|(key, _)| key), |_, row| {
         same &= expected.next() == Some(row);
         Ok(())
     })?;
-    for (field, first) in &touched.values {
-        let number = first / VALUES_PER_RECORD;
-        if first % VALUES_PER_RECORD > 0 {
-            let row = reader.get(Table::Values, &values_key(*field, number))?;
-            same &= row == Some(index.value_record(*field, number));
-        }
-    }
     if same { Ok(()) } else { Err(WriteError::IndexDiffers) }
 }
 
@@ -265,8 +272,9 @@ impl Committed {
 }
 
 impl Group {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.log.is_empty()
+    /// A group of no batches. `is_mapped` says whether parts of the index are a mapped file.
+    pub(crate) fn new(is_mapped: bool) -> Self {
+        Self { reads: Reads::new(is_mapped), ..Self::default() }
     }
 
     fn change_texts(&mut self, texts: TextChanges) {

@@ -5,7 +5,7 @@ use super::{
     for_seeds,
     model::{Rows, assert_field, assert_is, assert_touched, read_again, schema, sections, used},
 };
-use crate::{Index, ORDERED, TicketBatch, TicketSet};
+use crate::{Index, ORDERED, Record, TICKETS_PER_RECORD, TicketBatch, TicketSet};
 
 #[test]
 fn an_index_says_what_rows_say_after_any_batch() {
@@ -40,6 +40,40 @@ fn an_index_read_back_goes_on_like_the_one_written() {
             if rng.bool() {
                 index = read;
             }
+        }
+    });
+}
+
+#[test]
+fn what_things_are_found_by_is_copied_and_columns_are_views_until_they_are_changed() {
+    for_seeds(10, |rng| {
+        let schema = schema();
+        let (mut index, mut rows) = (Index::new(), Rows::default());
+        for _ in 0..3 {
+            index.apply(&schema, &rows.batch(&schema, 2000, rng));
+        }
+        let sections = sections(&index);
+        let mut read = Index::read(&schema, |id| sections.get(&id).cloned()).unwrap();
+        assert!(sections[&2].is_unique(), "nothing is a view of the keys");
+        let bytes = read.part_bytes();
+        assert_eq!(bytes.keys.mapped, 0);
+        assert!(bytes.fields.iter().all(|(_, [dictionary, ..])| dictionary.mapped == 0));
+        assert!(bytes.fields.iter().any(|(_, [.., column])| column.mapped > 0));
+        let records = |index: &Index| -> Vec<Record> {
+            let numbers = 0..index.ordinals().div_ceil(TICKETS_PER_RECORD);
+            let of = |number| index.fields().map(move |(field, _)| Record::Field { field, number });
+            numbers.flat_map(of).collect()
+        };
+        let mapped = records(&read).into_iter().filter(|record| read.is_mapped(*record));
+        assert!(mapped.count() > 2);
+        assert!(records(&index).iter().all(|record| !index.is_mapped(*record)), "it was never written");
+        assert!(!read.is_mapped(Record::Keys { number: 0 }));
+        let before = read.clone();
+        let touched = read.apply(&schema, &rows.batch(&schema, 30, rng));
+        for record in records(&before) {
+            // A ticket may have been given what it had.
+            let is_other = read.ticket_record(record) != before.ticket_record(record);
+            assert!(!is_other || (touched.records.contains(&record) && !read.is_mapped(record)), "{record:?}");
         }
     });
 }

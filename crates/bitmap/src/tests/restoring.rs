@@ -181,6 +181,61 @@ fn what_contradicts_the_schema_or_the_count_of_ordinals_is_refused() {
     assert!(Restore::new().values(fields::GROUP, 0, &[0; 64]).is_ok());
 }
 
+/// What comes of tickets with these ordinals and numbers for keys.
+fn of_keys(keys: &[(u32, i64)]) -> Result<Index, StateError> {
+    let mut restore = Restore::new();
+    for in_record in keys.chunk_by(|a, b| a.0 / TICKETS_PER_RECORD == b.0 / TICKETS_PER_RECORD) {
+        let (mut mask, mut steps, mut before) = (vec![0; TICKETS_PER_RECORD as usize / 8], Vec::new(), 0);
+        for (ord, key) in in_record {
+            let at = *ord as usize % TICKETS_PER_RECORD as usize;
+            mask[at / 8] |= 1 << (at % 8);
+            steps.push(0);
+            crate::varint::put_signed(&mut steps, *key - before);
+            before = *key;
+        }
+        let number = in_record[0].0 / TICKETS_PER_RECORD;
+        restore.tickets(&schema(), Record::Keys { number }, &[mask, steps].concat())?;
+    }
+    restore.finish(&schema(), 3000)
+}
+
+#[test]
+fn two_tickets_with_one_key_are_refused() {
+    assert_eq!(of_keys(&[(3, 7), (4, 6), (1024, 8)]).unwrap().find(&TicketKey::Int(6)), Some(model::TicketOrd(4)));
+    for (keys, record) in [([(3, 7), (4, 7), (1024, 8)], 0), ([(3, 7), (4, 6), (2047, 7)], 1)] {
+        let refused = of_keys(&keys).unwrap_err();
+        assert_eq!((refused.record, refused.what), (record, "a ticket has the key of another"));
+    }
+}
+
+#[test]
+fn a_value_that_stands_in_its_field_twice_is_refused() {
+    let of = |values: &[String]| {
+        let mut restore = Restore::new();
+        for (number, values) in (0..).zip(values.chunks(VALUES_PER_RECORD as usize)) {
+            let record: Vec<u8> = values
+                .iter()
+                .flat_map(|value| [&[u8::try_from(value.len()).unwrap()], value.as_bytes()].concat())
+                .collect();
+            restore.values(fields::GROUP, number, &record)?;
+        }
+        restore.finish(&schema(), 0)
+    };
+    let values: Vec<String> = (0..=VALUES_PER_RECORD).map(|value| format!("v{value}")).collect();
+    assert_eq!(of(&values).unwrap().field(fields::GROUP).unwrap().code_of("v64"), Some(64));
+    for (at, record) in [(1, 0), (63, 0), (64, 1)] {
+        let mut doubled = values.clone();
+        doubled[at].clone_from(&values[0]);
+        let refused = of(&doubled).unwrap_err();
+        assert_eq!((refused.record, refused.what), (record, "a value stands among those of its field twice"));
+    }
+    // One value in two fields is none too many.
+    let mut restore = Restore::new();
+    restore.values(fields::GROUP, 0, &[1, b'x']).unwrap();
+    restore.values(fields::STATUS, 0, &[1, b'x']).unwrap();
+    assert!(restore.finish(&schema(), 0).is_ok());
+}
+
 #[test]
 fn a_record_in_the_form_of_another_kind_of_field_is_refused() {
     let (schema, state) = small(&mut Rng::with_seed(3));

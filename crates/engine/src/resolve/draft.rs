@@ -5,7 +5,7 @@ use model::{FieldDef, FieldId, TextPart, TicketOrd, Timestamp, Value, fields};
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
 
-use super::drafts::NewValues;
+use super::{drafts::NewValues, reads::Reads};
 use crate::{
     revs::{Cell, TicketRevs, Weight, takes_effect},
     texts::Parts,
@@ -59,10 +59,13 @@ impl Draft {
     }
 
     /// The values of a field as they stand.
-    pub(super) fn values(&self, index: &Index, def: &FieldDef) -> Vec<Value> {
+    fn values(&self, index: &Index, reads: &mut Reads, def: &FieldDef) -> Vec<Value> {
         match (self.fields.get(def.id), self.before) {
             (Some(values), _) => values.clone(),
-            (None, Some(ord)) if !self.reborn => stored_values(index, def, ord.0),
+            (None, Some(ord)) if !self.reborn => {
+                reads.note(def.id, ord.0);
+                stored_values(index, def, ord.0)
+            }
             (None, _) => Vec::new(),
         }
     }
@@ -98,19 +101,26 @@ impl Draft {
         self.revs.exists = self.revs.exists.max(rev);
     }
 
-    pub(super) fn change_field(&mut self, index: &Index, def: &FieldDef, rev: Option<i64>, change: FieldChange) {
+    pub(super) fn change_field(
+        &mut self,
+        index: &Index,
+        reads: &mut Reads,
+        def: &FieldDef,
+        rev: Option<i64>,
+        change: FieldChange,
+    ) {
         let values = match change {
             FieldChange::Set(values) => values,
-            FieldChange::Add(added) if def.many => self.values(index, def).into_iter().chain(added).collect(),
-            FieldChange::Add(added) if added.is_empty() => self.values(index, def),
+            FieldChange::Add(added) if def.many => self.values(index, reads, def).into_iter().chain(added).collect(),
+            FieldChange::Add(added) if added.is_empty() => self.values(index, reads, def),
             FieldChange::Add(added) => added,
             FieldChange::Remove(removed) => {
-                self.values(index, def).into_iter().filter(|value| !removed.contains(value)).collect()
+                self.values(index, reads, def).into_iter().filter(|value| !removed.contains(value)).collect()
             }
         };
         let values = sorted(values);
         let cell = Cell::Field(def.id);
-        let weights = || Weight::of_values(&values).cmp(&self.weight(index, def));
+        let weights = || Weight::of_values(&values).cmp(&self.weight(index, reads, def));
         if takes_effect(rev, self.revs.of(&cell), weights) {
             self.fields.insert(def.id, values);
             if def.id == fields::LIFE {
@@ -120,11 +130,11 @@ impl Draft {
         }
     }
 
-    fn weight(&self, index: &Index, def: &FieldDef) -> Weight {
+    fn weight(&self, index: &Index, reads: &mut Reads, def: &FieldDef) -> Weight {
         if def.id == fields::LIFE && self.revs.life_is_default {
             return Weight::Removal;
         }
-        Weight::of_values(&self.values(index, def))
+        Weight::of_values(&self.values(index, reads, def))
     }
 
     fn see(&mut self, cell: Cell, rev: Option<i64>) {
@@ -165,6 +175,7 @@ impl Draft {
     pub(super) fn clear_but(
         &mut self,
         index: &Index,
+        reads: &mut Reads,
         schema: &model::Schema,
         rev: Option<i64>,
         keep_fields: &[FieldId],
@@ -180,7 +191,7 @@ impl Draft {
         for id in held.into_iter().filter(|id| !keep_fields.contains(id) && *id != fields::COMMENTER) {
             let Some(def) = schema.by_id(id) else { continue };
             let cell = Cell::Field(id);
-            if takes_effect(rev, self.revs.of(&cell), || Weight::Removal.cmp(&self.weight(index, def))) {
+            if takes_effect(rev, self.revs.of(&cell), || Weight::Removal.cmp(&self.weight(index, reads, def))) {
                 let life = id == fields::LIFE;
                 self.fields.insert(id, if life { vec![Value::Keyword("live".into())] } else { Vec::new() });
                 if life {
@@ -206,11 +217,11 @@ impl Draft {
     }
 
     /// Erases the ticket, or with an old revision only what that revision still covers.
-    pub(super) fn erase(&mut self, index: &Index, schema: &model::Schema, rev: Option<i64>) {
+    pub(super) fn erase(&mut self, index: &Index, reads: &mut Reads, schema: &model::Schema, rev: Option<i64>) {
         let held = if self.exists { Weight::Something(Vec::new()) } else { Weight::Removal };
         if !takes_effect(rev, self.revs.exists, || Weight::Removal.cmp(&held)) {
             if self.exists {
-                self.clear_but(index, schema, rev, &[], &[]);
+                self.clear_but(index, reads, schema, rev, &[], &[]);
             } else {
                 self.raise_floor(rev);
             }

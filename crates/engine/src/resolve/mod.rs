@@ -3,6 +3,7 @@
 mod draft;
 mod drafts;
 mod fact;
+mod reads;
 mod ticket;
 
 use std::{
@@ -32,6 +33,7 @@ use crate::{
 };
 
 pub(crate) use draft::stored_values;
+pub(crate) use reads::Reads;
 
 use draft::holds_values;
 use drafts::Drafts;
@@ -72,6 +74,8 @@ pub(crate) struct Resolver<'a> {
     store: &'a Store,
     /// Rows of batches that are resolved but not yet committed.
     pending: &'a Rows,
+    /// What was read of the tickets of the index. Keeps what a batch that is given up read, which does no harm.
+    reads: &'a mut Reads,
     session: &'a mut ImportSession,
     /// Whether the session must know which tickets were stated.
     notes_tickets: bool,
@@ -90,6 +94,7 @@ impl<'a> Resolver<'a> {
         working: &'a mut Working,
         store: &'a Store,
         pending: &'a Rows,
+        reads: &'a mut Reads,
         session: &'a mut ImportSession,
     ) -> Self {
         let before = (Arc::clone(&working.schema), working.directory.clone());
@@ -97,6 +102,7 @@ impl<'a> Resolver<'a> {
             working,
             store,
             pending,
+            reads,
             session,
             notes_tickets: true,
             ahead: Vec::new().into_iter(),
@@ -216,6 +222,9 @@ impl<'a> Resolver<'a> {
                     let def = self.working.schema.by_id(field);
                     def.is_some_and(|def| holds_values(&self.working.index, def, ord, &values))
                 };
+                if same && !fresh {
+                    self.reads.note(field, ord);
+                }
                 if !same {
                     let at = sets.binary_search_by_key(&field, |(field, _)| *field).unwrap_or_else(|at| {
                         sets.insert(at, (field, FieldSets::new()));

@@ -115,7 +115,7 @@ impl Resolver<'_> {
             keep_parts.extend(parts.iter().map(|part| Arc::clone(part.id())));
         }
         for (def, change) in changes {
-            draft.change_field(index, &def, rev, change);
+            draft.change_field(index, self.reads, &def, rev, change);
         }
         for part in parts {
             let id = Arc::clone(part.id());
@@ -130,7 +130,7 @@ impl Resolver<'_> {
             draft.change_part(rev, &id, becomes);
         }
         if replace {
-            draft.clear_but(index, schema, rev, &keep_fields, &keep_parts);
+            draft.clear_but(index, self.reads, schema, rev, &keep_fields, &keep_parts);
         }
         Ok(Ok(()))
     }
@@ -198,7 +198,7 @@ impl Resolver<'_> {
             self.load_text(key)?;
         }
         if let Some(draft) = self.drafts.get_mut(key) {
-            draft.erase(&self.working.index, &self.working.schema, rev);
+            draft.erase(&self.working.index, self.reads, &self.working.schema, rev);
         }
         Ok(())
     }
