@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -55,7 +55,8 @@ pub enum RegistryError {
 /// Which canaries are planted in which tenants of a data directory: a file of mode 0600, which is not there before there
 /// is one, and stays when there are none any more.
 ///
-/// One process at a time changes it, the one that has the data directory; [`Self::refresh`] sees what others put there.
+/// Whoever changes it waits until others have, in this process or another, and begins with what they left; a file beside
+/// it that is locked meanwhile sees to that. [`Self::refresh`] sees what others put there.
 #[derive(Debug)]
 pub struct Canaries {
     path: PathBuf,
@@ -117,7 +118,10 @@ impl Canaries {
     /// # Errors
     /// [`RegistryError`]; then they are not there.
     pub fn add(&self, tenant: &str, canaries: &[Canary]) -> Result<(), RegistryError> {
-        self.change(|tenants| tenants.entry(tenant.to_owned()).or_default().extend_from_slice(canaries))
+        self.change(|tenants| {
+            tenants.entry(tenant.to_owned()).or_default().extend_from_slice(canaries);
+            true
+        })
     }
 
     /// Forgets every canary of a tenant, durably; does nothing if there are none.
@@ -125,12 +129,10 @@ impl Canaries {
     /// # Errors
     /// [`RegistryError`]; then they are still there.
     pub fn forget(&self, tenant: &str) -> Result<(), RegistryError> {
-        if !self.known.read().tenants.contains_key(tenant) {
+        if !self.known.read().tenants.contains_key(tenant) && stamp(&self.path)?.is_none() {
             return Ok(());
         }
-        self.change(|tenants| {
-            tenants.remove(tenant);
-        })
+        self.change(|tenants| tenants.remove(tenant).is_some())
     }
 
     /// Reads the file again if it was changed.
@@ -151,14 +153,35 @@ impl Canaries {
         Ok(())
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<Canary>>)) -> Result<(), RegistryError> {
+    /// Makes a change of what is in the file now, if `change` says that it is one.
+    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Vec<Canary>>) -> bool) -> Result<(), RegistryError> {
+        let _turn = self.turn()?;
         let mut seen = self.seen.lock();
-        let mut tenants = self.known.read().tenants.clone();
-        change(&mut tenants);
+        let mut stamp = stamp(&self.path)?;
+        // A file that is gone comes back with what was known.
+        let mut tenants = if stamp.is_some() { self.read()? } else { self.known.read().tenants.clone() };
+        let is_changed = change(&mut tenants);
         let known = self.know(tenants)?;
-        *seen = self.write(&known.tenants)?;
+        if is_changed {
+            stamp = self.write(&known.tenants)?;
+        }
+        if stamp.is_some() {
+            *seen = stamp;
+        }
         *self.known.write() = known;
         Ok(())
+    }
+
+    /// The turn of whoever changes the file, until it is dropped. Not of the file itself, which is replaced.
+    fn turn(&self) -> Result<File, RegistryError> {
+        let path = self.path.with_extension("lock");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| failed("open", &path, error))?;
+        file.lock().map_err(|error| failed("lock", &path, error))?;
+        Ok(file)
     }
 
     fn know(&self, tenants: BTreeMap<String, Vec<Canary>>) -> Result<Known, RegistryError> {
@@ -243,7 +266,7 @@ fn stamp(path: &Path) -> Result<Option<Stamp>, RegistryError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{collections::BTreeSet, os::unix::fs::PermissionsExt};
 
     use ticketscope_model::Timestamp;
 
@@ -316,6 +339,34 @@ mod tests {
         fs::write(&path, &good).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(Canaries::open(&path), Err(RegistryError::Exposed { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn changes_of_several_who_opened_the_file_alike_all_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("canaries.json");
+        let all: Vec<Canaries> = (0..4).map(|_| Canaries::open(&path).unwrap()).collect();
+        all[3].forget("acme").unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nobody planted any");
+        let planted: Vec<Canary> = (0..40).map(|_| canary()).collect();
+        std::thread::scope(|scope| {
+            for (canaries, own) in all.iter().zip(planted.chunks(10)) {
+                scope
+                    .spawn(move || own.iter().for_each(|one| canaries.add("acme", std::slice::from_ref(one)).unwrap()));
+            }
+        });
+        let stays = |canaries: &Canaries| {
+            let tickets = |canaries: &[Canary]| canaries.iter().map(|one| one.ticket.clone()).collect::<BTreeSet<_>>();
+            assert_eq!(tickets(&canaries.list()["acme"]), tickets(&planted));
+        };
+        stays(&Canaries::open(&path).unwrap());
+        // Whoever knows of none forgets those of others as well, and those of one tenant alone.
+        let unaware = || Canaries { path: path.clone(), seen: Mutex::default(), known: RwLock::default() };
+        let one = unaware();
+        one.forget("other").unwrap();
+        stays(&one);
+        unaware().forget("acme").unwrap();
+        assert!(Canaries::open(&path).unwrap().list().is_empty());
     }
 
     fn golden() -> String {

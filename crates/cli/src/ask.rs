@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use ticketscope_engine::{RecoverError, Tenant, View};
+use ticketscope_engine::{RecoverError, SubmitError, Tenant, View};
 use ticketscope_model::Timestamp;
 use ticketscope_query::{
     Access, AnswerError, Query, Snapshot,
@@ -95,6 +95,9 @@ pub(crate) fn wait_for_text(data: &Data, tenant: &Tenant) -> Result<(), Failure>
     let text = loop {
         if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_LOOK) {
             return Ok(());
+        }
+        if let Some(closed) = tenant.closed() {
+            return Err(SubmitError::Closed(closed).into());
         }
         let text = tenant.stats()?.text;
         if text.failure.is_some() || Instant::now() >= until {

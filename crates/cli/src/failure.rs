@@ -295,6 +295,7 @@ fn of_tenant(error: &TenantError) -> (Exit, &'static str) {
             DeleteError::File(_) => (Exit::Data, "file"),
         },
         TenantError::InUse(_) => (Exit::Data, "in_use"),
+        TenantError::Busy(_) => (Exit::Data, "busy"),
     }
 }
 
@@ -403,6 +404,7 @@ impl From<CheckpointError> for Failure {
             CheckpointError::Commit(source) => of_commit(source),
             CheckpointError::Full(_) => (Exit::Data, DISK_FULL),
             CheckpointError::Mapped(_) => (Exit::Data, "damaged"),
+            CheckpointError::Closed(closed) => of_closed(closed),
             CheckpointError::TooLarge(_) => (Exit::Internal, "too_large"),
         };
         Self::of(exit, kind, &error)
@@ -418,18 +420,24 @@ impl From<SubmitError> for Failure {
         }
         let (exit, kind) = match &error {
             SubmitError::Refused(_) => (Exit::Usage, "refused"),
-            SubmitError::Busy | SubmitError::Closed(Closed::Interrupted) => (Exit::Internal, "writer"),
+            SubmitError::Busy => (Exit::Internal, "writer"),
             SubmitError::Full(_) => (Exit::Data, DISK_FULL),
-            SubmitError::Closed(Closed::Damaged(_)) => (Exit::Data, "damaged"),
-            SubmitError::Closed(Closed::Failed(_)) => (Exit::Internal, "disk"),
+            SubmitError::Closed(closed) => of_closed(closed),
             SubmitError::Write(source) => match &**source {
                 WriteError::Commit(source) => of_commit(source),
                 WriteError::Read(source) => of_read(source),
-                WriteError::Malformed(_) => (Exit::Data, "damaged"),
-                WriteError::IndexDiffers => (Exit::Internal, "writer"),
+                WriteError::Malformed(_) | WriteError::IndexDiffers => (Exit::Data, "damaged"),
             },
         };
         Self::of(exit, kind, &error)
+    }
+}
+
+fn of_closed(closed: &Closed) -> (Exit, &'static str) {
+    match closed {
+        // Of a panic the thread that panicked tells; whoever else is told so met rot.
+        Closed::Interrupted | Closed::Damaged(_) => (Exit::Data, "damaged"),
+        Closed::Failed(_) => (Exit::Internal, "disk"),
     }
 }
 
@@ -448,6 +456,8 @@ fn of_recover(error: &RecoverError) -> (Exit, &'static str) {
         RecoverError::Read(source) => of_read(source),
         RecoverError::Snapshot(source) => of_snapshot(source),
         RecoverError::Commit(source) => of_commit(source),
+        RecoverError::Closed(closed) => of_closed(closed),
+        RecoverError::Mapped(_) => (Exit::Data, "damaged"),
         RecoverError::NoRandomness => (Exit::Internal, "no_randomness"),
         RecoverError::Malformed(_) | RecoverError::State(_) | RecoverError::Role { .. } | RecoverError::Missing(_) => {
             (Exit::Data, "damaged")
@@ -485,5 +495,37 @@ fn of_snapshot(error: &SnapshotError) -> (Exit, &'static str) {
         SnapshotError::Busy | SnapshotError::AheadOfLog { .. } | SnapshotError::DuplicateSection(_) => {
             (Exit::Internal, "storage")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ticketscope_engine::{FatalError, storage::TenantId};
+
+    use super::*;
+
+    fn exit(failure: Failure) -> Exit {
+        match failure {
+            Failure::NobodyReads => Exit::Done,
+            Failure::Told(report) => report.exit,
+        }
+    }
+
+    #[test]
+    fn whoever_meets_rot_ends_as_with_damage_and_whoever_meets_a_failing_disk_does_not() {
+        let damaged = || Closed::Damaged("row 7".into());
+        for rot in [
+            Failure::from(SubmitError::Closed(Closed::Interrupted)),
+            SubmitError::Closed(damaged()).into(),
+            SubmitError::Write(Arc::new(WriteError::IndexDiffers)).into(),
+            RecoverError::Closed(Closed::Interrupted).into(),
+            CheckpointError::Closed(damaged()).into(),
+        ] {
+            assert_eq!(exit(rot), Exit::Data);
+        }
+        let error = FatalError { tenant: TenantId::parse("acme").unwrap(), cause: "a sync".to_owned() };
+        assert_eq!(exit(SubmitError::Closed(Closed::Failed(Arc::new(error))).into()), Exit::Internal);
     }
 }

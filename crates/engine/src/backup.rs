@@ -21,6 +21,7 @@ use crate::{
     CheckpointError, Engine, FatalError, Full, RecoverError, TenantError,
     room::Use,
     tenant::{Tenant, TenantOpenError},
+    trouble::{Trouble, chain},
 };
 
 /// How long the text of a restored tenant may take to be indexed.
@@ -48,7 +49,7 @@ pub enum TenantBackupError {
     Backup(#[from] BackupError),
 }
 
-/// Why a tenant was not restored. Nothing is left of it.
+/// Why a tenant was not restored. Nothing is left of it, but where a disk failed: then nobody knows.
 #[derive(Debug, Error)]
 pub enum TenantRestoreError {
     /// The backup cannot be read, or not to a tenant of that name.
@@ -78,6 +79,20 @@ pub enum TenantRestoreError {
     /// It cannot be given its name.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl TenantRestoreError {
+    fn trouble(&self) -> Trouble {
+        match self {
+            Self::Restore(error) => Trouble::of_restore(error),
+            Self::Open(error) => Trouble::of_open(error),
+            Self::Recover(error) => Trouble::of_recover(error),
+            Self::Verify(error) if error.is_failed_write() => Trouble::Fatal(chain(error)),
+            Self::File(error) => Trouble::of_file(error),
+            Self::Checkpoint(error) => error.trouble(),
+            Self::Verify(_) | Self::NotWhole(_) | Self::Full(_) | Self::Failed(_) => Trouble::Other,
+        }
+    }
 }
 
 impl From<TenantOpenError> for TenantRestoreError {
@@ -172,8 +187,17 @@ impl Engine {
     /// It has a uuid of its own, and goes on from the backup's opstamp with changes of its own.
     ///
     /// # Errors
-    /// [`TenantRestoreError`]; nothing is left of the tenant then.
+    /// [`TenantRestoreError`]; nothing is left of the tenant then, but where a disk failed.
     pub fn restore(
+        &self,
+        backup: &Backup,
+        backed_up: &BackedUp,
+        id: &TenantId,
+    ) -> Result<RestoredTenant, TenantRestoreError> {
+        self.restored(backup, backed_up, id).inspect_err(|error| self.note(id, error.trouble()))
+    }
+
+    fn restored(
         &self,
         backup: &Backup,
         backed_up: &BackedUp,
@@ -202,9 +226,24 @@ impl Engine {
         }
         self.uninterrupted()?;
         let tenant = Tenant::open(restoring.id().clone(), store, self.options(), self.common())?;
-        // Closing goes on without a snapshot where there is no room for one.
+        // Closing goes on without a snapshot where there is no room for one, and without an end until all text is indexed.
         tenant.checkpoint()?;
+        self.index_text(&tenant)?;
         Ok(tenant.close()?)
+    }
+
+    /// Waits until the text of a tenant that is being restored is indexed, unless that is interrupted.
+    pub(crate) fn index_text(&self, tenant: &Tenant) -> Result<(), TenantRestoreError> {
+        let until = Instant::now() + TEXT_PATIENCE;
+        loop {
+            self.uninterrupted()?;
+            if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_LOOK) {
+                return Ok(());
+            }
+            if tenant.closed().is_some() || tenant.has_given_up_text() || Instant::now() >= until {
+                return Err(TenantRestoreError::NotWhole("its text cannot be indexed".to_owned()));
+            }
+        }
     }
 
     /// Opens what was derived, as every later opening will, and compares.
@@ -218,13 +257,7 @@ impl Engine {
         if let Some(difference) = differences(snapshot.index(), &tenant.rebuilt_index()?).first() {
             return not_whole(difference);
         }
-        let until = Instant::now() + TEXT_PATIENCE;
-        while !tenant.wait_for_text(snapshot.opstamp(), TEXT_LOOK) {
-            self.uninterrupted()?;
-            if tenant.closed().is_some() || tenant.has_given_up_text() || Instant::now() >= until {
-                return not_whole("its text cannot be indexed");
-            }
-        }
+        self.index_text(&tenant)?;
         let tickets = snapshot.index().universe().len().into();
         let restored = RestoredTenant { id: restoring.id().clone(), opstamp: snapshot.opstamp(), tickets };
         tenant.close()?;

@@ -1,6 +1,7 @@
 //! Mapped snapshots of a tenant: writing them, in the background or not, and cutting the log behind them.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -40,6 +41,9 @@ pub enum CheckpointError {
     /// The mapped snapshot that parts of the index still are is damaged: written anew, the damage would pass for whole.
     #[error("the mapped snapshot in use is damaged")]
     Mapped(#[from] SnapshotDefect),
+    /// What it would be of is not to be trusted any more.
+    #[error("no mapped snapshot is written: {0}")]
+    Closed(Closed),
     /// A part of the index is too large for a section.
     #[error(transparent)]
     TooLarge(#[from] SectionTooLarge),
@@ -52,7 +56,7 @@ impl CheckpointError {
             Self::Commit(error) => Trouble::of_commit(error),
             Self::Full(_) => Trouble::Full,
             // Whoever found it out closed the tenant.
-            Self::Mapped(_) | Self::TooLarge(_) => Trouble::Other,
+            Self::Mapped(_) | Self::Closed(_) | Self::TooLarge(_) => Trouble::Other,
         }
     }
 }
@@ -96,18 +100,18 @@ impl Checkpointer {
         }
         let counted = self.progress.log_bytes.swap(0, Relaxed);
         let mut thread = self.thread.lock();
-        if let Some(finished) = thread.take() {
-            self.join(finished, shared);
-        }
+        join(thread.take());
         let (progress, behind) = (Arc::clone(&self.progress), Arc::clone(shared));
         let spawned = std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
             // How it went is in the stats: nobody waits for the answer.
-            if let Err(error) = behind.write_checkpoint()
-                && error.trouble() == Trouble::Full
-            {
-                // As much log as before is to be cut, as soon as there is room.
-                behind.pauses.lock().checkpoint = Some(behind.common.room.now() + RETRY);
-                progress.log_bytes.fetch_add(counted, Relaxed);
+            match catch_unwind(AssertUnwindSafe(|| behind.write_checkpoint())) {
+                Ok(Err(error)) if error.trouble() == Trouble::Full => {
+                    // As much log as before is to be cut, as soon as there is room.
+                    behind.pauses.lock().checkpoint = Some(behind.common.room.now() + RETRY);
+                    progress.log_bytes.fetch_add(counted, Relaxed);
+                }
+                Ok(_) => {}
+                Err(_) => behind.note_panic(),
             }
             progress.is_running.store(false, Relaxed);
         });
@@ -121,19 +125,14 @@ impl Checkpointer {
     }
 
     /// Waits for the one that is being written, if one is.
-    pub(crate) fn wait(&self, shared: &Shared) {
-        if let Some(running) = self.thread.lock().take() {
-            self.join(running, shared);
-        }
+    pub(crate) fn wait(&self) {
+        join(self.thread.lock().take());
     }
+}
 
-    /// Waits for the thread. One that panicked left no snapshot: the next opening replays more.
-    fn join(&self, thread: JoinHandle<()>, shared: &Shared) {
-        if thread.join().is_err() {
-            shared.checkpoints.lock().failure = Some("the thread that wrote it panicked".to_owned());
-            self.progress.is_running.store(false, Relaxed);
-        }
-    }
+fn join(thread: Option<JoinHandle<()>>) {
+    // A panic in it was told when it happened.
+    drop(thread.map(JoinHandle::join));
 }
 
 impl Shared {
@@ -145,9 +144,19 @@ impl Shared {
     /// Closes the tenant, whose next opening makes an index of the rows: they hold nothing of the mapped snapshot that was
     /// not compared with them.
     pub(crate) fn mistrust_mapped(&self) {
+        // First, so that a mapped snapshot that is being written is not made current, or forgotten again.
+        self.close(Closed::Interrupted);
         // Without it the next opening checks every byte, as each does.
         drop(self.store.forget_snapshots());
-        self.close(Closed::Interrupted);
+    }
+
+    /// Of a panic nothing is left: the next opening replays more. What was copied may have been rotten, and led astray.
+    fn note_panic(&self) {
+        self.checkpoints.lock().failure = Some("the thread that wrote it panicked".to_owned());
+        if let Some(mapped) = &self.mapped {
+            // Its consequences are drawn.
+            drop(self.check_mapped(mapped));
+        }
     }
 
     /// Writes a mapped snapshot also if there is one of this moment, which is damaged.
@@ -181,7 +190,15 @@ impl Shared {
         if let Some(mapped) = &self.mapped {
             self.check_mapped(mapped)?;
         }
+        if let Some(closed) = self.closed() {
+            return Err(CheckpointError::Closed(closed));
+        }
         file.finish()?;
+        if let Some(closed @ Closed::Interrupted) = self.closed() {
+            // Whoever closed it may have forgotten the snapshots before there was this one.
+            self.store.forget_snapshots()?;
+            return Err(CheckpointError::Closed(closed));
+        }
         let mut checkpoints = self.checkpoints.lock();
         (checkpoints.previous, checkpoints.newest) = (newest, opstamp);
         let cut = checkpoints.previous;

@@ -26,11 +26,13 @@ impl Shared {
         closed.or_else(|| self.common.fatal.get().map(Closed::Failed))
     }
 
-    /// Closes the tenant; what is passing gives way to what stays.
+    /// Closes the tenant; what is passing gives way to what stays. Whoever waits for what it will not publish any more is told.
     pub(crate) fn close(&self, closed: Closed) {
         let mut state = self.closed.lock();
         if matches!(*state, None | Some(Closed::Interrupted)) {
             *state = Some(closed);
+            drop(state);
+            self.publication.look_again();
         }
     }
 

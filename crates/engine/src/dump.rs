@@ -45,12 +45,14 @@ impl View {
     /// are in memory.
     ///
     /// # Errors
-    /// [`RecoverError`] if a row cannot be read, or what `each` answers, which ends it.
+    /// [`RecoverError`] if a row cannot be read, or what `each` answers, which ends it. No listing is closed if the index
+    /// turns out to be partly a file that has rotted, or the tenant was closed meanwhile, as it is where that was found.
     pub fn statements<E: From<RecoverError>>(&self, each: impl FnMut(Change) -> Result<(), E>) -> Result<(), E> {
         let mut statements = Statements { view: self, each, counts: [0; LISTINGS.len()] };
         statements.facts()?;
         statements.living()?;
         statements.erased()?;
+        self.check()?;
         statements.listings()
     }
 }

@@ -2,7 +2,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -22,6 +22,10 @@ use crate::{
     tenant::{Tenant, TenantOpenError},
     trouble::{Closed, Fatal, FatalError, Trouble},
 };
+
+/// How long a question for a tenant that was closed under those who use it waits until they let it go. Most do so at once;
+/// a dump, or who reads a long answer, may not.
+const REOPEN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A data directory, open: tenants by name, each opened at first use.
 ///
@@ -128,6 +132,9 @@ pub enum TenantError {
     /// It is in use.
     #[error("tenant `{0}` is in use; try again when nothing uses it")]
     InUse(TenantId),
+    /// It was closed, and is not opened again before nobody uses what was open of it.
+    #[error("tenant `{0}` opens again when nobody uses what was open of it; try again")]
+    Busy(TenantId),
 }
 
 impl Engine {
@@ -220,10 +227,11 @@ impl Engine {
         is_held || open.damaged.contains_key(id) || !self.has_tenant(id)
     }
 
-    /// The tenant of that name, opened if it was not.
+    /// The tenant of that name, opened if it was not. One that was closed with [`Closed::Interrupted`] is opened again as
+    /// soon as nobody uses what was open of it, which is waited for a moment.
     ///
     /// # Errors
-    /// [`TenantError::NoSuchTenant`], or why it cannot be opened.
+    /// [`TenantError::NoSuchTenant`], or why it cannot be opened; [`TenantError::Busy`] if that has to wait longer.
     pub fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, TenantError> {
         self.tenant_or(id, || Err(TenantError::NoSuchTenant(id.clone())))
     }
@@ -252,7 +260,8 @@ impl Engine {
             return Err(TenantError::Failed(fatal));
         }
         self.common.room.check(Use::Batch).map_err(TenantError::Full)?;
-        Ok(self.data.create(id)?)
+        let made = self.data.create(id);
+        made.inspect_err(|error| self.note(id, Trouble::of_create(error))).map_err(TenantError::Create)
     }
 
     /// The tenant of that name, made if there is none.
@@ -269,6 +278,7 @@ impl Engine {
         id: &TenantId,
         make: impl FnOnce() -> Result<Store, TenantError>,
     ) -> Result<Arc<Tenant>, TenantError> {
+        let until = Instant::now() + REOPEN_PATIENCE;
         let mut open = self.open.lock();
         let _turn = loop {
             if let Some(tenant) = open.get(id) {
@@ -301,7 +311,11 @@ impl Engine {
         // It must be gone before its files can be opened again.
         drop(interrupted);
         let store = if self.data.exists(id) {
-            self.data.open_tenant(id).map_err(|error| self.failed(id, OpenError::into(error)))?
+            self.data.wait_until_free(id, until.saturating_duration_since(Instant::now()));
+            self.data.open_tenant(id).map_err(|error| match error {
+                OpenError::AlreadyOpen(id) => TenantError::Busy(id),
+                error => self.failed(id, error.into()),
+            })?
         } else {
             make()?
         };
@@ -374,7 +388,13 @@ impl Engine {
                 drop(tenant);
             }
         }
-        self.data.delete(id)?;
+        self.data.delete(id).map_err(|error| match error {
+            DeleteError::Open(id) => TenantError::InUse(id),
+            error => {
+                self.note(id, Trouble::of_delete(&error));
+                error.into()
+            }
+        })?;
         self.open.lock().damaged.remove(id);
         Ok(())
     }
@@ -384,10 +404,16 @@ impl Engine {
         let source = Arc::new(source);
         match source.trouble() {
             Trouble::Damaged(_) => drop(self.open.lock().damaged.insert(id.clone(), Arc::clone(&source))),
-            Trouble::Fatal(cause) => drop(self.common.fatal.set(FatalError { tenant: id.clone(), cause })),
-            Trouble::Full | Trouble::Other => {}
+            trouble => self.note(id, trouble),
         }
         TenantError::Open { id: id.clone(), source }
+    }
+
+    /// Notes that a disk failed, if that is what the trouble is with a tenant that is not open.
+    pub(crate) fn note(&self, id: &TenantId, trouble: Trouble) {
+        if let Trouble::Fatal(cause) = trouble {
+            self.common.fatal.set(FatalError { tenant: id.clone(), cause });
+        }
     }
 
     /// Closes every open tenant so that the next opening is fast. Waits for those that are being opened, made, closed or

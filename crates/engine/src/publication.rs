@@ -7,7 +7,7 @@ use std::{
 };
 
 use model::Opstamp;
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use query::{Snapshot, TextState};
 use ticketscope_model as model;
 use ticketscope_query as query;
@@ -20,9 +20,17 @@ pub(crate) struct Publication {
     newest: RwLock<Arc<Snapshot>>,
     /// Held by whoever makes the next snapshot from the newest one.
     publishing: Mutex<()>,
-    /// The position of the newest snapshot, and who waits for a later one.
-    position: Mutex<Opstamp>,
-    advanced: Condvar,
+    /// What those who wait look at.
+    news: Mutex<News>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct News {
+    /// The position of the newest snapshot.
+    position: Opstamp,
+    /// How often there was something to look at.
+    looks: u64,
 }
 
 impl fmt::Debug for Publication {
@@ -33,8 +41,8 @@ impl fmt::Debug for Publication {
 
 impl Publication {
     pub(crate) fn new(first: Snapshot) -> Self {
-        let position = Mutex::new(first.opstamp());
-        Self { newest: RwLock::new(Arc::new(first)), publishing: Mutex::new(()), position, advanced: Condvar::new() }
+        let news = Mutex::new(News { position: first.opstamp(), looks: 0 });
+        Self { newest: RwLock::new(Arc::new(first)), publishing: Mutex::new(()), news, changed: Condvar::new() }
     }
 
     /// The newest snapshot. Never waits for the writer.
@@ -50,12 +58,22 @@ impl Publication {
         let opstamp = snapshot.opstamp();
         let old = std::mem::replace(&mut *self.newest.write(), snapshot);
         drop(publishing);
-        let mut position = self.position.lock();
-        *position = (*position).max(opstamp);
-        drop(position);
-        self.advanced.notify_all();
+        self.tell(opstamp);
         // Freed outside the locks: the last references may take a while to go.
         drop((before, old));
+    }
+
+    /// Has those who wait look again, for another reason than that something was published.
+    pub(crate) fn look_again(&self) {
+        self.tell(Opstamp::default());
+    }
+
+    fn tell(&self, opstamp: Opstamp) {
+        let mut news = self.news.lock();
+        news.position = news.position.max(opstamp);
+        news.looks += 1;
+        drop(news);
+        self.changed.notify_all();
     }
 
     /// Publishes the same tickets with another state of the text.
@@ -69,16 +87,20 @@ impl Publication {
         Some(self.newest())
     }
 
-    /// Looks now and whenever something was published until `look`, which is told the position, has an answer; nothing if
-    /// that takes longer than `patience`. What is published after a look ends the waiting that follows it.
+    /// Looks now and whenever there is something to look at until `look`, which is told the position, has an answer; nothing
+    /// if that takes longer than `patience`. What is published during a look, or after it, ends the waiting that follows it.
     pub(crate) fn wait<T>(&self, patience: Duration, mut look: impl FnMut(Opstamp) -> Option<T>) -> Option<T> {
         let until = Instant::now() + patience.min(LONGEST_PATIENCE);
-        let mut position = self.position.lock();
+        let mut news = self.news.lock();
         loop {
-            if let Some(answer) = look(*position) {
-                return Some(answer);
+            let seen = *news;
+            // Whoever looks may find out something that others are told of.
+            let answer = MutexGuard::unlocked(&mut news, || look(seen.position));
+            if answer.is_some() {
+                return answer;
             }
-            if self.advanced.wait_until(&mut position, until).timed_out() {
+            let is_late = *news != seen && Instant::now() < until;
+            if !is_late && self.changed.wait_until(&mut news, until).timed_out() {
                 return None;
             }
         }

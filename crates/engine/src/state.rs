@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bitmap::{Index, Record, Restore, SectionError, StateError};
 use model::{FieldId, Opstamp, Schema};
 use scope::{Directory, RoleError};
-use storage::{Batch, CommitError, MappedSnapshot, ReadError, Row, SnapshotError, Store, Table};
+use storage::{Batch, CommitError, MappedSnapshot, ReadError, Row, SnapshotDefect, SnapshotError, Store, Table};
 use thiserror::Error;
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -16,6 +16,7 @@ use crate::{
     delta::Delta,
     facts::{FactCell, FactKey, Facts, State},
     resolve::Working,
+    trouble::Closed,
     wire::Malformed,
 };
 
@@ -85,6 +86,12 @@ pub enum RecoverError {
     /// The first rows of a new tenant cannot be written.
     #[error("write the first rows of a new tenant")]
     Commit(#[from] CommitError),
+    /// The mapped snapshot that parts of the index are is damaged: what was read of them may be wrong.
+    #[error("the mapped snapshot in use is damaged")]
+    Mapped(#[from] SnapshotDefect),
+    /// The tenant was closed meanwhile: what was read of it is not to be trusted.
+    #[error("the tenant was closed while it was read: {0}")]
+    Closed(Closed),
     /// There is no randomness to be had.
     #[error("the system gives no random numbers")]
     NoRandomness,

@@ -159,9 +159,14 @@ impl Tenant {
         self.shared.publication.newest()
     }
 
-    /// The newest snapshot, once it shows `opstamp`; nothing if that takes longer than `patience`.
+    /// The newest snapshot, once it shows `opstamp`; nothing if that takes longer than `patience`, or the tenant is closed
+    /// before.
     pub fn snapshot_at(&self, opstamp: Opstamp, patience: Duration) -> Option<Arc<Snapshot>> {
-        self.shared.publication.at(opstamp, patience)
+        let is_shown = self.shared.publication.wait(patience, |position| {
+            let is_shown = position >= opstamp;
+            (is_shown || self.closed().is_some()).then_some(is_shown)
+        });
+        (is_shown == Some(true)).then(|| self.snapshot())
     }
 
     /// Why nothing can be written any more, if so. A disk without room is no reason: that passes.
@@ -219,7 +224,7 @@ impl Tenant {
     /// # Errors
     /// [`CheckpointError`]; the tenant goes on, and the next opening replays more.
     pub fn checkpoint(&self) -> Result<(), CheckpointError> {
-        self.checkpointer.wait(&self.shared);
+        self.checkpointer.wait();
         self.shared.write_checkpoint()
     }
 
@@ -398,6 +403,6 @@ impl Drop for Tenant {
             watched.take_back();
         }
         self.shared.text.stop();
-        self.checkpointer.wait(&self.shared);
+        self.checkpointer.wait();
     }
 }

@@ -105,6 +105,11 @@ impl News {
         self.failure.is_some() && !self.waits_for_room
     }
 
+    /// Whether the thread waits for room, and does nothing else.
+    fn waits_for_room(&self) -> bool {
+        self.failure.is_some() && self.waits_for_room
+    }
+
     pub(crate) fn fails(&mut self, why: String) {
         (self.failure, self.waits_for_room) = (Some(why), false);
     }
@@ -127,7 +132,7 @@ pub(crate) enum Checked {
     Waiting,
     /// It is not; the index is put aside and made anew.
     Damaged(String),
-    /// Every file was checked, or there is no index.
+    /// Every file was checked, or there is no index, or it is not looked at before there is room for what it lacks.
     End,
 }
 
@@ -222,6 +227,7 @@ impl TextWorker {
         loop {
             match news.checked.take() {
                 Some((of, checked)) if of == check => return checked,
+                _ if news.waits_for_room() => return Checked::End,
                 _ if !std::mem::replace(&mut is_ordered, true) => self.order(|orders| orders.check = Some(check)),
                 _ => {}
             }

@@ -4,7 +4,10 @@ use std::{error::Error, fmt, io, sync::Arc};
 
 use parking_lot::Mutex;
 use query::text::{TextDefect, TextError};
-use storage::{CommitError, FileError, OpenError, ReadError, ReopenError, SnapshotError, TenantId};
+use storage::{
+    CommitError, CreateError, DeleteError, FileError, OpenError, ReadError, ReopenError, RestoreError, SnapshotError,
+    TenantId,
+};
 use thiserror::Error;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
@@ -138,6 +141,23 @@ impl Trouble {
         }
     }
 
+    /// Of a tenant that was not made: only a disk that fails to write says more than that.
+    pub(crate) fn of_create(error: &CreateError) -> Self {
+        if error.is_failed_write() { Self::Fatal(chain(error)) } else { Self::Other }
+    }
+
+    pub(crate) fn of_delete(error: &DeleteError) -> Self {
+        match error {
+            DeleteError::File(error) => Self::of_file(error),
+            DeleteError::NoSuchTenant(_) | DeleteError::Open(_) => Self::Other,
+        }
+    }
+
+    /// Of a tenant that was not restored. A backup that cannot be read says nothing of the disk that it was to be on.
+    pub(crate) fn of_restore(error: &RestoreError) -> Self {
+        if error.is_failed_write() { Self::Fatal(chain(error)) } else { Self::Other }
+    }
+
     pub(crate) fn of_snapshot(error: &SnapshotError) -> Self {
         match error {
             SnapshotError::File(error) => Self::of_file(error),
@@ -156,7 +176,8 @@ impl Trouble {
             | RecoverError::State(_)
             | RecoverError::Role { .. }
             | RecoverError::Missing(_) => Self::Damaged(chain(error)),
-            RecoverError::NoRandomness => Self::Other,
+            // Whoever found it out closed the tenant.
+            RecoverError::Mapped(_) | RecoverError::Closed(_) | RecoverError::NoRandomness => Self::Other,
         }
     }
 

@@ -9,7 +9,7 @@ use ticketscope_model as model;
 use ticketscope_query as query;
 use ticketscope_storage as storage;
 
-use crate::{shared::Shared, state::RecoverError, text_rows::TextRows, texts};
+use crate::{shared::Shared, state::RecoverError, text_rows::TextRows, texts, trouble::Closed};
 
 /// Times that a moment between two batches is looked for before the writer is waited for.
 const TRIES: usize = 8;
@@ -78,6 +78,18 @@ impl View {
         read: impl FnOnce(&'a Reader) -> Result<T, RecoverError>,
     ) -> Result<T, RecoverError> {
         self.shared.read(|| read(self.reader()?))
+    }
+
+    /// Whether what was read of the index is what was written. Linear in the mapped snapshot that parts of it are.
+    pub(crate) fn check(&self) -> Result<(), RecoverError> {
+        if let Some(mapped) = &self.shared.mapped {
+            self.shared.check_mapped(mapped)?;
+        }
+        match self.shared.closed() {
+            // What is published stays exact when a disk fails.
+            None | Some(Closed::Failed(_)) => Ok(()),
+            Some(closed) => Err(RecoverError::Closed(closed)),
+        }
     }
 
     pub(crate) fn reader(&self) -> Result<&Reader, ReadError> {

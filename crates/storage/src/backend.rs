@@ -13,7 +13,7 @@ use crate::{
     database::OpenDatabase,
     disk::{Disk, DiskFile, Opening},
     error::Failure,
-    judged::Judged,
+    judged::{Judged, unmade},
 };
 
 /// A database's file as redb asks for it. redb's own locks are not needed: the data directory's lock keeps other processes
@@ -45,7 +45,7 @@ impl StorageBackend for Backend {
 
 /// Makes a database in a new file.
 pub(crate) fn create_database(disk: &dyn Disk, path: &Path, cache_bytes: usize) -> Result<Database, Failure> {
-    let file = disk.open(path, Opening::New).map_err(redb::Error::Io)?;
+    let file = disk.open(path, Opening::New).map_err(|error| redb::Error::Io(unmade(error)))?;
     Ok(Builder::new().set_cache_size(cache_bytes).create_with_backend(Judged::new(Backend(file), Arc::default()))?)
 }
 

@@ -3,9 +3,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::{
     CreateError, DataDirError, DeleteError, FileError, Interrupt, OpenError, Store, TenantId, TenantUuid,
@@ -49,6 +50,8 @@ struct Shared {
     tenants: PathBuf,
     /// Tenants that are open, being created or being deleted.
     in_use: Mutex<BTreeSet<TenantId>>,
+    /// Told when there is one less.
+    freed: Condvar,
     _lock: Box<dyn DiskLock>,
 }
 
@@ -70,6 +73,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.shared.in_use.lock().remove(&self.id);
+        self.shared.freed.notify_all();
     }
 }
 
@@ -104,7 +108,8 @@ impl DataDir {
         }
         // A process before may have ended between making a name and making it durable.
         steps::sync_dir(&*disk, root)?;
-        let shared = Arc::new(Shared { disk, tenants, in_use: Mutex::new(BTreeSet::new()), _lock: lock });
+        let (in_use, freed) = (Mutex::default(), Condvar::new());
+        let shared = Arc::new(Shared { disk, tenants, in_use, freed, _lock: lock });
         let (cache_bytes, check_bytes) = (DEFAULT_CACHE_BYTES, DEFAULT_CHECK_BYTES);
         Ok(Self { shared, cache_bytes, check_bytes, interrupt: Interrupt::default() })
     }
@@ -213,6 +218,12 @@ impl DataDir {
             return Err(OpenError::NoSuchTenant(id.clone()));
         }
         self.open_store(id, registration)
+    }
+
+    /// Waits until a tenant is neither open nor being made or deleted, but no longer than `patience`.
+    pub fn wait_until_free(&self, id: &TenantId, patience: Duration) {
+        let mut in_use = self.shared.in_use.lock();
+        self.shared.freed.wait_while_for(&mut in_use, |in_use| in_use.contains(id), patience);
     }
 
     /// Deletes a tenant that is not open. A crash leaves all of it or nothing.

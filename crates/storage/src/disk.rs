@@ -18,7 +18,7 @@ use std::{fmt, io, path::Path};
 pub use map::{Map, WeakMap};
 pub use system::SystemDisk;
 pub use unread::is_unread;
-pub(crate) use unread::{TellsReads, cause};
+pub(crate) use unread::{TellsReads, cause, unread};
 pub use writer::FileWriter;
 
 /// How a file is opened.

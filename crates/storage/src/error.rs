@@ -27,6 +27,18 @@ pub struct FileError {
     pub source: io::Error,
 }
 
+impl FileError {
+    /// Whether the disk failed when it was to write or to make durable: nobody knows what is on it.
+    pub fn is_failed_write(&self) -> bool {
+        is_disk_failure(&self.source) && !is_unread(&self.source)
+    }
+}
+
+/// Whether the disk failed under redb when it was to write or to make durable.
+fn is_failed_write(error: &redb::Error) -> bool {
+    matches!(error, redb::Error::Io(error) if is_unwritten(error))
+}
+
 /// Bytes on disk are not those that were written there, or not for this program.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{place} cannot be trusted: {defect}")]
@@ -203,6 +215,19 @@ pub enum CreateError {
     Open(#[from] OpenError),
 }
 
+impl CreateError {
+    /// Whether the disk failed when it was to write the tenant or make it durable: it may be there or not, and after a
+    /// power cut otherwise.
+    pub fn is_failed_write(&self) -> bool {
+        match self {
+            Self::File(error) => error.is_failed_write(),
+            Self::Commit(CommitError::Database(error)) => is_failed_write(error),
+            Self::Open(error) => error.is_failed_write(),
+            Self::Exists(_) | Self::Random(_) | Self::Commit(_) => false,
+        }
+    }
+}
+
 /// Why a backup was not written.
 #[derive(Debug, Error)]
 pub enum BackupError {
@@ -281,6 +306,17 @@ pub enum RestoreError {
     File(#[from] FileError),
 }
 
+impl RestoreError {
+    /// Whether the disk failed when it was to write the restored tenant. That the backup cannot be read is another's trouble.
+    pub fn is_failed_write(&self) -> bool {
+        match self {
+            Self::Database(error) => is_failed_write(error),
+            Self::File(error) => error.is_failed_write(),
+            _ => false,
+        }
+    }
+}
+
 /// Why a tenant did not open.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -302,9 +338,13 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the database could not be written or made durable, for another reason than a lack of room.
+    /// Whether the database, or a name, could not be written or made durable, for another reason than a lack of room.
     pub fn is_failed_write(&self) -> bool {
-        matches!(self, Self::Database(error) if matches!(&**error, redb::Error::Io(error) if is_unwritten(error)))
+        match self {
+            Self::Database(error) => is_failed_write(error),
+            Self::File(error) => error.is_failed_write(),
+            Self::NoSuchTenant(_) | Self::AlreadyOpen(_) | Self::Damaged(_) => false,
+        }
     }
 
     /// Whether the disk failed when the database was to be read: nothing that was written is in doubt.
@@ -487,6 +527,17 @@ pub enum VerifyError {
     /// redb failed, for a reason that is no damage.
     #[error("cannot read the tenant's database")]
     Database(#[source] Box<redb::Error>),
+}
+
+impl VerifyError {
+    /// Whether the disk failed when something was to be written for the check.
+    pub fn is_failed_write(&self) -> bool {
+        match self {
+            Self::Database(error) => is_failed_write(error),
+            Self::File(error) => error.is_failed_write(),
+            _ => false,
+        }
+    }
 }
 
 /// Why a mapped snapshot was not written or found.

@@ -13,7 +13,7 @@ use std::{
 use redb::{BackendError, StorageBackend};
 use thiserror::Error;
 
-use crate::room::is_full;
+use crate::room::{fails, is_full};
 
 /// The bytes at the beginning that say which transaction is in force. redb writes every other page, and makes them
 /// durable, before it writes these.
@@ -69,6 +69,11 @@ pub(crate) fn is_unwritten(error: &io::Error) -> bool {
 
 fn unwritten(error: io::Error) -> io::Error {
     io::Error::other(Unwritten(error))
+}
+
+/// What the system said to the making of a file. A disk that fails there did not write.
+pub(crate) fn unmade(error: io::Error) -> io::Error {
+    if fails(&error) { unwritten(error) } else { error }
 }
 
 fn unless_full(error: io::Error) -> io::Error {

@@ -1,7 +1,7 @@
 //! The data directory: lock, format version, tenants that come and go, leftovers of crashes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread, time::Duration};
 
 use ticketscope_model::Opstamp;
 use ticketscope_storage::{Batch, CreateError, DataDir, DataDirError, DeleteError, OpenError, Row, Table, TenantId};
@@ -27,6 +27,26 @@ fn only_one_opening_at_a_time_and_stores_keep_the_lock() {
     assert!(matches!(DataDir::open(dir.path()), Err(DataDirError::Locked(_))));
     drop(store);
     DataDir::open(dir.path()).unwrap();
+}
+
+#[test]
+fn whoever_waits_for_a_tenant_can_open_it_as_soon_as_it_is_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = DataDir::open(dir.path()).unwrap();
+    data.wait_until_free(&id("acme"), Duration::MAX);
+    let store = data.create(&id("acme")).unwrap();
+    data.wait_until_free(&id("acme"), Duration::ZERO);
+    assert!(matches!(data.open_tenant(&id("acme")), Err(OpenError::AlreadyOpen(_))));
+    thread::scope(|scope| {
+        let opened = scope.spawn(|| {
+            data.wait_until_free(&id("acme"), Duration::from_mins(2));
+            data.open_tenant(&id("acme")).map(drop)
+        });
+        // Others that are let go do not count.
+        drop(data.create(&id("other")).unwrap());
+        drop(store);
+        opened.join().unwrap().unwrap();
+    });
 }
 
 #[test]

@@ -1,11 +1,15 @@
 use std::{
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
 
-use ticketscope_model::{TextClass, Timestamp};
-use ticketscope_storage::Backup;
+use ticketscope_model::{Opstamp, TextClass, Timestamp};
+use ticketscope_storage::{Backup, Interrupt, RestoreError};
 use ticketscope_testkit::{gate::GatedDisk, plain};
 
 use super::*;
@@ -153,4 +157,133 @@ fn while_a_tenant_is_restored_nobody_waits() {
         assert_eq!(restored.join().unwrap().unwrap().tickets, 1);
     });
     assert_eq!(engine.tenant(&copy).unwrap().snapshot().index().universe().len(), 1);
+}
+
+#[test]
+fn a_tenant_that_was_closed_under_those_who_use_it_opens_again_when_they_let_it_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(dir.path()).unwrap();
+    let tenant = engine.create_tenant(&id("acme")).unwrap();
+    tenant.submit(vec![plain::ticket(1, "open")]).unwrap();
+    let view = tenant.view().unwrap();
+    tenant.shared().close(Closed::Interrupted);
+    drop(tenant);
+    let began = Instant::now();
+    let refused = engine.tenant(&id("acme"));
+    assert!(matches!(refused, Err(TenantError::Busy(_))), "{refused:?}");
+    assert!(began.elapsed() >= REOPEN_PATIENCE);
+    assert!(matches!(engine.delete_tenant(&id("acme")), Err(TenantError::InUse(_))));
+    assert!(engine.open.lock().busy.is_empty() && engine.known_damage(&id("acme")).is_none());
+    drop(view);
+    let tenant = engine.tenant(&id("acme")).unwrap();
+    assert_eq!((tenant.closed(), tenant.snapshot().index().universe().len()), (None, 1));
+}
+
+#[test]
+fn whoever_waits_for_a_batch_or_for_words_is_told_that_the_tenant_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(dir.path()).unwrap();
+    let tenant = engine.create_tenant(&id("acme")).unwrap();
+    let never = Opstamp(u64::MAX);
+    let (told, waited) = mpsc::channel();
+    thread::scope(|scope| {
+        let (tenant, other) = (&tenant, told.clone());
+        scope.spawn(move || told.send(tenant.snapshot_at(never, 2 * PATIENCE).is_some()).unwrap());
+        scope.spawn(move || other.send(tenant.wait_for_text(never, 2 * PATIENCE)).unwrap());
+        assert_eq!(waited.recv_timeout(NEVER).unwrap_err(), RecvTimeoutError::Timeout);
+        tenant.shared().close(Closed::Interrupted);
+        for _ in 0..2 {
+            assert!(!waited.recv_timeout(PATIENCE).expect("it waits no longer"));
+        }
+    });
+    // What is shown already is there whatever became of the tenant.
+    assert!(tenant.snapshot_at(tenant.snapshot().opstamp(), Duration::ZERO).is_some());
+}
+
+#[test]
+fn a_mapped_snapshot_of_a_tenant_that_is_closed_meanwhile_is_not_made_current() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = GatedDisk::new(Arc::new(SystemDisk), |path: &Path| path.ends_with("acme/snapshot.tmp"));
+    let engine = Engine::open_on(Arc::new(disk.clone()), dir.path(), Options::default()).unwrap();
+    let tenant = engine.create_tenant(&id("acme")).unwrap();
+    tenant.submit(vec![plain::ticket(1, "open")]).unwrap();
+    tenant.checkpoint().unwrap();
+    tenant.submit(vec![plain::ticket(2, "open")]).unwrap();
+    let snapshots = || {
+        let names = std::fs::read_dir(dir.path().join("tenants/acme")).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| path.extension().is_some_and(|it| it == "tsnap")).count()
+    };
+    assert_eq!(snapshots(), 1);
+    let gate = disk.shut();
+    thread::scope(|scope| {
+        let gate = gate;
+        let written = scope.spawn(|| tenant.checkpoint());
+        assert!(gate.holds_somebody(PATIENCE));
+        tenant.shared().mistrust_mapped();
+        assert_eq!(snapshots(), 0);
+        drop(gate);
+        let written = written.join().unwrap();
+        assert!(matches!(written, Err(CheckpointError::Closed(Closed::Interrupted))), "{written:?}");
+    });
+    assert_eq!(snapshots(), 0, "the next opening goes by the rows");
+}
+
+/// A backup of a tenant with words, and an engine that has not restored it.
+fn backed_up(disk: GatedDisk, dir: &Path) -> (Engine, Backup) {
+    let engine = Engine::open_on(Arc::new(disk), dir.join("data"), Options::default()).unwrap();
+    let tenant = engine.create_tenant(&id("acme")).unwrap();
+    tenant.submit(vec![plain::ticket(1, "open"), plain::text(1, "s", TextClass::Subject, "otter")]).unwrap();
+    engine.back_up(&[id("acme")], &dir.join("backup"), Timestamp(0)).unwrap();
+    (engine, Backup::open(&dir.join("backup")).unwrap())
+}
+
+#[test]
+fn a_restoring_that_is_interrupted_when_its_text_is_begun_is_not_proved_any_more() {
+    for is_interrupted in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (interrupt, opened) = (Arc::new(OnceLock::<Interrupt>::new()), Arc::new(AtomicUsize::new(0)));
+        let (sees, counts) = (Arc::clone(&interrupt), Arc::clone(&opened));
+        // Nobody waits: the disk only says what is opened.
+        let disk = GatedDisk::new(Arc::new(SystemDisk), move |path: &Path| {
+            let is_of_the_copy = |name: &str| path.components().any(|part| part.as_os_str() == name);
+            if is_of_the_copy(".create-copy") && is_of_the_copy("text") {
+                sees.get().map(Interrupt::set);
+            } else if path.ends_with(".create-copy/state.redb") {
+                counts.fetch_add(1, Relaxed);
+            }
+            false
+        });
+        let (engine, backup) = backed_up(disk, dir.path());
+        if is_interrupted {
+            interrupt.set(engine.data().interrupt().clone()).unwrap();
+        }
+        let restored = engine.restore(&backup, backup.find(&id("acme")).unwrap(), &id("copy"));
+        let opened = opened.load(Relaxed);
+        if is_interrupted {
+            let is_told = matches!(restored, Err(TenantRestoreError::Restore(RestoreError::Interrupted)));
+            assert!(is_told && !engine.has_tenant(&id("copy")), "{restored:?}");
+            assert_eq!(opened, 2, "copied to, and opened to be derived from");
+        } else {
+            assert_eq!((restored.unwrap().tickets, opened), (1, 3), "opened once more to be proved");
+        }
+    }
+}
+
+#[test]
+fn the_text_of_a_tenant_is_waited_for_until_that_is_interrupted() {
+    let dir = tempfile::tempdir().unwrap();
+    let is_text = |path: &Path| path.components().any(|part| part.as_os_str() == "text");
+    let disk = GatedDisk::new(Arc::new(SystemDisk), is_text);
+    let engine = Engine::open_on(Arc::new(disk.clone()), dir.path(), Options::default()).unwrap();
+    let tenant = engine.create_tenant(&id("acme")).unwrap();
+    let gate = disk.shut();
+    thread::scope(|scope| {
+        let gate = gate;
+        tenant.submit(vec![plain::ticket(1, "open"), plain::text(1, "s", TextClass::Subject, "otter")]).unwrap();
+        assert!(gate.holds_somebody(PATIENCE));
+        let waited = scope.spawn(|| engine.index_text(&tenant));
+        engine.interrupt();
+        let waited = waited.join().unwrap();
+        assert!(matches!(waited, Err(TenantRestoreError::Restore(RestoreError::Interrupted))), "{waited:?}");
+    });
 }

@@ -1,6 +1,8 @@
 //! A disk with little room, a writer that panics, and a disk that fails under one of several tenants.
 
 use std::{
+    fs,
+    os::unix::fs::FileExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
@@ -19,7 +21,7 @@ use ticketscope_query::{
     parse::{Context, parse},
 };
 use ticketscope_storage::{
-    Condition, Space, TenantId,
+    Backup, Condition, Space, TenantId,
     disk::{Disk, SystemDisk},
 };
 use ticketscope_testkit::{
@@ -28,8 +30,9 @@ use ticketscope_testkit::{
 };
 
 use crate::{
-    CheckpointError, Closed, Engine, Full, Options, Stats, SubmitError, Tenant, TenantError, TextStats, room::Outside,
-    trouble::Trouble,
+    CheckpointError, Closed, Engine, Full, Options, Stats, SubmitError, Tenant, TenantError, TextStats,
+    room::Outside,
+    trouble::{Trouble, chain},
 };
 
 /// Bytes that are kept free; the disk is larger than twenty times this.
@@ -38,6 +41,9 @@ const DISK: u64 = 100 * RESERVE;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// More steps than a pass over so little takes.
+const STEPS: usize = 40;
 
 /// How long the text is waited for between two looks at how it fares.
 const LOOK: Duration = Duration::from_millis(20);
@@ -51,6 +57,8 @@ struct World {
     /// Milliseconds since the beginning.
     now: AtomicU64,
     panics: AtomicBool,
+    /// The same of the thread that writes mapped snapshots.
+    snapshot_panics: AtomicBool,
 }
 
 struct Bench {
@@ -78,6 +86,7 @@ impl Bench {
             available_behind: AtomicU64::new(DISK),
             now: AtomicU64::new(0),
             panics: AtomicBool::new(false),
+            snapshot_panics: AtomicBool::new(false),
         });
         let (disk, clock, start) = (Arc::clone(&world), Arc::clone(&world), Instant::now());
         let outside = Outside {
@@ -85,7 +94,10 @@ impl Bench {
             now: Box::new(move || start + Duration::from_millis(clock.now.fetch_add(100, Relaxed))),
             space: Box::new(move || {
                 assert!(!disk.panics.swap(false, Relaxed), "as the test wants it");
-                let is_behind = matches!(thread::current().name(), Some("text" | "snapshot"));
+                let thread = thread::current();
+                let is_snapshot = thread.name() == Some("snapshot");
+                assert!(!(is_snapshot && disk.snapshot_panics.swap(false, Relaxed)), "as the test wants it");
+                let is_behind = is_snapshot || thread.name() == Some("text");
                 let available = if is_behind { &disk.available_behind } else { &disk.available };
                 Ok(Space { total: DISK, available: available.load(Relaxed) })
             }),
@@ -205,6 +217,59 @@ fn a_mapped_snapshot_without_room_is_given_up_and_written_for_the_same_log_when_
 }
 
 #[test]
+fn after_a_mapped_snapshot_that_panicked_others_are_written() {
+    let bench = Bench::with(Options { checkpoint_log_bytes: 2000, ..Options::default() });
+    let tenant = bench.tenant("acme");
+    bench.world.snapshot_panics.store(true, Relaxed);
+    tenant.submit((0..1000).map(ticket).collect()).unwrap();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let stats = tenant.stats().unwrap();
+        if let Some(failure) = stats.checkpoint_failure {
+            assert!(failure.contains("panicked"), "{failure}");
+            break;
+        }
+        assert!(Instant::now() < until, "nobody tells of it");
+        thread::yield_now();
+    }
+    for number in 1.. {
+        tenant.submit((1000 * number..1000 * (number + 1)).map(ticket).collect()).unwrap();
+        let stats = tenant.stats().unwrap();
+        if stats.snapshot.0 > 0 {
+            break;
+        }
+        assert!(Instant::now() < until, "{stats:?}");
+    }
+    assert_eq!(tenant.closed(), None);
+}
+
+#[test]
+fn when_a_mapped_snapshot_panics_the_one_in_use_is_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { checkpoint_log_bytes: 2000, ..Options::default() };
+    let bench = Bench::on(Arc::new(SystemDisk), dir.path(), options);
+    bench.tenant("acme").submit(vec![ticket(1)]).unwrap();
+    bench.engine.close().unwrap();
+    let tenant = bench.tenant("acme");
+    assert!(tenant.recovery().snapshot.is_some());
+    let mut paths = fs::read_dir(dir.path().join("tenants/acme")).unwrap().map(|entry| entry.unwrap().path());
+    let snapshot = paths.find(|path| path.extension().is_some_and(|it| it == "tsnap")).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(&snapshot).unwrap();
+    // Its last byte, which nobody asks for.
+    file.write_all_at(&[0], file.metadata().unwrap().len() - 1).unwrap();
+    bench.world.snapshot_panics.store(true, Relaxed);
+    tenant.submit((2..1000).map(ticket).collect()).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while tenant.closed() != Some(Closed::Interrupted) {
+        assert!(Instant::now() < until, "{:?}", tenant.stats());
+        thread::yield_now();
+    }
+    drop(tenant);
+    let tenant = bench.tenant("acme");
+    assert_eq!((tenant.recovery().snapshot, tenant.snapshot().index().universe().len()), (None, 999));
+}
+
+#[test]
 fn text_without_room_waits_masked_and_words_are_found_as_before_until_there_is_room() {
     let bench = Bench::new();
     let tenant = bench.tenant("acme");
@@ -222,6 +287,30 @@ fn text_without_room_waits_masked_and_words_are_found_as_before_until_there_is_r
     assert_eq!((found(&tenant, "otter"), found(&tenant, "badger")), (2, 1));
     let stats = tenant.stats().unwrap().text;
     assert!(stats.failure.is_none() && stats.pending == 0 && stats.put_aside.is_none(), "{stats:?}");
+}
+
+#[test]
+fn while_text_waits_for_room_everything_else_is_read_again() {
+    let options = Options { scrub_interval: Duration::ZERO, ..Options::default() };
+    let bench = Bench::with(options);
+    let tenant = bench.tenant("acme");
+    let ack = tenant.submit(vec![ticket(1), text(1, "otter")]).unwrap();
+    assert!(tenant.wait_for_text(ack.opstamp, PATIENCE));
+    let files = tenant.scrub().text_files;
+    bench.world.available_behind.store(RESERVE / 2 - 1, Relaxed);
+    tenant.submit(vec![ticket(2), text(2, "otter")]).unwrap();
+    text_when(&tenant, |stats| stats.failure.is_some());
+    for _ in 0..2 {
+        let steps = (0..STEPS).find(|_| tenant.scrub_step().is_end);
+        assert!(steps.is_some(), "{:?}", tenant.stats().unwrap().scrub);
+        let last = tenant.stats().unwrap().scrub.last.unwrap();
+        assert!(last.rows > 0 && last.log_rows > 0 && last.text_files == 0 && last.found.is_empty(), "{last:?}");
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    assert_eq!(tenant.verify_text(scratch.path()).unwrap().files, 0);
+    bench.has_room(DISK);
+    text_when(&tenant, |stats| stats.failure.is_none());
+    assert!(tenant.scrub().text_files >= files);
 }
 
 #[test]
@@ -421,4 +510,54 @@ fn a_damaged_tenant_is_not_answered_and_not_opened_again_until_it_is_made_anew()
     bench.engine.delete_tenant(&id("acme")).unwrap();
     assert_eq!(bench.engine.ailing().damaged, 0);
     bench.engine.create_tenant(&id("acme")).unwrap().submit(vec![ticket(3)]).unwrap();
+}
+
+/// What is done with a tenant, after what, and how it fails.
+type Act<'a> = &'a dyn Fn(&Engine) -> Result<(), String>;
+
+/// Has each call that changes a disk fail while something is done with a tenant that is not open. Answers how often that
+/// then failed.
+fn failures(before: Act<'_>, act: Act<'_>) -> u64 {
+    let mut failures = 0;
+    for call in 0.. {
+        let disk = SimDisk::default();
+        let bench = Bench::on(Arc::new(disk.clone()), Path::new("/data"), Options::default());
+        before(&bench.engine).unwrap();
+        bench.engine.close().unwrap();
+        let at = disk.call_count(Calls::Changes) + call;
+        disk.fail(Fault { calls: Calls::Changes, at, reason: Reason::Io, lasting: false });
+        let done = act(&bench.engine);
+        if disk.heal() {
+            break;
+        }
+        let Err(error) = done else { continue };
+        failures += 1;
+        assert!(bench.engine.fatal().is_some(), "call {call}: {error}");
+        // The disk is well again, but nobody knows what is on it.
+        let again = bench.engine.tenant_or_create(&id("acme"));
+        assert!(matches!(again, Err(TenantError::Failed(_))), "call {call}: {again:?} after {error}");
+    }
+    failures
+}
+
+#[test]
+fn a_disk_that_fails_while_a_tenant_is_made_opened_restored_or_deleted_is_not_tried_again() {
+    let with_words = |engine: &Engine| {
+        let tenant = engine.create_tenant(&id("acme")).map_err(|error| chain(&error))?;
+        tenant.submit(vec![ticket(1), text(1, "otter")]).map(drop).map_err(|error| chain(&error))
+    };
+    let nothing = |_: &Engine| Ok(());
+    let made = failures(&nothing, &|engine| engine.create_tenant(&id("acme")).map(drop).map_err(|error| chain(&error)));
+    let opened = failures(&with_words, &|engine| engine.tenant(&id("acme")).map(drop).map_err(|error| chain(&error)));
+    let deleted = failures(&with_words, &|engine| engine.delete_tenant(&id("acme")).map_err(|error| chain(&error)));
+    let dir = tempfile::tempdir().unwrap();
+    let from = Engine::open(dir.path().join("data")).unwrap();
+    with_words(&from).unwrap();
+    from.back_up(&[id("acme")], &dir.path().join("backup"), Timestamp(0)).unwrap();
+    let backup = Backup::open(&dir.path().join("backup")).unwrap();
+    let backed_up = backup.find(&id("acme")).unwrap();
+    let restored = failures(&nothing, &|engine| {
+        engine.restore(&backup, backed_up, &id("acme")).map(drop).map_err(|error| chain(&error))
+    });
+    assert!(made > 5 && opened > 1 && deleted > 1 && restored > 10, "{made}, {opened}, {deleted}, {restored}");
 }

@@ -6,6 +6,7 @@ mod failing;
 mod interrupted;
 mod random;
 mod records;
+mod rotten_dump;
 
 use std::fmt::Debug;
 

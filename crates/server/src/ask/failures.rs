@@ -36,6 +36,7 @@ impl From<TenantError> for Failure {
         match &error {
             TenantError::NoSuchTenant(_) => Self::of(Code::NoSuchTenant),
             TenantError::InUse(_) => Self::of(Code::TenantInUse),
+            TenantError::Busy(_) => Self::of(Code::Busy).caused_by(error.to_string()),
             TenantError::Full(_) => Self::hidden(Code::DiskFull, &error),
             TenantError::Failed(_) => Self::hidden(Code::Storage, &error),
             TenantError::Open { source, .. } if source.is_damage() => Self::hidden(Code::Damaged, &error),
@@ -51,6 +52,10 @@ impl From<RecoverError> for Failure {
     fn from(error: RecoverError) -> Self {
         match error {
             RecoverError::Read(error) => error.into(),
+            // The tenant opens again with the next request.
+            RecoverError::Mapped(_) | RecoverError::Closed(Closed::Interrupted) => {
+                Self::of(Code::Busy).caused_by(error.to_string())
+            }
             other => Self::hidden(Code::Damaged, &other),
         }
     }
@@ -80,5 +85,26 @@ impl From<SubmitError> for Failure {
             SubmitError::Refused(_) => Self::of(Code::ChangesRejected),
             SubmitError::Write(_) => Self::hidden(Code::Storage, &error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketscope_engine::storage::TenantId;
+
+    use super::*;
+
+    #[test]
+    fn what_passes_when_a_tenant_opens_again_is_busy_and_may_be_tried_again() {
+        let acme = || TenantId::parse("acme").unwrap();
+        for passing in [
+            Failure::from(TenantError::Busy(acme())),
+            SubmitError::Closed(Closed::Interrupted).into(),
+            RecoverError::Closed(Closed::Interrupted).into(),
+        ] {
+            assert_eq!(passing.code, Code::Busy);
+        }
+        assert_eq!(Failure::from(TenantError::InUse(acme())).code, Code::TenantInUse);
+        assert_eq!(Failure::from(RecoverError::Closed(Closed::Damaged("row 7".into()))).code, Code::Damaged);
     }
 }

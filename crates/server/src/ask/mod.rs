@@ -14,7 +14,7 @@ mod tenants;
 
 use std::{sync::Arc, time::Duration};
 
-use ticketscope_engine::{Engine, Tenant, View, storage::TenantId};
+use ticketscope_engine::{Closed, Engine, Tenant, View, storage::TenantId};
 use ticketscope_model::Opstamp;
 use ticketscope_query::Snapshot;
 
@@ -102,7 +102,7 @@ impl Reader {
     }
 }
 
-/// Waits until `tenant` shows what was lacking. Blocks.
+/// Waits until `tenant` shows what was lacking, or is closed and has to be opened again. Blocks.
 ///
 /// # Errors
 /// [`Code::PositionNotReached`], [`Code::TextNotReady`].
@@ -111,5 +111,5 @@ pub(crate) fn wait(tenant: &Tenant, lack: Lack, patience: Duration) -> Result<()
         Lack::Batch(opstamp) => (tenant.snapshot_at(opstamp, patience).is_some(), Code::PositionNotReached),
         Lack::Words(opstamp) => (tenant.wait_for_text(opstamp, patience), Code::TextNotReady),
     };
-    if is_there { Ok(()) } else { Err(Failure::of(code)) }
+    if is_there || tenant.closed() == Some(Closed::Interrupted) { Ok(()) } else { Err(Failure::of(code)) }
 }

@@ -15,7 +15,7 @@ use crate::{
     DEFAULT_CACHE_BYTES, DataDir, FileError, Interrupt, OpenError, RestoreError, Store, TenantId, TenantUuid,
     backend::create_database,
     data_dir::Registration,
-    disk::{Disk, SystemDisk, steps},
+    disk::{Disk, SystemDisk, steps, unread},
     error::Failure,
     files,
     guard::guard_work,
@@ -123,7 +123,7 @@ impl Restoring {
     /// Gives it its name, durably.
     ///
     /// # Errors
-    /// [`FileError`]; nothing is left of it then.
+    /// [`FileError`]; nothing is left of it then, but where the disk failed to make the name durable: then nobody knows.
     pub fn finish(mut self) -> Result<(), FileError> {
         steps::sync_dir(&*self.disk, &self.temporary)?;
         steps::rename_in(&*self.disk, &self.parent, &self.temporary, &self.target)?;
@@ -139,10 +139,12 @@ impl Restoring {
         interrupt: &Interrupt,
     ) -> Result<(), RestoreError> {
         let damaged = |what| RestoreError::Rows { path: path.to_owned(), what };
-        if steps::len(&SystemDisk, path)? != backed_up.bytes {
+        // The backup is read, and another disk's.
+        let of_backup = |error: FileError| FileError { source: unread(error.source), ..error };
+        if steps::len(&SystemDisk, path).map_err(of_backup)? != backed_up.bytes {
             return Err(damaged("not as long as the backup says"));
         }
-        let file = BufReader::with_capacity(BUFFER_BYTES, files::open(path)?);
+        let file = BufReader::with_capacity(BUFFER_BYTES, files::open(path).map_err(of_backup)?);
         let mut from = Digested { from: file, hash: Xxh3::new() };
         let database = self.temporary.join(DATABASE_FILE);
         let copied = guard_work(|| {
@@ -170,7 +172,7 @@ impl Restoring {
             CopyError::Failure(Failure::Damaged(source)) => RestoreError::Damaged(source),
             CopyError::Failure(Failure::Database(source)) => RestoreError::Database(source),
             CopyError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged("cut off"),
-            CopyError::Io(error) => steps::failed("read", path)(error).into(),
+            CopyError::Io(error) => of_backup(steps::failed("read", path)(error)).into(),
             CopyError::Stream(what) => damaged(what),
             CopyError::Interrupted => RestoreError::Interrupted,
             CopyError::Newer { found, known } => RestoreError::Newer { path: path.to_owned(), found, known },

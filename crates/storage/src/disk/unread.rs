@@ -22,7 +22,8 @@ pub(crate) fn cause(error: &io::Error) -> Option<&io::Error> {
     inner.downcast_ref::<Unread>().map(|Unread(cause)| cause)
 }
 
-fn unread(error: io::Error) -> io::Error {
+/// Marks what the system said to a read.
+pub(crate) fn unread(error: io::Error) -> io::Error {
     if fails(&error) { io::Error::new(error.kind(), Unread(error)) } else { error }
 }
 
