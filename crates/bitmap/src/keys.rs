@@ -118,7 +118,7 @@ impl Keys {
         let mut ords: Vec<u32> = (first..self.len).collect();
         ords.sort_unstable_by(|a, b| self.compare(*a, *b).then(a.cmp(b)));
         let mut sorted = std::mem::replace(&mut self.sorted, SortedRuns::new());
-        sorted.insert(ords, |a, b| self.compare(a, b));
+        sorted.insert(&ords, |a, b| self.compare(a, b));
         self.sorted = sorted;
     }
 
