@@ -1,10 +1,13 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use ticketscope_model::fold;
 
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
+    folded::{FoldedOrder, is_folded},
+    ords::U32s,
     part_bytes::PartBytes,
     runs::SortedRuns,
     strings::Strings,
@@ -15,11 +18,12 @@ use crate::{
 pub(crate) struct Dictionary {
     strings: Strings,
     sorted: SortedRuns,
+    folded: FoldedOrder,
 }
 
 impl Dictionary {
     pub(crate) fn new() -> Self {
-        Self { strings: Strings::new(), sorted: SortedRuns::new() }
+        Self { strings: Strings::new(), sorted: SortedRuns::new(), folded: FoldedOrder::new() }
     }
 
     pub(crate) fn len(&self) -> u32 {
@@ -37,8 +41,13 @@ impl Dictionary {
         found
     }
 
-    pub(crate) fn find_folded(&self, text: &str, visit: impl FnMut(u32)) {
-        self.strings.find_folded(text, visit);
+    /// Visits the codes of the strings that fold to what `text` folds to. Logarithmic, and linear in these.
+    pub(crate) fn find_folded(&self, text: &str, mut visit: impl FnMut(u32)) {
+        let folded = fold(text);
+        if let Some(code) = self.find(&folded).filter(|_| is_folded(&folded)) {
+            visit(code);
+        }
+        self.folded.find(&folded, |code| self.strings.get(code), visit);
     }
 
     /// The codes of `texts`, in order; new ones are numbered in order of first appearance.
@@ -67,11 +76,12 @@ impl Dictionary {
         let mut codes: Vec<u32> = (first_new..self.len()).collect();
         codes.sort_unstable_by(|a, b| self.strings.bytes(*a).cmp(self.strings.bytes(*b)));
         let strings = &self.strings;
-        self.sorted.insert(codes, |a, b| strings.bytes(a).cmp(strings.bytes(b)));
+        self.sorted.insert(&codes, |a, b| strings.bytes(a).cmp(strings.bytes(b)));
+        self.folded.append(first_new, strings);
     }
 
     pub(crate) fn part_bytes(&self) -> PartBytes {
-        self.strings.part_bytes() + self.sorted.part_bytes()
+        self.strings.part_bytes() + self.sorted.part_bytes() + self.folded.part_bytes()
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
@@ -88,14 +98,25 @@ impl Dictionary {
         codes.find(|code| bytes(std::mem::replace(&mut before, *code)) == bytes(*code))
     }
 
-    /// Reads the dictionary into memory: which code a value has does not change with a mapped file.
-    pub(crate) fn read(input: &mut Reader) -> Result<Self, SectionError> {
+    /// What [`Self::read`] takes besides what [`Self::write`] wrote.
+    pub(crate) fn folded(&self) -> Vec<u32> {
+        self.folded.numbers(&self.strings)
+    }
+
+    /// Reads the dictionary into memory: which code a value has does not change with a mapped file. Without `folded`, every
+    /// string is folded again.
+    pub(crate) fn read(input: &mut Reader, folded: Option<U32s>) -> Result<Self, SectionError> {
         let strings = Strings::read(input)?;
         input.align()?;
         let run = input.u32s()?.to_vec();
         if run.len() != strings.len() as usize || run.iter().any(|code| *code >= strings.len()) {
             return Err(input.damaged("a dictionary's order names codes it does not have"));
         }
-        Ok(Self { strings, sorted: SortedRuns::from_run(run) })
+        let folded = match folded {
+            Some(numbers) => FoldedOrder::from_numbers(numbers.to_vec().into(), &strings)
+                .ok_or_else(|| input.damaged("the folded order of its values names codes it does not have"))?,
+            None => FoldedOrder::of(&strings),
+        };
+        Ok(Self { strings, sorted: SortedRuns::from_run(run.into()), folded })
     }
 }

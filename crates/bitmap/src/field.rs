@@ -54,7 +54,7 @@ impl FieldIndex {
         &self.has
     }
 
-    fn dictionary(&self) -> Option<&Dictionary> {
+    pub(crate) fn dictionary(&self) -> Option<&Dictionary> {
         match &self.kind {
             Kind::One { dictionary, .. } | Kind::Many { dictionary, .. } => Some(dictionary),
             Kind::Numbers(_) => None,
@@ -83,7 +83,7 @@ impl FieldIndex {
         self.dictionary().and_then(|dictionary| dictionary.find(value))
     }
 
-    /// The codes of the values equal to `value` but for case and accents.
+    /// The codes of the values equal to `value` but for case and accents. Logarithmic, and linear in these.
     pub fn codes_folded(&self, value: &str) -> Vec<u32> {
         let mut codes = Vec::new();
         if let Some(dictionary) = self.dictionary() {

@@ -125,7 +125,7 @@ impl Keys {
         let mut ords: Vec<u32> = (first..self.len).collect();
         ords.sort_unstable_by(|a, b| self.compare(*a, *b).then(a.cmp(b)));
         let mut sorted = std::mem::replace(&mut self.sorted, SortedRuns::new());
-        sorted.insert(ords, |a, b| self.compare(a, b));
+        sorted.insert(&ords, |a, b| self.compare(a, b));
         self.sorted = sorted;
     }
 
@@ -168,6 +168,6 @@ impl Keys {
         if run.len() != len as usize || run.iter().any(|ord| *ord >= len) {
             return Err(input.damaged("the order of keys names ordinals that were never given out"));
         }
-        Ok(Self { len, ints, text_places, texts, sorted: SortedRuns::from_run(run) })
+        Ok(Self { len, ints, text_places, texts, sorted: SortedRuns::from_run(run.into()) })
     }
 }

@@ -39,6 +39,7 @@ mod dictionary;
 mod differences;
 mod eval;
 mod field;
+mod folded;
 mod index;
 mod keys;
 mod many;

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{FieldId, Schema};
+use model::{FOLD_VERSION, FieldId, Schema};
 use ticketscope_model as model;
 
 use crate::{
     codec::{Reader, SectionError, Writer},
     column::ord_of,
+    dictionary::Dictionary,
     field::FieldIndex,
     index::Index,
     keys::Keys,
@@ -21,6 +22,9 @@ const SECTION_HEAD: u32 = 1;
 const SECTION_KEYS: u32 = 2;
 /// Field sections begin at `1 << 8`, the first field's number being 1.
 const SECTION_ORDERS: [u32; 2] = [3, 4];
+/// In what order the values of each field stand by what they fold to: [`FOLD_VERSION`], then a list for each field of the
+/// head. Indexes that were written before there was one lack it.
+pub(crate) const SECTION_FOLDED: u32 = 5;
 
 impl Index {
     /// Hands the index to `sink` in sections, each a number and its bytes; [`Self::read`] takes them back.
@@ -45,6 +49,13 @@ impl Index {
             order.write(&mut out);
             sink(section, &out.out)?;
         }
+        let mut folded = Writer::default();
+        folded.u32(FOLD_VERSION);
+        folded.align();
+        for (_, field) in &self.fields {
+            folded.u32s(field.dictionary().map(Dictionary::folded).unwrap_or_default().into_iter());
+        }
+        sink(SECTION_FOLDED, &folded.out)?;
         for (id, field) in &self.fields {
             let (head, postings) = field.write()?;
             sink(section_of(*id, 0), &head)?;
@@ -54,7 +65,8 @@ impl Index {
     }
 
     /// Reads an index back. The columns, posting lists and orders stay views of the sections. What things are found by is
-    /// copied: keys, dictionaries, which tickets there are and which of them have a field.
+    /// copied: keys, dictionaries, which tickets there are and which of them have a field. Of sections
+    /// written before values were also ordered by what they fold to, or by another way of folding, the values are folded here.
     ///
     /// # Errors
     /// [`SectionError`] where a section is missing or not of the form it should have.
@@ -89,13 +101,24 @@ impl Index {
                 return Err(input.damaged("an order does not hold every ticket"));
             }
         }
+        let mut folded = section(SECTION_FOLDED).map(folded_lists).transpose()?.flatten();
         let mut fields = Vec::with_capacity(ids.len());
         for id in ids {
             let def = schema.by_id(id).ok_or_else(|| head.damaged("the schema does not know a field"))?;
             let (first, second) = (section_of(id, 0), section_of(id, 1));
-            let field = FieldIndex::read(def, (first, need(first)?), (second, &need(second)?))?;
+            let folded = folded.as_mut().map(Reader::u32s).transpose()?;
+            let field = FieldIndex::read(def, (first, need(first)?), (second, &need(second)?), folded)?;
             fields.push((id, Arc::new(field)));
         }
+        folded.map_or(Ok(()), |input| input.end())?;
         Ok(Self { universe, keys: Arc::new(keys), fields, orders })
     }
+}
+
+/// A reader of the lists of folded values, if they were folded as today.
+fn folded_lists(section: Bytes) -> Result<Option<Reader>, SectionError> {
+    let mut input = Reader::new(SECTION_FOLDED, section);
+    let version = input.u32()?;
+    input.align()?;
+    Ok((version == FOLD_VERSION).then_some(input))
 }

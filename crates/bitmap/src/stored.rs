@@ -9,6 +9,7 @@ use crate::{
     dictionary::Dictionary,
     field::{FieldIndex, Kind},
     many::ManyColumn,
+    ords::U32s,
     postings::{Postings, SectionTooLarge},
     set::TicketSet,
 };
@@ -47,22 +48,24 @@ impl FieldIndex {
         Ok((out.out, postings))
     }
 
+    /// `folded` is what [`Dictionary::folded`] said of it.
     pub(crate) fn read(
         def: &FieldDef,
         (head_id, head): (u32, Bytes),
         (postings_id, postings): (u32, &Bytes),
+        folded: Option<U32s>,
     ) -> Result<Self, SectionError> {
         let mut input = Reader::new(head_id, head);
         let postings = Postings::read(postings_id, postings)?;
         let kind = match (input.u32()?, def.kind.is_keyword(), def.many) {
             // A field written before it was redeclared to hold several.
             (ONE, true, _) => Kind::One {
-                dictionary: Dictionary::read(&mut input)?,
+                dictionary: Dictionary::read(&mut input, folded)?,
                 postings,
                 column: aligned(&mut input, Column::read)?,
             },
             (MANY, true, true) => Kind::Many {
-                dictionary: Dictionary::read(&mut input)?,
+                dictionary: Dictionary::read(&mut input, folded)?,
                 postings,
                 column: aligned(&mut input, ManyColumn::read)?,
             },

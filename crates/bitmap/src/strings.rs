@@ -1,7 +1,6 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use ticketscope_model::fold;
 
 use crate::{
     codec::{Reader, SectionError, Writer},
@@ -26,8 +25,6 @@ pub(crate) struct Strings {
 struct StringLeaf {
     count: usize,
     data: Bytes,
-    /// Hashes of the folded strings with their places, sorted; made at first use.
-    folded: OnceLock<Box<[(u64, u16)]>>,
 }
 
 impl StringLeaf {
@@ -40,7 +37,7 @@ impl StringLeaf {
             count += 1;
         }
         strings.for_each(|text| data.extend_from_slice(text.as_bytes()));
-        Self { count, data: data.into(), folded: OnceLock::new() }
+        Self { count, data: data.into() }
     }
 
     #[inline]
@@ -93,31 +90,8 @@ impl Strings {
         }
     }
 
-    /// Visits the numbers of the strings that are equal to `text` but for case and accents.
-    pub(crate) fn find_folded(&self, text: &str, mut visit: impl FnMut(u32)) {
-        let wanted = fold(text);
-        let hash = hash_of(&wanted);
-        for (number, leaf) in self.leaves.iter().enumerate() {
-            let folded = leaf.folded.get_or_init(|| {
-                let mut folded: Box<[(u64, u16)]> =
-                    leaf.iter().zip(0..).map(|(text, at)| (hash_of(&fold(text)), at)).collect();
-                folded.sort_unstable();
-                folded
-            });
-            let from = folded.partition_point(|(found, _)| *found < hash);
-            for (_, at) in folded[from..].iter().take_while(|(found, _)| *found == hash) {
-                if fold(leaf.get(usize::from(*at))) == wanted {
-                    visit(ord_of(number * LEAF) + u32::from(*at));
-                }
-            }
-        }
-    }
-
     pub(crate) fn part_bytes(&self) -> PartBytes {
-        let leaf = |leaf: &Arc<StringLeaf>| {
-            let folded = leaf.folded.get().map_or(0, |list| list.len() * size_of::<(u64, u16)>());
-            PartBytes::heap(leaf.data.len() + folded)
-        };
+        let leaf = |leaf: &Arc<StringLeaf>| PartBytes::heap(leaf.data.len());
         let fixed = self.leaves.len() * (size_of::<StringLeaf>() + size_of::<Arc<StringLeaf>>() + 16);
         self.leaves.iter().map(leaf).sum::<PartBytes>() + PartBytes::heap(fixed)
     }
@@ -143,7 +117,7 @@ impl Strings {
             let count = LEAF.min(len - number * LEAF);
             let data = Bytes::copy_from_slice(&input.bytes(size)?);
             check_strings(&data, count).map_err(|what| input.damaged(what))?;
-            leaves.push(Arc::new(StringLeaf { count, data, folded: OnceLock::new() }));
+            leaves.push(Arc::new(StringLeaf { count, data }));
         }
         Ok(Self { leaves: Spine::from_slice(&leaves), len: ord_of(len) })
     }
@@ -159,9 +133,4 @@ fn check_strings(data: &[u8], count: usize) -> Result<(), &'static str> {
         start = end;
     }
     if start == text.len() { Ok(()) } else { Err("a list of strings goes on after its end") }
-}
-
-/// FNV-1a, 64 bits: only decides which strings are compared.
-fn hash_of(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

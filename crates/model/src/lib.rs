@@ -28,7 +28,7 @@ pub use change::{
     RoleFact, SchemaDecl, TenantRelFact, TicketPatch, ValueFact,
 };
 pub use field::{FieldDef, FieldId, FieldKind};
-pub use fold::fold;
+pub use fold::{FOLD_VERSION, fold};
 pub use ids::{Opstamp, TicketOrd};
 pub use key::{KeyError, MAX_KEY_BYTES, TicketKey};
 pub use nearest::nearest;

@@ -1,13 +1,20 @@
 //! Words of a scope by their beginning.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+mod best;
 
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use best::{HELD, Take, best};
 use bitmap::TicketSet;
 use model::TicketOrd;
 use tantivy::{
     InvertedIndexReader,
     postings::{BlockSegmentPostings, TermInfo},
     schema::IndexRecordOption,
+    termdict::TermMerger,
 };
 use ticketscope_bitmap as bitmap;
 use ticketscope_model as model;
@@ -26,14 +33,6 @@ const SPARSE: u32 = 16;
 /// Postings for each readable document from which on those are sought in the postings, of which blocks stay unread then.
 const SEEK_FROM: usize = 16;
 
-/// A word and where it stands: places, by number, and its postings there.
-struct Candidate {
-    word: String,
-    /// No more tickets than this have it.
-    most: u64,
-    at: Vec<(usize, TermInfo)>,
-}
-
 /// The words that begin with `prefix` and stand in the most tickets, most first, then by their bytes: at most `limit`.
 /// Each field is read in the tickets given beside it only, and a word that no such ticket has does not exist.
 pub(crate) fn words(
@@ -49,47 +48,45 @@ pub(crate) fn words(
             places.extend(Place::new(number, segment, *field, readable)?);
         }
     }
-    let mut candidates: HashMap<String, Vec<(usize, TermInfo)>> = HashMap::new();
-    for (number, place) in places.iter().enumerate() {
-        Segment::for_each_prefixed(&place.index, prefix, |word, postings| match candidates.get_mut(word) {
-            Some(at) => at.push((number, postings.clone())),
-            None => drop(candidates.insert(word.to_owned(), vec![(number, postings.clone())])),
-        })?;
-    }
-    let mut candidates: Vec<Candidate> = candidates
-        .into_iter()
-        .map(|(word, at)| {
-            let most = at.iter().map(|(place, postings)| u64::from(postings.doc_freq.min(places[*place].documents)));
-            Candidate { word, most: most.sum(), at }
+    let indexes: Vec<Arc<InvertedIndexReader>> = places.iter().map(|place| Arc::clone(&place.index)).collect();
+    let documents: Vec<u32> = places.iter().map(|place| place.documents).collect();
+    let for_each = |take: Take<'_, At>| {
+        for_each_word(&indexes, prefix, |word, at| {
+            let most = at.iter().map(|(place, postings)| u64::from(postings.doc_freq.min(documents[*place])));
+            take(word, most.sum(), at)
         })
-        .collect();
-    candidates.sort_unstable_by(|a, b| (Reverse(a.most), &a.word).cmp(&(Reverse(b.most), &b.word)));
-    let mut best: Vec<FoundWord> = Vec::new();
-    for Candidate { word, most, at } in candidates {
-        if let Some(last) = best.last().filter(|_| best.len() == limit) {
-            // Whoever cannot reach the page any more is not counted.
-            if most < u64::from(last.tickets) {
-                break;
-            }
-            if most == u64::from(last.tickets) && word > last.word {
-                continue;
-            }
-        }
-        let tickets = count(&mut places, &at)?;
-        if tickets == 0 {
-            continue;
-        }
-        let found = FoundWord { word, tickets };
-        let rank =
-            best.partition_point(|other| (Reverse(other.tickets), &other.word) < (Reverse(tickets), &found.word));
-        best.insert(rank, found);
-        best.truncate(limit);
+    };
+    best(for_each, |at| count(&mut places, at), limit, HELD)
+}
+
+/// A place, by number, and the postings of a word there.
+type At = (usize, TermInfo);
+
+/// Visits each word that begins so, in the order of their bytes, with the places where it stands, ascending. Of each place
+/// one word is in memory.
+fn for_each_word(
+    indexes: &[Arc<InvertedIndexReader>],
+    prefix: &str,
+    mut visit: impl FnMut(&str, &[At]) -> Result<(), TextError>,
+) -> Result<(), TextError> {
+    let mut streams = Vec::with_capacity(indexes.len());
+    for index in indexes {
+        streams.push(index.terms().range().ge(prefix.as_bytes()).into_stream()?);
     }
-    Ok(best)
+    let mut words = TermMerger::new(streams);
+    let mut at = Vec::with_capacity(indexes.len());
+    while words.advance() && words.key().starts_with(prefix.as_bytes()) {
+        if let Ok(word) = str::from_utf8(words.key()) {
+            at.clear();
+            at.extend(words.current_segment_ords_and_term_infos());
+            visit(word, &at)?;
+        }
+    }
+    Ok(())
 }
 
 /// In how many tickets a word stands. A ticket has one live document in all segments, and several fields in it.
-fn count(places: &mut [Place<'_>], at: &[(usize, TermInfo)]) -> Result<u32, TextError> {
+fn count(places: &mut [Place<'_>], at: &[At]) -> Result<u32, TextError> {
     let mut tickets = 0;
     let mut rest = at;
     while let Some((first, _)) = rest.first() {
@@ -205,6 +202,3 @@ impl<'a> Place<'a> {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

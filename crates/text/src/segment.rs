@@ -389,21 +389,6 @@ impl Segment {
         Ok(self.reader.inverted_index(self.fields.text(field, Form::Surface))?)
     }
 
-    /// Calls `visit` with each word of `index` that begins so, and where its postings are; it counts deleted documents too.
-    pub(crate) fn for_each_prefixed(
-        index: &InvertedIndexReader,
-        prefix: &str,
-        mut visit: impl FnMut(&str, &TermInfo),
-    ) -> Result<(), TextError> {
-        let mut words = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
-        while words.advance() && words.key().starts_with(prefix.as_bytes()) {
-            if let Ok(word) = std::str::from_utf8(words.key()) {
-                visit(word, words.value());
-            }
-        }
-        Ok(())
-    }
-
     fn with_any_word(&self, leaf: &Leaf) -> Result<Found, TextError> {
         let bounds = self.bounds()?;
         let lengths = self.lengths(leaf.field, Form::Surface)?;

@@ -162,8 +162,8 @@ impl TextView {
     /// Each field is read in the tickets given beside it only, and a word that no such ticket has does not exist.
     ///
     /// # Complexity
-    /// Linear in the words that begin so. Postings are read of those alone that may still be among the best; of a word,
-    /// as many as hold it, or as there are tickets to look in if these are fewer.
+    /// Linear in the words that begin so, of which a bounded number is in memory. Postings are read of those alone that may
+    /// still be among the best; of a word, as many as hold it, or as there are tickets to look in if these are fewer.
     ///
     /// # Errors
     /// [`TextError`] if the index cannot be read.

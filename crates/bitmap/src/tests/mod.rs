@@ -5,6 +5,7 @@ mod columns;
 mod counting;
 mod damage;
 mod evaluation;
+mod folding;
 mod indexes;
 mod lists;
 mod model;
