@@ -70,31 +70,36 @@ impl RankCost {
     }
 }
 
-/// Microseconds to begin with one list: to look hits up in it, to go down its layers, and to go through it by key.
-const LIST: f64 = 0.8;
-const LIST_LAYERED: f64 = 1.6;
+/// Microseconds to begin with one list of one segment: to look hits up in it, to go down its layers, to read it in order, and
+/// to go through a short one.
+const LIST: f64 = 0.2;
+const LIST_LAYERED: f64 = 0.4;
+const LIST_READ: f64 = 1.25;
+const LIST_SHORT: f64 = 0.05;
+/// Microseconds to begin with one list by key.
 const LIST_BY_KEY: f64 = 2.0;
 /// Microseconds to meet and to keep one hit, and to look it up in one list, while most hits are far from each other.
 const HIT: f64 = 0.03;
 const SEEK: f64 = 0.026;
-/// Microseconds to go through a short list: to begin, for each posting, and for each hit.
-const SHORT: f64 = 0.2;
-const POSTING: f64 = 0.015;
-const OFFER: f64 = 0.02;
 /// So many are.
 const SPARSE: f64 = 500.0;
 /// The same for each further hit.
 const HIT_DENSE: f64 = 0.003;
 const SEEK_DENSE: f64 = 0.006;
 /// Microseconds to read one posting in order.
-const READ: f64 = 0.009;
-/// Microseconds that pruning takes at least, for each list.
-const START: f64 = 40.0;
+const READ: f64 = 0.013;
+/// Microseconds for each posting of a short list, and for each hit in it that is kept, which of the first so many for each row
+/// of the page most are.
+const POSTING: f64 = 0.012;
+const OFFER: f64 = 0.02;
+const KEPT: f64 = 5.0;
 /// Pruning reads on average so many microseconds worth of postings for each hit it keeps, over the share of postings that
 /// are hits.
 const SKIP: f64 = 6.0;
-/// Microseconds to look up one document of a layer.
+/// Microseconds to look up one document of a layer; where the scope is neither a short list nor dense, its blocks are searched.
 const LOOK: f64 = 0.002;
+const LOOK_SPARSE: f64 = 0.012;
+const DENSE: f64 = 16.0;
 /// Documents that are looked up for each row of the page, over the share of postings that are hits: the best layers of a
 /// scope are not always those of the whole.
 const DEPTH: f64 = 4.0;
@@ -118,7 +123,9 @@ const LARGE: f64 = 4096.0;
 
 /// Microseconds to intersect two sets, for each of their tickets; of two lists those that have both are gathered.
 const INTERSECT: f64 = 0.001;
-const PAIR: f64 = 0.0036;
+const PAIR: f64 = 0.0025;
+/// Microseconds to score one that has both, for each list.
+const SCORE_PAIR: f64 = 0.027;
 /// Tickets that have two words, over those that would if words knew nothing of each other.
 const TOGETHER: f64 = 3.0;
 
@@ -130,7 +137,7 @@ impl<'a> Scored<'a> {
             clauses.extend(readable.weigh(clause)?);
         }
         let (only, tiers) = match (found.is_one_clause, clauses.as_slice()) {
-            (true, [clause]) => (only_leaf(readable, clause)?, Tiers::new(readable, index, clause)?),
+            (true, [clause]) => (only(readable, &clauses)?, Tiers::new(readable, index, clause)?),
             _ => (None, None),
         };
         Ok(Self { readable, clauses, found, index, only, tiers })
@@ -159,18 +166,25 @@ impl<'a> Scored<'a> {
             postings += f64::from(self.readable.view().find(leaf.leaf())?.len());
             lists += 1.0;
         }
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let (segments, keep) = (self.readable.view().segment_count() as f64, keep as f64);
         let (few, more) = (hits.min(SPARSE), (hits - SPARSE).max(0.0));
         let seek = match self.only {
-            Some(only) if only.is_gone_through() => SHORT + postings * POSTING + hits * OFFER,
-            _ => lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE),
+            Some(only) if only.is_gone_through() => {
+                segments * LIST_SHORT + postings * POSTING + hits.min(keep * KEPT) * OFFER
+            }
+            _ => segments * lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE),
         };
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
         let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
         let read = postings * READ;
         // Of several lists few are skipped, for what one lacks another may have.
-        let prune = can_prune.then(|| START * lists + if lists > 1.0 { read } else { read.min(SKIP / share) });
-        #[expect(clippy::cast_precision_loss, reason = "a page is short")]
-        let looked_up = (DEPTH * keep as f64 / share).min(postings);
+        let prune =
+            can_prune.then(|| segments * lists * LIST_READ + if lists > 1.0 { read } else { read.min(SKIP / share) });
+        let looked_up = (DEPTH * keep / share).min(postings);
+        let scope = f64::from(self.found.visible.set().len());
+        let is_sparse = scope > LARGE && scope * DENSE < f64::from(self.index.ordinals());
+        let look = if is_sparse { LOOK_SPARSE } else { LOOK };
         let layers = match self.fields_of_only_clause()?.as_slice() {
             sizes @ [_, _, ..] if sizes.len() <= PAIRED => {
                 let tickets = f64::from(self.readable.view().tickets().len()).max(1.0);
@@ -179,21 +193,20 @@ impl<'a> Scored<'a> {
                 let intersected: f64 = pairs().map(|(a, b)| a + b).sum();
                 let both: f64 = pairs().map(|(a, b)| (a * b / tickets * TOGETHER).min(a.min(b))).sum();
                 let several = (both * share).min(hits);
-                intersected * PAIR + several * (HIT + lists * SEEK)
+                intersected * PAIR + several * lists * SCORE_PAIR
             }
             _ if lists > 1.0 => hits.min(CANDIDATES * hits.sqrt()) * SCORE,
             _ => 0.0,
         };
-        let layers = LIST_LAYERED * lists + looked_up * LOOK + layers;
+        let layers = segments * lists * LIST_LAYERED + looked_up * look + layers;
         let Some(tiers) = &self.tiers else { return Ok(RankCost { seek, prune, layers, key_order: None }) };
         // Where so many score the same, nothing is out of reach, and all are compared by key.
-        let scope = f64::from(self.found.visible.set().len());
         let mut making = postings.min(GALLOP * scope) * MAKE;
         if postings.min(scope) > LARGE {
             making = making.min((f64::from(self.index.ordinals()) / BLOCK).ceil() * MAKE_BLOCK);
         }
         let seek = seek + making + hits * COMPARE;
-        let layers = LIST_LAYERED * lists + postings * LOOK + hits * COMPARE;
+        let layers = segments * lists * LIST_LAYERED + postings * LOOK + hits * COMPARE;
         let Work { intersected, tested } = tiers.work(keep);
         let key_order = LIST_BY_KEY * lists + intersected * INTERSECT + tested * TEST;
         Ok(RankCost { seek, prune, layers, key_order: Some(key_order) })
@@ -289,12 +302,9 @@ impl Only<'_> {
     }
 }
 
-/// The one leaf of a clause, if there is just one.
-fn only_leaf<'a>(readable: &'a Readable<'_>, clause: &ScoredClause) -> Result<Option<Only<'a>>, AnswerError> {
-    let mut fields = clause.iter().flat_map(|alternative| &alternative.fields);
-    let (Some(only), None) = (fields.next(), fields.next()) else { return Ok(None) };
-    let is_named = clause.iter().any(|alternative| alternative.named.is_some());
-    let ([only], false) = (only.leaves.as_slice(), is_named) else { return Ok(None) };
+/// What is asked for, if that is one leaf.
+fn only<'a>(readable: &'a Readable<'_>, clauses: &[ScoredClause]) -> Result<Option<Only<'a>>, AnswerError> {
+    let Some(only) = text::only_leaf(clauses) else { return Ok(None) };
     Ok(Some(Only {
         found: only.statistics().found,
         postings: readable.view().find(only.leaf())?.len(),

@@ -42,6 +42,7 @@ pub use index::{TakeText, TextIndex, Texts};
 pub use leaf::{Leaf, Pattern, Section};
 pub use note::{TextIdentity, TextMark};
 pub use rank::{
-    Alternative, Best, RankPlan, Ranked, Ranking, SHORT, ScoredClause, Statistics, WeighedLeaf, key_score, rank_plans,
+    Alternative, Best, RankPlan, Ranked, Ranking, SHORT, ScoredClause, Statistics, WeighedLeaf, key_score, only_leaf,
+    rank_plans,
 };
 pub use view::{FoundWord, TextView};

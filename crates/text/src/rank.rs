@@ -163,8 +163,8 @@ pub struct Ranking {
 
 /// What is ranked.
 pub struct Ranked<'a> {
-    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key. Where the
-    /// clauses come down to a single leaf, others in which it does not stand may be among them.
+    /// The tickets that match and may be shown. All of them have text in the view unless they are named by key. Where there is
+    /// an [`only_leaf`], others in which it does not stand may be among them.
     pub hits: &'a TicketSet,
     /// What they are weighed by, in the query's order.
     pub clauses: &'a [ScoredClause],
@@ -493,13 +493,14 @@ pub(crate) fn offer_all(segment: &Segment, tickets: &TicketSet, top: &mut Top<'_
     Ok(here.len())
 }
 
-/// The leaf of clauses that have just one and name nothing else.
-fn only_leaf(clauses: &[ScoredClause]) -> Option<&WeighedLeaf> {
+/// The leaf of clauses that come down to one, and name no ticket by its key.
+pub fn only_leaf(clauses: &[ScoredClause]) -> Option<&WeighedLeaf> {
     let [clause] = clauses else { return None };
-    let [Alternative { fields, named: None }] = clause.as_slice() else { return None };
-    let [Best { leaves, .. }] = fields.as_slice() else { return None };
-    let [only] = leaves.as_slice() else { return None };
-    Some(only)
+    if clause.iter().any(|alternative| alternative.named.is_some()) {
+        return None;
+    }
+    let mut leaves = leaves(clause);
+    leaves.next().filter(|_| leaves.next().is_none())
 }
 
 pub(crate) fn leaves(clause: &ScoredClause) -> impl Iterator<Item = &WeighedLeaf> {

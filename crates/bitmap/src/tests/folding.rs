@@ -163,7 +163,7 @@ fn an_index_of_before_the_folded_order_or_of_another_one_is_folded_when_it_is_re
     let mut distinct = texts.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    let listed = distinct.iter().filter(|text| !is_folded(text)).count();
+    assert!(distinct.iter().filter(|text| !is_folded(text)).count() > 20);
     let heaps = [None, Some(bytes::Bytes::from(other)), Some(sections[&SECTION_FOLDED].clone())].map(|folded| {
         let read = |id| if id == SECTION_FOLDED { folded.clone() } else { sections.get(&id).cloned() };
         let again = Index::read(&schema(), read).unwrap();
@@ -177,10 +177,8 @@ fn an_index_of_before_the_folded_order_or_of_another_one_is_folded_when_it_is_re
         }
         field.part_bytes()[0].heap
     });
-    // Made anew, it is on the heap until it is written.
-    assert!(listed > 20);
-    assert_eq!(heaps[0], heaps[1]);
-    assert_eq!(heaps[0] - heaps[2], listed * 8 + 16);
+    // Made anew or copied, it is on the heap.
+    assert_eq!((heaps[0], heaps[1]), (heaps[2], heaps[2]));
 }
 
 #[test]

@@ -164,7 +164,9 @@ fn a_long_page_is_the_beginning_of_all_hits_in_order_and_a_short_list_may_lead_t
         let view = index.commit(TextMark { position: Opstamp(2), history: 0 }).unwrap();
         for word in WORDS {
             let best = Best { readable: None, leaves: vec![weighed(leaf(word), 300_000)] };
-            let clauses = vec![vec![Alternative { fields: vec![best], named: None }]];
+            // Beside it one that nobody has.
+            let mut clauses = vec![vec![Alternative { fields: vec![best], named: None }]];
+            clauses[0].extend((0..seed % 2).map(|_| Alternative::default()));
             let seen: TicketSet = (0..8_000).filter(|_| rng.u32(..8) > 0).collect();
             let hits = view.find(&leaf(word)).unwrap().and(&seen);
             let page = |plan, hits: &TicketSet, keep| {
