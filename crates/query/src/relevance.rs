@@ -81,11 +81,18 @@ const LIST_BY_KEY: f64 = 2.0;
 /// Microseconds to meet and to keep one hit, and to look it up in one list, while most hits are far from each other.
 const HIT: f64 = 0.03;
 const SEEK: f64 = 0.026;
-/// So many are.
-const SPARSE: f64 = 500.0;
+/// And to look one up in a list of more postings than caches hold.
+const SEEK_FAR: f64 = 0.1;
+const LONG: f64 = 100_000.0;
+/// As long as there is one hit for so many tickets at most, they are.
+const SPARSE: f64 = 200.0;
 /// The same for each further hit.
 const HIT_DENSE: f64 = 0.003;
 const SEEK_DENSE: f64 = 0.006;
+/// Microseconds to gather the hits of one leaf, for each ticket of the scope or posting, whichever are fewer; and where a short
+/// list is searched in blocks.
+const GATHER: f64 = 0.004;
+const GATHER_SEARCHED: f64 = 0.03;
 /// Microseconds to read one posting in order.
 const READ: f64 = 0.013;
 /// Microseconds for each posting of a short list, and for each hit in it that is kept, which of the first so many for each row
@@ -100,6 +107,9 @@ const SKIP: f64 = 6.0;
 const LOOK: f64 = 0.002;
 const LOOK_SPARSE: f64 = 0.012;
 const DENSE: f64 = 16.0;
+/// Microseconds for each layer of a segment. The first has so many documents, each other one twice as many.
+const LAYER: f64 = 0.6;
+const FIRST: f64 = 16.0;
 /// Documents that are looked up for each row of the page, over the share of postings that are hits: the best layers of a
 /// scope are not always those of the whole.
 const DEPTH: f64 = 4.0;
@@ -123,9 +133,9 @@ const LARGE: f64 = 4096.0;
 
 /// Microseconds to intersect two sets, for each of their tickets; of two lists those that have both are gathered.
 const INTERSECT: f64 = 0.001;
-const PAIR: f64 = 0.0025;
+const PAIR: f64 = 0.0045;
 /// Microseconds to score one that has both, for each list.
-const SCORE_PAIR: f64 = 0.027;
+const SCORE_PAIR: f64 = 0.005;
 /// Tickets that have two words, over those that would if words knew nothing of each other.
 const TOGETHER: f64 = 3.0;
 
@@ -160,20 +170,31 @@ impl<'a> Scored<'a> {
             let alternatives = self.clauses.iter().flatten();
             alternatives.flat_map(|alternative| &alternative.fields).flat_map(|best| &best.leaves)
         };
-        let mut postings = 0.0;
-        let mut lists = 0.0;
+        let (mut postings, mut lists, mut long) = (0.0, 0.0, 0.0);
         for leaf in leaves() {
-            postings += f64::from(self.readable.view().find(leaf.leaf())?.len());
+            let stands = f64::from(self.readable.view().find(leaf.leaf())?.len());
+            postings += stands;
             lists += 1.0;
+            long += if stands > LONG { 1.0 } else { 0.0 };
         }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let (segments, keep) = (self.readable.view().segment_count() as f64, keep as f64);
-        let (few, more) = (hits.min(SPARSE), (hits - SPARSE).max(0.0));
+        let all = f64::from(self.index.ordinals());
+        let scope = f64::from(self.found.visible.set().len());
         let seek = match self.only {
             Some(only) if only.is_gone_through() => {
                 segments * LIST_SHORT + postings * POSTING + hits.min(keep * KEPT) * OFFER
             }
-            _ => segments * lists * LIST + few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE),
+            only => {
+                // By the other plans the hits of one leaf are not gathered; of tiers see below.
+                let gathered = only.filter(|_| self.tiers.is_none()).map_or(0.0, |_| {
+                    let is_searched = scope <= LARGE && postings > LARGE;
+                    scope.min(postings) * if is_searched { GATHER_SEARCHED } else { GATHER }
+                });
+                let (few, more) = (hits.min(all / SPARSE), (hits - all / SPARSE).max(0.0));
+                let looked_up = few * (HIT + lists * SEEK) + more * (HIT_DENSE + lists * SEEK_DENSE);
+                gathered + segments * lists * LIST + looked_up + hits * long * SEEK_FAR
+            }
         };
         let can_prune = text::rank_plans(&self.clauses).contains(&RankPlan::Prune);
         let share = (hits.max(1.0) / postings.max(1.0)).min(1.0);
@@ -182,8 +203,7 @@ impl<'a> Scored<'a> {
         let prune =
             can_prune.then(|| segments * lists * LIST_READ + if lists > 1.0 { read } else { read.min(SKIP / share) });
         let looked_up = (DEPTH * keep / share).min(postings);
-        let scope = f64::from(self.found.visible.set().len());
-        let is_sparse = scope > LARGE && scope * DENSE < f64::from(self.index.ordinals());
+        let is_sparse = scope > LARGE && scope * DENSE < all;
         let look = if is_sparse { LOOK_SPARSE } else { LOOK };
         let layers = match self.fields_of_only_clause()?.as_slice() {
             sizes @ [_, _, ..] if sizes.len() <= PAIRED => {
@@ -196,14 +216,14 @@ impl<'a> Scored<'a> {
                 intersected * PAIR + several * lists * SCORE_PAIR
             }
             _ if lists > 1.0 => hits.min(CANDIDATES * hits.sqrt()) * SCORE,
-            _ => 0.0,
+            _ => segments * (1.0 + looked_up / (segments.max(1.0) * FIRST)).log2() * LAYER,
         };
         let layers = segments * lists * LIST_LAYERED + looked_up * look + layers;
         let Some(tiers) = &self.tiers else { return Ok(RankCost { seek, prune, layers, key_order: None }) };
         // Where so many score the same, nothing is out of reach, and all are compared by key.
         let mut making = postings.min(GALLOP * scope) * MAKE;
         if postings.min(scope) > LARGE {
-            making = making.min((f64::from(self.index.ordinals()) / BLOCK).ceil() * MAKE_BLOCK);
+            making = making.min((all / BLOCK).ceil() * MAKE_BLOCK);
         }
         let seek = seek + making + hits * COMPARE;
         let layers = segments * lists * LIST_LAYERED + postings * LOOK + hits * COMPARE;

@@ -109,6 +109,7 @@ impl<'a> Tiers<'a> {
     }
 
     /// What a first page of `keep` tickets is expected to take.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(crate) fn work(&self, keep: f64) -> Work {
         let all = f64::from(self.index.universe().len().max(1));
         let (mut want, mut work) = (keep, Work { intersected: 0.0, tested: 0.0 });

@@ -24,6 +24,9 @@ use crate::{
 /// Documents of a class up to this many are looked up in the hits one by one; more are intersected with them.
 const LOOKED_UP: u32 = 1024;
 
+/// And up to so many for each hit, where few hits need a search.
+const LOOKED_UP_PER_HIT: u32 = 8;
+
 /// The layers of one leaf, as far as they were not looked at.
 struct Stairs<'a> {
     weight: &'a Weight,
@@ -106,6 +109,12 @@ impl<'a> Lookup<'a> {
             lows
         });
         Self { hits, lows }
+    }
+
+    /// Whether so many documents are better looked up than intersected with the hits.
+    fn takes(&self, documents: u32) -> bool {
+        let per_hit = self.lows.as_ref().map_or(0, |_| self.hits.len() * LOOKED_UP_PER_HIT);
+        documents <= LOOKED_UP.max(per_hit)
     }
 
     fn word(ord: u32) -> usize {
@@ -243,7 +252,7 @@ impl<'a> Descent<'a> {
                     }
                 }
             };
-            if tickets.len() <= LOOKED_UP {
+            if lookup.takes(tickets.len()) {
                 tickets.iter().filter(|ord| is_hit(*ord)).for_each(&mut visit);
             } else {
                 let here = tickets.and(ranked.hits);
