@@ -22,8 +22,12 @@ impl TicketSet {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
                 let mut list = Vec::with_capacity(a.count().min(b.count()));
                 every(a, b, |number, a, b| {
-                    if Arc::ptr_eq(a, b) {
+                    if Arc::ptr_eq(a, b) || b.is_full() {
                         list.push((number, Arc::clone(a)));
+                        return;
+                    }
+                    if a.is_full() {
+                        list.push((number, Arc::clone(b)));
                         return;
                     }
                     let bitmap = a.bitmap() & b.bitmap();
@@ -44,7 +48,7 @@ impl TicketSet {
         match (&self.0, &other.0) {
             (Repr::Blocks(a), Repr::Blocks(b)) => {
                 let mut len = 0;
-                every(a, b, |_, a, b| len += if Arc::ptr_eq(a, b) { a.len() } else { a.and_len(b) });
+                every(a, b, |_, a, b| len += if Arc::ptr_eq(a, b) || b.is_full() { a.len() } else { a.and_len(b) });
                 len
             }
             (_, Repr::List(list)) if list.len() <= self.len() as usize => self.count_of(list),

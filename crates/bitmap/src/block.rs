@@ -75,8 +75,16 @@ impl Block {
         Some(Self::new(bitmap))
     }
 
+    /// Whether it holds all there can be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == 1 << 16
+    }
+
     /// How many members `other` has too.
     pub(crate) fn and_len(&self, other: &Self) -> u32 {
+        if self.is_full() {
+            return other.len();
+        }
         // A block holds at most 65,536 members.
         u32::try_from(self.bitmap().intersection_len(other.bitmap())).unwrap_or(u32::MAX)
     }

@@ -182,3 +182,21 @@ fn untouched_blocks_are_shared() {
     let shared: Vec<bool> = old.iter().zip(new.iter()).map(|(a, b)| std::sync::Arc::ptr_eq(&a.1, &b.1)).collect();
     assert_eq!(shared, [true, false, true, true]);
 }
+
+#[test]
+fn what_is_in_a_full_block_is_counted_and_shared() {
+    // One block full, one without its first, one without its last.
+    let whole: TicketSet = (0..196_607).filter(|ord| *ord != 65_536).collect();
+    let some: TicketSet = (0..196_608).filter(|ord| ord % 5 == 0 || ord % 65_536 > 65_000).collect();
+    let expected: Vec<u32> = some.iter().filter(|ord| *ord != 65_536 && *ord < 196_607).collect();
+    for both in [whole.and(&some), some.and(&whole)] {
+        assert!(both.iter().eq(expected.iter().copied()));
+        let (Repr::Blocks(both), Repr::Blocks(some)) = (&both.0, &some.0) else {
+            panic!("sets of this size are in blocks")
+        };
+        let shared = both.iter().zip(some.iter()).map(|(a, b)| std::sync::Arc::ptr_eq(&a.1, &b.1));
+        assert_eq!(shared.collect::<Vec<_>>(), [true, false, false]);
+    }
+    let len = u32::try_from(expected.len()).unwrap();
+    assert_eq!([whole.and_len(&some), some.and_len(&whole)], [len, len]);
+}
