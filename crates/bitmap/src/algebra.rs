@@ -11,6 +11,9 @@ use crate::{
     set::{LIST_MAX, Piece, Repr, TicketSet, high, low},
 };
 
+/// Numbers of a list that are passed step by step for each one that is sought in it, on average; more are searched.
+const STEPS: usize = 8;
+
 /// Changes of one block from which they are made with whole bitmaps.
 const BULK: usize = 64;
 
@@ -220,13 +223,22 @@ impl TicketSet {
         count
     }
 
-    /// Looks up every number of a sorted list, finding each block once; in a list each search begins where the last ended.
+    /// Looks up every number of a sorted list, finding each block once; in a list each search begins where the last ended, and
+    /// goes step by step where the two are about as long.
     fn probe(&self, list: &U32s, mut visit: impl FnMut(u32, bool)) {
         match &self.0 {
             Repr::List(own) => {
                 let mut at = 0;
+                if own.len() > list.len() * STEPS {
+                    return list.iter().for_each(|ord| {
+                        at = own.gallop(at, ord);
+                        visit(ord, at < own.len() && own.at(at) == ord);
+                    });
+                }
                 for ord in list.iter() {
-                    at = own.gallop(at, ord);
+                    while at < own.len() && own.at(at) < ord {
+                        at += 1;
+                    }
                     visit(ord, at < own.len() && own.at(at) == ord);
                 }
             }
