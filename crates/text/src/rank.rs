@@ -190,6 +190,9 @@ const SORTED: usize = 1024;
 /// for: the hits need not be gathered then.
 pub const SHORT: u32 = 256;
 
+/// And longer ones where there are so many hits for each posting.
+const HITS_PER_POSTING: u32 = 16;
+
 /// Rounding of sums in another order than ours, generously: a bound is only ever lowered by this factor.
 pub(crate) const SLACK: f32 = 1.0 - 1e-4;
 
@@ -423,11 +426,13 @@ impl TextView {
     fn seek_one(&self, only: &WeighedLeaf, ranked: &Ranked<'_>) -> Result<Ranking, TextError> {
         let mut top = Top::new(ranked);
         let mut offered = 0;
+        // A list also holds deleted tickets, so that one that is short without them may be longer.
+        let short = SHORT.max(ranked.hits.len() / HITS_PER_POSTING) as usize;
         for segment in self.segments() {
             let mut leaf = LeafScorer::new(segment, only, ranked.hits.len())?;
             let live = segment.reader().has_deletes().then(|| segment.live());
             match &leaf {
-                LeafScorer::Counted { impacts, weight, .. } if impacts.len() <= SHORT as usize => {
+                LeafScorer::Counted { impacts, weight, .. } if impacts.len() <= short => {
                     let is_hit = |ord| ranked.hits.contains(ord) && live.is_none_or(|live| live.contains(ord));
                     impacts.for_each(|ord, impact| {
                         if is_hit(TicketOrd(ord)) {
