@@ -238,7 +238,8 @@ impl Engine {
         loop {
             self.uninterrupted()?;
             if tenant.wait_for_text(tenant.snapshot().opstamp(), TEXT_LOOK) {
-                return Ok(());
+                // Also of text that was indexed before this looked up: nothing is proved for nobody.
+                return self.uninterrupted();
             }
             if tenant.closed().is_some() || tenant.has_given_up_text() || Instant::now() >= until {
                 return Err(TenantRestoreError::NotWhole("its text cannot be indexed".to_owned()));
