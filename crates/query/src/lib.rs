@@ -25,6 +25,7 @@ mod fields;
 mod lower;
 mod people;
 mod plan;
+mod rank_cost;
 mod relevance;
 mod rows;
 #[cfg(test)]
