@@ -21,6 +21,10 @@ const LEAVES: usize = (1 << 16) / LEAF;
 /// Tickets of a block from which on it is evaluated as bits: 8 KiB are passed for each part of the formula.
 const DENSE_BLOCK: u32 = 1024;
 
+/// Tickets for each of which a formula holds for one, at most, where its tickets are passed as bits: of fewer they are lists,
+/// which are quickly made and counted.
+const DENSE: u32 = 16;
+
 /// Blocks from which on a count by value is split among threads.
 const PARALLEL_BLOCKS: usize = 4;
 
@@ -164,7 +168,8 @@ impl Index {
     pub fn count_values(&self, field: FieldId, expr: &SetExpr, within: &TicketSet) -> Option<Vec<u32>> {
         let field = self.field(field)?;
         let Kind::One { column, .. } = &field.kind else { return None };
-        if !is_dense(within) || field.codes() > within.len() / 4 {
+        let is_list = self.estimate(expr).expected < self.ordinals() / DENSE;
+        if is_list || !is_dense(within) || field.codes() > within.len() / 4 {
             return None;
         }
         let mut numbers = Vec::new();
