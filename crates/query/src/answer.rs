@@ -1,4 +1,4 @@
-use std::{cell::OnceCell, sync::Arc};
+use std::{cell::OnceCell, cmp::Reverse, sync::Arc};
 
 use bitmap::{Index, SetExpr, TicketSet};
 use model::{FieldId, Span, TicketKey, TicketOrd, Timestamp};
@@ -450,16 +450,22 @@ fn facet_rows(index: &Index, field: FieldId, counts: &ValueCounts, without: u32,
     let value = |code: u32| index.field(field).map_or("", |column| column.value_of(code));
     let mut codes: Vec<(u32, u32)> = counts.iter().collect();
     let more = u32::try_from(codes.len().saturating_sub(top)).unwrap_or(u32::MAX);
-    let compare = |a: &(u32, u32), b: &(u32, u32)| b.1.cmp(&a.1).then_with(|| value(a.0).cmp(value(b.0)));
-    if top < codes.len() {
-        if top > 0 {
-            codes.select_nth_unstable_by(top - 1, compare);
-        }
-        codes.truncate(top);
+    let is_cut = top < codes.len();
+    if is_cut {
+        let last = top.checked_sub(1).map(|last| *codes.select_nth_unstable_by_key(last, |row| Reverse(row.1)).1);
+        let least = last.map_or(u32::MAX, |(_, count)| count);
+        codes.retain(|(_, count)| *count >= least);
     }
-    codes.sort_unstable_by(compare);
+    // Looked up once for each value, not in each comparison: many are counted alike.
+    let mut counted: Vec<(u32, &str)> = codes.into_iter().map(|(code, count)| (count, value(code))).collect();
+    let compare = |a: &(u32, &str), b: &(u32, &str)| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1));
+    if is_cut && top > 0 {
+        counted.select_nth_unstable_by(top - 1, compare);
+    }
+    counted.truncate(top);
+    counted.sort_unstable_by(compare);
     let mut rows: Vec<FacetRow> =
-        codes.into_iter().map(|(code, count)| FacetRow { value: Some(value(code).to_owned()), count }).collect();
+        counted.into_iter().map(|(count, value)| FacetRow { value: Some(value.to_owned()), count }).collect();
     rows.push(FacetRow { value: None, count: without });
     (rows, more)
 }

@@ -175,9 +175,11 @@ impl Sizes {
     pub(crate) fn gather(&self) -> f64 {
         let (scope, postings) = (self.scope, self.postings());
         let (few, many) = (scope.min(postings), scope.max(postings));
+        // One that is kept as one list is looked up in the blocks of the other.
+        let are_alike = many < few * ALIKE && (few <= LIST_LEN) == (many <= LIST_LEN);
         match (self.is_list(few), self.is_list(many)) {
             (false, _) => 0.0,
-            (true, true) if many < few * ALIKE => (few * GATHER).min((few + many) * STEP),
+            (true, true) if are_alike => (few * GATHER).min((few + many) * STEP),
             (true, _) => few * GATHER,
         }
     }
