@@ -452,9 +452,8 @@ fn facet_rows(index: &Index, field: FieldId, counts: &ValueCounts, without: u32,
     let more = u32::try_from(codes.len().saturating_sub(top)).unwrap_or(u32::MAX);
     let is_cut = top < codes.len();
     if is_cut {
-        let last = top.checked_sub(1).map(|last| *codes.select_nth_unstable_by_key(last, |row| Reverse(row.1)).1);
-        let least = last.map_or(u32::MAX, |(_, count)| count);
-        codes.retain(|(_, count)| *count >= least);
+        let lowest = top.checked_sub(1).map(|at| codes.select_nth_unstable_by_key(at, |row| Reverse(row.1)).1.1);
+        codes.retain(|(_, count)| lowest.is_some_and(|lowest| *count >= lowest));
     }
     // Looked up once for each value, not in each comparison: many are counted alike.
     let mut counted: Vec<(u32, &str)> = codes.into_iter().map(|(code, count)| (count, value(code))).collect();
