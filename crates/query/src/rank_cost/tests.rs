@@ -43,6 +43,21 @@ fn hits_that_are_far_from_each_other_cost_more_where_caches_hold_less_of_what_th
 }
 
 #[test]
+fn hits_are_gathered_from_the_shorter_list_and_lists_alike_are_stepped_through() {
+    let gather = |scope: f64, postings: f64| {
+        let sizes = Sizes { segments: 1.0, keep: 10.0, all: 1e6, scope, hits: 1.0, lists: vec![postings] };
+        sizes.gather()
+    };
+    // Neither is a list.
+    assert_eq!(gather(5e5, 5e5).to_bits(), 0f64.to_bits());
+    // Both are, in blocks and of about one length; then one is much shorter, or kept as one list.
+    assert!(gather(2e4, 2e4) < 2e4 * GATHER);
+    for (scope, postings) in [(5e3, 6e4), (6e4, 5e3), (2e3, 6e3), (2e3, 5e5)] {
+        assert!((gather(scope, postings) - scope.min(postings) * GATHER).abs() < 1e-9, "{scope}, {postings}");
+    }
+}
+
+#[test]
 fn nothing_that_is_asked_costs_nothing_or_no_number() {
     for hits in [0.0, 1.0, 1e6] {
         for lists in [vec![], vec![0.0], vec![1e6], vec![1e6, 0.0, 3.0]] {
